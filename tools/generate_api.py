@@ -1,10 +1,11 @@
-"""Makes the typed Python API from protos/: `python tools/generate_api.py [OUTPUT]`, OUTPUT being the repository by default.
+"""Makes the typed Python API from protos/: `python tools/generate_api.py [--check]`.
 
-The result is checked in; `make check` makes it again elsewhere and compares.
+The result is checked in; with --check it is made elsewhere and compared with what is there.
 """
 
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 from grpc_tools import protoc
@@ -28,5 +29,28 @@ def generate(output: Path) -> None:
             raise SystemExit(code)
 
 
+def differences() -> list[str]:
+    """Paths of generated files that are missing, out of date, or without a proto."""
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder)
+        generate(made)
+        wanted = {path.relative_to(made): path.read_bytes() for path in made.rglob("*_pb2*")}
+    there = {
+        path.relative_to(ROOT): path.read_bytes()
+        for root in ("scic", "buf")
+        for path in (ROOT / root).rglob("*_pb2*.py*")
+        if path.suffix != ".pyc"
+    }
+    return sorted(str(path) for path in wanted.keys() | there.keys() if wanted.get(path) != there.get(path))
+
+
+def main() -> None:
+    """Generates, or compares."""
+    if sys.argv[1:] != ["--check"]:
+        generate(ROOT)
+    elif stale := differences():
+        raise SystemExit(f"not what protos/ say (run `make api`): {', '.join(stale)}")
+
+
 if __name__ == "__main__":
-    generate(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT)
+    main()

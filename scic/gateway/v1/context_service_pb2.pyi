@@ -122,7 +122,7 @@ class SourceSelection(message.Message):
     name: builtins.str
     """Name of the source, such as `docs`, `code` or `history`."""
     limit: builtins.int
-    """Passages to take at most, before the token budget is applied. 0 to 100; default (0): 20."""
+    """Passages to take at most, before the token budget is applied. 0 to 100; default (0): the profile's."""
     def __init__(
         self,
         *,

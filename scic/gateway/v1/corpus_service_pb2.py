@@ -27,7 +27,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$scic/gateway/v1/corpus_service.proto\x12\x0fscic.gateway.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\"\x85\x03\n\rDocumentInput\x12\x34\n\x0b\x64ocument_id\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a\x10\x01\x18\x80\x02\x32\x13^[^\\x00-\\x1f\\x7f]+$\x12\x1d\n\x07\x63ontent\x18\x02 \x01(\x0c\x42\x0c\xbaH\tz\x07\x10\x01\x18\x80\x80\x80\x02\x12\x1e\n\x0c\x63ontent_type\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x17\n\x06source\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18 \x12\x17\n\x05title\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\x12k\n\x08metadata\x18\x06 \x03(\x0b\x32,.scic.gateway.v1.DocumentInput.MetadataEntryB+\xbaH(\x9a\x01%\x10@\"\x1ar\x18\x32\x16^[A-Za-z0-9._-]{1,64}$*\x05r\x03\x18\x80\x02\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xe2\x02\n\x08\x44ocument\x12\x13\n\x0b\x64ocument_id\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\r\n\x05title\x18\x03 \x01(\t\x12\x14\n\x0c\x63ontent_type\x18\x04 \x01(\t\x12\x14\n\x0c\x63ontent_hash\x18\x05 \x01(\t\x12\x12\n\nsize_bytes\x18\x06 \x01(\x03\x12\x15\n\rpassage_count\x18\x07 \x01(\x05\x12\x39\n\x08metadata\x18\x08 \x03(\x0b\x32\'.scic.gateway.v1.Document.MetadataEntry\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nindex_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"R\n\x16IngestDocumentsRequest\x12\x38\n\x08\x64ocument\x18\x01 \x01(\x0b\x32\x1e.scic.gateway.v1.DocumentInputB\x06\xbaH\x03\xc8\x01\x01\"\x9e\x02\n\x17IngestDocumentsResponse\x12\x13\n\x0b\x64ocument_id\x18\x01 \x01(\t\x12\r\n\x05index\x18\x02 \x01(\x03\x12\x41\n\x07outcome\x18\x03 \x01(\x0e\x32\x30.scic.gateway.v1.IngestDocumentsResponse.Outcome\x12\x15\n\rpassage_count\x18\x04 \x01(\x05\x12!\n\x05\x65rror\x18\x05 \x01(\x0b\x32\x12.google.rpc.Status\"b\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x13\n\x0fOUTCOME_INDEXED\x10\x01\x12\x15\n\x11OUTCOME_UNCHANGED\x10\x02\x12\x12\n\x0eOUTCOME_FAILED\x10\x03\"5\n\x12GetDocumentRequest\x12\x1f\n\x0b\x64ocument_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x02\"B\n\x13GetDocumentResponse\x12+\n\x08\x64ocument\x18\x01 \x01(\x0b\x32\x19.scic.gateway.v1.Document\"l\n\x14ListDocumentsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\x12\x17\n\x06source\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18 \"^\n\x15ListDocumentsResponse\x12,\n\tdocuments\x18\x01 \x03(\x0b\x32\x19.scic.gateway.v1.Document\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"D\n\x16\x44\x65leteDocumentsRequest\x12*\n\x0c\x64ocument_ids\x18\x01 \x03(\tB\x14\xbaH\x11\x92\x01\x0e\x08\x01\x10\xe8\x07\"\x07r\x05\x10\x01\x18\x80\x02\"7\n\x17\x44\x65leteDocumentsResponse\x12\x1c\n\x14\x64\x65leted_document_ids\x18\x01 \x03(\t\"2\n\x13\x45raseSubjectRequest\x12\x1b\n\x07subject\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x02\"4\n\x14\x45raseSubjectResponse\x12\x1c\n\x14\x64\x65leted_document_ids\x18\x01 \x03(\t2\xf6\x03\n\rCorpusService\x12h\n\x0fIngestDocuments\x12\'.scic.gateway.v1.IngestDocumentsRequest\x1a(.scic.gateway.v1.IngestDocumentsResponse(\x01\x30\x01\x12X\n\x0bGetDocument\x12#.scic.gateway.v1.GetDocumentRequest\x1a$.scic.gateway.v1.GetDocumentResponse\x12^\n\rListDocuments\x12%.scic.gateway.v1.ListDocumentsRequest\x1a&.scic.gateway.v1.ListDocumentsResponse\x12\x64\n\x0f\x44\x65leteDocuments\x12\'.scic.gateway.v1.DeleteDocumentsRequest\x1a(.scic.gateway.v1.DeleteDocumentsResponse\x12[\n\x0c\x45raseSubject\x12$.scic.gateway.v1.EraseSubjectRequest\x1a%.scic.gateway.v1.EraseSubjectResponseB(Z&scic.internal/api/gateway/v1;gatewayv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$scic/gateway/v1/corpus_service.proto\x12\x0fscic.gateway.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\"\x83\x03\n\rDocumentInput\x12\x34\n\x0b\x64ocument_id\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a\x10\x01\x18\x80\x02\x32\x13^[^\\x00-\\x1f\\x7f]*$\x12\x1b\n\x07\x63ontent\x18\x02 \x01(\x0c\x42\n\xbaH\x07z\x05\x18\x80\x80\x80\x02\x12\x1e\n\x0c\x63ontent_type\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x17\n\x06source\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18 \x12\x17\n\x05title\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\x12k\n\x08metadata\x18\x06 \x03(\x0b\x32,.scic.gateway.v1.DocumentInput.MetadataEntryB+\xbaH(\x9a\x01%\x10@\"\x1ar\x18\x32\x16^[A-Za-z0-9._-]{1,64}$*\x05r\x03\x18\x80\x02\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xe2\x02\n\x08\x44ocument\x12\x13\n\x0b\x64ocument_id\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\r\n\x05title\x18\x03 \x01(\t\x12\x14\n\x0c\x63ontent_type\x18\x04 \x01(\t\x12\x14\n\x0c\x63ontent_hash\x18\x05 \x01(\t\x12\x12\n\nsize_bytes\x18\x06 \x01(\x03\x12\x15\n\rpassage_count\x18\x07 \x01(\x05\x12\x39\n\x08metadata\x18\x08 \x03(\x0b\x32\'.scic.gateway.v1.Document.MetadataEntry\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nindex_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"R\n\x16IngestDocumentsRequest\x12\x38\n\x08\x64ocument\x18\x01 \x01(\x0b\x32\x1e.scic.gateway.v1.DocumentInputB\x06\xbaH\x03\xc8\x01\x01\"\x9e\x02\n\x17IngestDocumentsResponse\x12\x13\n\x0b\x64ocument_id\x18\x01 \x01(\t\x12\r\n\x05index\x18\x02 \x01(\x03\x12\x41\n\x07outcome\x18\x03 \x01(\x0e\x32\x30.scic.gateway.v1.IngestDocumentsResponse.Outcome\x12\x15\n\rpassage_count\x18\x04 \x01(\x05\x12!\n\x05\x65rror\x18\x05 \x01(\x0b\x32\x12.google.rpc.Status\"b\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x13\n\x0fOUTCOME_INDEXED\x10\x01\x12\x15\n\x11OUTCOME_UNCHANGED\x10\x02\x12\x12\n\x0eOUTCOME_FAILED\x10\x03\"5\n\x12GetDocumentRequest\x12\x1f\n\x0b\x64ocument_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x02\"B\n\x13GetDocumentResponse\x12+\n\x08\x64ocument\x18\x01 \x01(\x0b\x32\x19.scic.gateway.v1.Document\"l\n\x14ListDocumentsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\x12\x17\n\x06source\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18 \"^\n\x15ListDocumentsResponse\x12,\n\tdocuments\x18\x01 \x03(\x0b\x32\x19.scic.gateway.v1.Document\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"D\n\x16\x44\x65leteDocumentsRequest\x12*\n\x0c\x64ocument_ids\x18\x01 \x03(\tB\x14\xbaH\x11\x92\x01\x0e\x08\x01\x10\xe8\x07\"\x07r\x05\x10\x01\x18\x80\x02\"7\n\x17\x44\x65leteDocumentsResponse\x12\x1c\n\x14\x64\x65leted_document_ids\x18\x01 \x03(\t\"2\n\x13\x45raseSubjectRequest\x12\x1b\n\x07subject\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x02\"4\n\x14\x45raseSubjectResponse\x12\x1c\n\x14\x64\x65leted_document_ids\x18\x01 \x03(\t2\xf6\x03\n\rCorpusService\x12h\n\x0fIngestDocuments\x12\'.scic.gateway.v1.IngestDocumentsRequest\x1a(.scic.gateway.v1.IngestDocumentsResponse(\x01\x30\x01\x12X\n\x0bGetDocument\x12#.scic.gateway.v1.GetDocumentRequest\x1a$.scic.gateway.v1.GetDocumentResponse\x12^\n\rListDocuments\x12%.scic.gateway.v1.ListDocumentsRequest\x1a&.scic.gateway.v1.ListDocumentsResponse\x12\x64\n\x0f\x44\x65leteDocuments\x12\'.scic.gateway.v1.DeleteDocumentsRequest\x1a(.scic.gateway.v1.DeleteDocumentsResponse\x12[\n\x0c\x45raseSubject\x12$.scic.gateway.v1.EraseSubjectRequest\x1a%.scic.gateway.v1.EraseSubjectResponseB(Z&scic.internal/api/gateway/v1;gatewayv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,9 +38,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DOCUMENTINPUT_METADATAENTRY']._loaded_options = None
   _globals['_DOCUMENTINPUT_METADATAENTRY']._serialized_options = b'8\001'
   _globals['_DOCUMENTINPUT'].fields_by_name['document_id']._loaded_options = None
-  _globals['_DOCUMENTINPUT'].fields_by_name['document_id']._serialized_options = b'\272H\034r\032\020\001\030\200\0022\023^[^\\x00-\\x1f\\x7f]+$'
+  _globals['_DOCUMENTINPUT'].fields_by_name['document_id']._serialized_options = b'\272H\034r\032\020\001\030\200\0022\023^[^\\x00-\\x1f\\x7f]*$'
   _globals['_DOCUMENTINPUT'].fields_by_name['content']._loaded_options = None
-  _globals['_DOCUMENTINPUT'].fields_by_name['content']._serialized_options = b'\272H\tz\007\020\001\030\200\200\200\002'
+  _globals['_DOCUMENTINPUT'].fields_by_name['content']._serialized_options = b'\272H\007z\005\030\200\200\200\002'
   _globals['_DOCUMENTINPUT'].fields_by_name['content_type']._loaded_options = None
   _globals['_DOCUMENTINPUT'].fields_by_name['content_type']._serialized_options = b'\272H\005r\003\030\200\001'
   _globals['_DOCUMENTINPUT'].fields_by_name['source']._loaded_options = None
@@ -66,35 +66,35 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ERASESUBJECTREQUEST'].fields_by_name['subject']._loaded_options = None
   _globals['_ERASESUBJECTREQUEST'].fields_by_name['subject']._serialized_options = b'\272H\007r\005\020\001\030\200\002'
   _globals['_DOCUMENTINPUT']._serialized_start=145
-  _globals['_DOCUMENTINPUT']._serialized_end=534
-  _globals['_DOCUMENTINPUT_METADATAENTRY']._serialized_start=487
-  _globals['_DOCUMENTINPUT_METADATAENTRY']._serialized_end=534
-  _globals['_DOCUMENT']._serialized_start=537
-  _globals['_DOCUMENT']._serialized_end=891
-  _globals['_DOCUMENT_METADATAENTRY']._serialized_start=487
-  _globals['_DOCUMENT_METADATAENTRY']._serialized_end=534
-  _globals['_INGESTDOCUMENTSREQUEST']._serialized_start=893
-  _globals['_INGESTDOCUMENTSREQUEST']._serialized_end=975
-  _globals['_INGESTDOCUMENTSRESPONSE']._serialized_start=978
-  _globals['_INGESTDOCUMENTSRESPONSE']._serialized_end=1264
-  _globals['_INGESTDOCUMENTSRESPONSE_OUTCOME']._serialized_start=1166
-  _globals['_INGESTDOCUMENTSRESPONSE_OUTCOME']._serialized_end=1264
-  _globals['_GETDOCUMENTREQUEST']._serialized_start=1266
-  _globals['_GETDOCUMENTREQUEST']._serialized_end=1319
-  _globals['_GETDOCUMENTRESPONSE']._serialized_start=1321
-  _globals['_GETDOCUMENTRESPONSE']._serialized_end=1387
-  _globals['_LISTDOCUMENTSREQUEST']._serialized_start=1389
-  _globals['_LISTDOCUMENTSREQUEST']._serialized_end=1497
-  _globals['_LISTDOCUMENTSRESPONSE']._serialized_start=1499
-  _globals['_LISTDOCUMENTSRESPONSE']._serialized_end=1593
-  _globals['_DELETEDOCUMENTSREQUEST']._serialized_start=1595
-  _globals['_DELETEDOCUMENTSREQUEST']._serialized_end=1663
-  _globals['_DELETEDOCUMENTSRESPONSE']._serialized_start=1665
-  _globals['_DELETEDOCUMENTSRESPONSE']._serialized_end=1720
-  _globals['_ERASESUBJECTREQUEST']._serialized_start=1722
-  _globals['_ERASESUBJECTREQUEST']._serialized_end=1772
-  _globals['_ERASESUBJECTRESPONSE']._serialized_start=1774
-  _globals['_ERASESUBJECTRESPONSE']._serialized_end=1826
-  _globals['_CORPUSSERVICE']._serialized_start=1829
-  _globals['_CORPUSSERVICE']._serialized_end=2331
+  _globals['_DOCUMENTINPUT']._serialized_end=532
+  _globals['_DOCUMENTINPUT_METADATAENTRY']._serialized_start=485
+  _globals['_DOCUMENTINPUT_METADATAENTRY']._serialized_end=532
+  _globals['_DOCUMENT']._serialized_start=535
+  _globals['_DOCUMENT']._serialized_end=889
+  _globals['_DOCUMENT_METADATAENTRY']._serialized_start=485
+  _globals['_DOCUMENT_METADATAENTRY']._serialized_end=532
+  _globals['_INGESTDOCUMENTSREQUEST']._serialized_start=891
+  _globals['_INGESTDOCUMENTSREQUEST']._serialized_end=973
+  _globals['_INGESTDOCUMENTSRESPONSE']._serialized_start=976
+  _globals['_INGESTDOCUMENTSRESPONSE']._serialized_end=1262
+  _globals['_INGESTDOCUMENTSRESPONSE_OUTCOME']._serialized_start=1164
+  _globals['_INGESTDOCUMENTSRESPONSE_OUTCOME']._serialized_end=1262
+  _globals['_GETDOCUMENTREQUEST']._serialized_start=1264
+  _globals['_GETDOCUMENTREQUEST']._serialized_end=1317
+  _globals['_GETDOCUMENTRESPONSE']._serialized_start=1319
+  _globals['_GETDOCUMENTRESPONSE']._serialized_end=1385
+  _globals['_LISTDOCUMENTSREQUEST']._serialized_start=1387
+  _globals['_LISTDOCUMENTSREQUEST']._serialized_end=1495
+  _globals['_LISTDOCUMENTSRESPONSE']._serialized_start=1497
+  _globals['_LISTDOCUMENTSRESPONSE']._serialized_end=1591
+  _globals['_DELETEDOCUMENTSREQUEST']._serialized_start=1593
+  _globals['_DELETEDOCUMENTSREQUEST']._serialized_end=1661
+  _globals['_DELETEDOCUMENTSRESPONSE']._serialized_start=1663
+  _globals['_DELETEDOCUMENTSRESPONSE']._serialized_end=1718
+  _globals['_ERASESUBJECTREQUEST']._serialized_start=1720
+  _globals['_ERASESUBJECTREQUEST']._serialized_end=1770
+  _globals['_ERASESUBJECTRESPONSE']._serialized_start=1772
+  _globals['_ERASESUBJECTRESPONSE']._serialized_end=1824
+  _globals['_CORPUSSERVICE']._serialized_start=1827
+  _globals['_CORPUSSERVICE']._serialized_end=2329
 # @@protoc_insertion_point(module_scope)

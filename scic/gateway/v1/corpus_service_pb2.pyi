@@ -57,7 +57,7 @@ class DocumentInput(message.Message):
     document_id: builtins.str
     """Name of the document, unique in the tenant: a path or a URL, say. 1 to 256 characters without control characters."""
     content: builtins.bytes
-    """The text in UTF-8, 1 byte to 4 MiB."""
+    """The text in UTF-8, at most 4 MiB. EMPTY_DOCUMENT where there is nothing but white space."""
     content_type: builtins.str
     """How to read it: `text/plain`, `text/markdown`, `text/html`, `text/x-python` or `application/x-ndjson` (a
     conversation, one turn a line). Default: `text/plain`.

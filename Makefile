@@ -1,0 +1,54 @@
+# Every target works on a fresh clone: it makes .venv first, from the lock file with hashes.
+PYTHON ?= python3
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help install lock api format check test demo up bench clean
+
+help: ## Say what there is to do
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+install: .venv/installed ## Make .venv with everything in it
+
+.venv/installed: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+lock: ## Choose new versions of all dependencies (needs uv)
+	uv pip compile --quiet --upgrade --generate-hashes --no-header --no-annotate --all-extras pyproject.toml -o requirements.lock
+
+api: install ## Make the Python API from protos/
+	$(BIN)/python tools/generate_api.py
+
+format: install ## Format the code
+	$(BIN)/ruff check --quiet --fix-only .
+	$(BIN)/ruff format --quiet .
+
+check: install ## Lint, types, import rules, protos, Envoy and Kubernetes files
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/buf lint
+	$(BIN)/python tools/generate_api.py --check
+	$(BIN)/envoy --mode validate --log-level error --config-path envoy/edge.yaml
+	$(BIN)/envoy --mode validate --log-level error --config-path envoy/sidecar.yaml
+	$(BIN)/kubernetes-validate --strict --quiet k8s/base/*.yaml
+
+test: install ## Run all tests, real Envoy and Valkey among them
+	$(BIN)/pytest
+
+demo: install ## Start a mesh, ingest this repository, ask three questions, stop
+	$(BIN)/python examples/demo.py
+
+up: install ## Start the mesh on this machine
+	$(BIN)/scic up
+
+bench: install ## Measure the mesh beside its ceiling
+	$(BIN)/python -m benchmarks.mesh
+
+clean: ## Remove what was made
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,1 @@
+"""What the mesh reaches, measured beside its goals; README.md has the method."""

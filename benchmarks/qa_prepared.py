@@ -1,0 +1,70 @@
+"""Records with prepared passages: the encoder runs once for a file, its vectors are cached."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchmarks.qa import Record, read_records
+from services.compressor.prepare import prepare
+from services.compressor.prepared import COUNTED_ENCODINGS, PassageSignals
+from services.compressor.units import split_units
+from services.text.encoder import EncodeInput, Encoder
+from services.text.model import model_file
+from services.text.tokens import encoding_for
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedRecord:
+    """A record as ingestion leaves it."""
+
+    record: Record
+    question_vector: NDArray[np.float32]
+    signals: tuple[PassageSignals, ...]
+    """One for each document."""
+
+
+def read_prepared(path: Path, cache: Path) -> list[PreparedRecord]:
+    """The records of a file, prepared; `cache` is a folder for the model and the vectors."""
+    records = read_records(path)
+    units = [[split_units(d.text, "docs") for d in record.documents] for record in records]
+    questions, vectors = _vectors(path, cache, records, units)
+    encodings = [encoding_for(name) for name in COUNTED_ENCODINGS]
+    result = []
+    at = 0
+    for record, spans, question in zip(records, units, questions, strict=True):
+        signals = []
+        for document, cuts in zip(record.documents, spans, strict=True):
+            rows = vectors[at : at + len(cuts)]
+            at += len(cuts)
+            signals.append(prepare(document.title, document.text, cuts, rows, encodings))
+        result.append(PreparedRecord(record, question, tuple(signals)))
+    return result
+
+
+def _vectors(
+    path: Path, cache: Path, records: list[Record], units: list[list[list[tuple[int, int]]]]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    encoder = Encoder.load(model_file(cache))
+    key = hashlib.sha256(path.read_bytes() + repr(units).encode() + encoder.model_id.encode()).hexdigest()[:16]
+    file = cache / f"{path.name.split('.')[0]}-{key}.npz"
+    if not file.exists():
+        questions = encoder.encode([record.question for record in records])
+        parts = [
+            encoded.sentences
+            for record, spans in zip(records, units, strict=True)
+            for encoded in encoder.encode_passages(
+                [EncodeInput(d.title, d.text, cuts) for d, cuts in zip(record.documents, spans, strict=True)]
+            )
+        ]
+        np.savez(file, questions=questions, vectors=np.concatenate(parts))
+    with np.load(file) as stored:
+        return stored["questions"], stored["vectors"]

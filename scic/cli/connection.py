@@ -1,0 +1,49 @@
+"""Which mesh a command talks to, and with which key."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from scic.client import Client
+from scic.mesh.options import default_data_dir
+from scic.mesh.paths import MeshPaths
+from scic.mesh.state import read_state
+
+Address = Annotated[
+    str | None,
+    typer.Option(
+        "--address", envvar="SCIC_ADDRESS", help="host:port of the mesh. Default: the mesh that `scic up` started."
+    ),
+]
+ApiKey = Annotated[
+    str | None,
+    typer.Option(
+        "--api-key", envvar="SCIC_API_KEY", show_envvar=True, help="API key. Default: that of `scic up`'s mesh."
+    ),
+]
+DataDir = Annotated[
+    Path | None, typer.Option("--data-dir", help="Data directory of the mesh that `scic up` started.")
+]
+
+
+class NoConnectionError(Exception):
+    """There is no mesh to talk to; the text is a sentence for the person at the terminal."""
+
+
+def connect(address: str | None, api_key: str | None, data_dir: Path | None) -> Client:
+    """A client for what the options say, or for the mesh that runs on this machine."""
+    paths = MeshPaths((data_dir or default_data_dir()).expanduser().absolute())
+    if address is None:
+        state = read_state(paths.state)
+        if state is None:
+            raise NoConnectionError(
+                f"no mesh runs in {paths.data_dir}; start one with `scic up`, or name one with --address"
+            )
+        address = state.edge
+    if api_key is None:
+        try:
+            api_key = paths.api_key.read_text(encoding="utf-8").strip()
+        except OSError:
+            raise NoConnectionError("no API key; give one with --api-key or in SCIC_API_KEY") from None
+    return Client(address, api_key=api_key)

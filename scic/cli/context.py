@@ -1,0 +1,131 @@
+"""`scic context` and `scic plan`: ask the mesh."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from google.protobuf.json_format import MessageToJson
+from google.protobuf.message import Message
+from rich.console import Console
+
+from scic.cli.connection import Address, ApiKey, DataDir, connect
+from scic.cli.show import show_context, show_plan
+from scic.client import ContextOptions
+
+Question = Annotated[str, typer.Argument(help="The question.", show_default=False)]
+MaxTokens = Annotated[int, typer.Option("--max-tokens", "-n", help="Bound for all messages together.")]
+Model = Annotated[str, typer.Option("--model", help="Model whose encoding counts. Default: the server's.")]
+Sources = Annotated[
+    list[str] | None,
+    typer.Option("--source", "-s", help="Source to search, NAME or NAME:LIMIT; can be given again. Default: all."),
+]
+Filters = Annotated[
+    list[str] | None,
+    typer.Option("--filter", "-f", help="Metadata a document must have, KEY=VALUE; can be given again."),
+]
+PassageFiles = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--passage", exists=True, dir_okay=False, readable=True, help="Text file that competes with what is found."
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the reply as JSON.")]
+Explain = Annotated[bool, typer.Option("--explain", help="Show scores, and what was left out and why.")]
+
+_DEFAULT_MAX_TOKENS = 2000
+
+
+def context(
+    question: Question,
+    max_tokens: MaxTokens = _DEFAULT_MAX_TOKENS,
+    model: Model = "",
+    source: Sources = None,
+    filter_: Filters = None,
+    passage: PassageFiles = None,
+    as_json: AsJson = False,
+    explain: Explain = False,
+    address: Address = None,
+    api_key: ApiKey = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Build the context for a question and print it, ready for an LLM."""
+    options = _options(model, source, filter_, passage)
+
+    async def ask() -> None:
+        async with connect(address, api_key, data_dir) as client:
+            built = await client.build_context(question, max_tokens=max_tokens, **options)
+        if as_json:
+            _print_json(built)
+        else:
+            show_context(Console(), built, explain=explain)
+
+    asyncio.run(ask())
+
+
+def plan(
+    question: Question,
+    max_tokens: MaxTokens = _DEFAULT_MAX_TOKENS,
+    model: Model = "",
+    source: Sources = None,
+    filter_: Filters = None,
+    passage: PassageFiles = None,
+    as_json: AsJson = False,
+    explain: Explain = False,
+    address: Address = None,
+    api_key: ApiKey = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Say what `scic context` would do with the same options, and spend nothing."""
+    options = _options(model, source, filter_, passage)
+
+    async def ask() -> None:
+        async with connect(address, api_key, data_dir) as client:
+            planned = await client.plan_context(question, max_tokens=max_tokens, **options)
+        if as_json:
+            _print_json(planned)
+        else:
+            show_plan(Console(), planned, explain=explain)
+
+    asyncio.run(ask())
+
+
+def _options(
+    model: str, sources: Sequence[str] | None, filters: Sequence[str] | None, passages: Sequence[Path] | None
+) -> ContextOptions:
+    return ContextOptions(
+        model=model,
+        sources=dict(map(_source, sources or ())),
+        filters=_filters(filters or ()),
+        passages=[_text(path) for path in passages or ()],
+    )
+
+
+def _source(text: str) -> tuple[str, int]:
+    name, colon, limit = text.partition(":")
+    if colon and not limit.isdecimal():
+        raise typer.BadParameter(f"{text!r} is not NAME or NAME:LIMIT", param_hint="--source")
+    return name, int(limit or 0)
+
+
+def _filters(texts: Sequence[str]) -> dict[str, list[str]]:
+    """Several values of one key are alternatives."""
+    filters: dict[str, list[str]] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise typer.BadParameter(f"{text!r} is not KEY=VALUE", param_hint="--filter")
+        filters.setdefault(key, []).append(value)
+    return filters
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise typer.BadParameter(f"{path}: {error}", param_hint="--passage") from None
+
+
+def _print_json(message: Message) -> None:
+    print(MessageToJson(message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True))

@@ -1,0 +1,119 @@
+"""How replies look on a terminal."""
+
+from collections.abc import Iterable, Sequence
+
+from rich.console import Console
+from rich.markup import escape
+from rich.padding import Padding
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from scic.gateway.v1 import context_service_pb2 as pb
+from scic.type.v1 import degradation_pb2, message_pb2
+
+_ROLE_STYLE = {
+    message_pb2.ROLE_SYSTEM: "magenta",
+    message_pb2.ROLE_USER: "cyan",
+    message_pb2.ROLE_ASSISTANT: "green",
+}
+
+
+def show_context(console: Console, built: pb.BuildContextResponse, *, explain: bool) -> None:
+    """The messages, then where they come from and what they cost."""
+    for message in built.messages:
+        role = _name(message_pb2.Role.Name(message.role))
+        console.print(Rule(role, style=_ROLE_STYLE[message.role], align="left"))
+        console.print(Text(message.content))
+    console.print(Rule("citations", align="left"))
+    _show_evidence(console, built.evidence, explain=explain)
+    if explain:
+        _show_dropped(console, built.dropped)
+    _show_figures(console, built)
+    console.print(f"cache: {_name(pb.CacheStatus.Name(built.cache))} · request {escape(built.request_id)}")
+
+
+def show_plan(console: Console, planned: pb.PlanContextResponse, *, explain: bool) -> None:
+    """What would be in the prompt, and what it would cost."""
+    _show_evidence(console, planned.evidence, explain=explain)
+    if explain:
+        _show_dropped(console, planned.dropped)
+    _show_figures(console, planned)
+    console.print(f"cache forecast: {_name(pb.CacheStatus.Name(planned.cache_forecast))}")
+
+
+def _show_evidence(console: Console, evidence: Sequence[pb.Evidence], *, explain: bool) -> None:
+    if not evidence:
+        console.print(Padding("no passage was found that fits", (0, 2)))
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in ("", "passage", "offsets", "source", "score", "tokens"):
+        table.add_column(heading, justify="right" if heading in {"score", "tokens"} else "left", overflow="fold")
+    for item in evidence:
+        title = " > ".join(item.title_path[1:])
+        table.add_row(
+            f"[{item.citation}]".replace("[", r"\["),
+            escape(f"{item.document_id or item.passage_id}" + (f" · {title}" if title else "")),
+            ", ".join(f"{span.start}-{span.end}" for span in item.spans),
+            item.source,
+            _score(item.score, explain=explain),
+            _tokens(item),
+        )
+    console.print(table)
+
+
+def _show_dropped(console: Console, dropped: Sequence[pb.DroppedPassage]) -> None:
+    if not dropped:
+        return
+    console.print(Rule("left out", align="left"))
+    table = Table(box=None, pad_edge=False)
+    for heading in ("passage", "source", "score", "tokens", "reason"):
+        table.add_column(heading, justify="right" if heading in {"score", "tokens"} else "left", overflow="fold")
+    for item in dropped:
+        reason = pb.DroppedPassage.Reason.Name(item.reason).removeprefix("REASON_").lower().replace("_", " ")
+        table.add_row(
+            escape(item.passage_id), item.source, _score(item.score, explain=True), str(item.token_count), reason
+        )
+    console.print(table)
+
+
+def _show_figures(console: Console, reply: pb.BuildContextResponse | pb.PlanContextResponse) -> None:
+    sections = ((message_pb2.Section.Name(s.section), s.token_count) for s in reply.tokens.sections if s.token_count)
+    console.print(
+        f"[bold]tokens[/bold] {reply.tokens.total} of {reply.tokens.max_tokens} ({reply.encoding}): "
+        + _list(f"{_name(name)} {count}" for name, count in sections)
+    )
+    if reply.timings:
+        console.print(
+            "[bold]timings[/bold] "
+            + _list(
+                f"{_name(degradation_pb2.Stage.Name(t.stage))} {t.duration.ToNanoseconds() / 1e6:.1f} ms"
+                for t in reply.timings
+            )
+        )
+    for degradation in reply.degradations:
+        stage = _name(degradation_pb2.Stage.Name(degradation.stage))
+        console.print(f"[yellow]degraded[/yellow] {stage}: {escape(degradation.detail)} ({degradation.reason})")
+
+
+def _score(score: pb.Score, *, explain: bool) -> str:
+    if not explain:
+        return f"{score.value:.2f}"
+    return f"{score.value:.2f} = bm25 {score.lexical:.1f}, cosine {score.dense:.2f}"
+
+
+def _tokens(item: pb.Evidence) -> str:
+    if item.fate == pb.Evidence.FATE_WHOLE:
+        return str(item.token_count)
+    return f"{item.token_count} of {item.original_token_count}"
+
+
+def _name(constant: str) -> str:
+    """The last word of an enum constant, as people say it."""
+    for prefix in ("CACHE_STATUS_", "SECTION_", "STAGE_", "ROLE_"):
+        constant = constant.removeprefix(prefix)
+    return constant.lower()
+
+
+def _list(items: Iterable[str]) -> str:
+    return ", ".join(items)

@@ -1,0 +1,7 @@
+"""The client of the mesh: one typed async method for each method of the gateway."""
+
+from scic.client.client import Client
+from scic.client.messages import chat_messages
+from scic.client.request import ContextOptions, Turn
+
+__all__ = ["Client", "ContextOptions", "Turn", "chat_messages"]

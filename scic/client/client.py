@@ -1,0 +1,134 @@
+"""The client."""
+
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Iterable
+from typing import Self, TypeVar, Unpack
+
+import grpc
+import grpc.aio
+
+from scic import errors
+from scic.client.policy import CHANNEL_OPTIONS
+from scic.client.request import ContextOptions, context_request
+from scic.gateway.v1 import context_service_pb2 as context
+from scic.gateway.v1 import context_service_pb2_grpc as context_rpc
+from scic.gateway.v1 import corpus_service_pb2 as corpus
+from scic.gateway.v1 import corpus_service_pb2_grpc as corpus_rpc
+
+_Reply = TypeVar("_Reply")
+
+
+class Client:
+    """Talks to a mesh; opens its connection with the first call and keeps it.
+
+    Use it as an async context manager, or call `close`. Every method raises `scic.errors.ScicError`, whose `reason` is
+    one of `scic.errors.CATALOGUE`; `timeout` is in seconds and by default that of `scic.client.policy`.
+
+        async with scic.Client("localhost:8080", api_key="scic_...") as client:
+            built = await client.build_context("How do I drain a replica?", max_tokens=2000)
+            messages = scic.chat_messages(built.messages)
+
+    Args:
+        address: `host:port` of the edge.
+        api_key: the key; it names the tenant.
+        credentials: for TLS, say `grpc.ssl_channel_credentials()`; without them the connection is in clear.
+    """
+
+    def __init__(self, address: str, *, api_key: str, credentials: grpc.ChannelCredentials | None = None) -> None:
+        self._metadata = (("authorization", f"Bearer {api_key}"),)
+        self._channel = (
+            grpc.aio.secure_channel(address, credentials, options=CHANNEL_OPTIONS)
+            if credentials
+            else grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
+        )
+        self._context = context_rpc.ContextServiceStub(self._channel)
+        self._corpus = corpus_rpc.CorpusServiceStub(self._channel)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Closes the connection; calls under way are cancelled."""
+        await self._channel.close()
+
+    async def build_context(
+        self, question: str, *, max_tokens: int, timeout: float | None = None, **options: Unpack[ContextOptions]
+    ) -> context.BuildContextResponse:
+        """The best context for a question that fits `max_tokens`, as messages ready for an LLM."""
+        request = context_request(question, max_tokens=max_tokens, **options)
+        return await _answer(self._context.BuildContext(request, metadata=self._metadata, timeout=timeout))
+
+    async def plan_context(
+        self, question: str, *, max_tokens: int, timeout: float | None = None, **options: Unpack[ContextOptions]
+    ) -> context.PlanContextResponse:
+        """What `build_context` would do with the same arguments; stores nothing and returns no messages."""
+        request = context_request(question, max_tokens=max_tokens, **options)
+        plan = context.PlanContextRequest(context=request)
+        return await _answer(self._context.PlanContext(plan, metadata=self._metadata, timeout=timeout))
+
+    async def ingest_documents(
+        self, documents: AsyncIterable[corpus.DocumentInput] | Iterable[corpus.DocumentInput]
+    ) -> AsyncIterator[corpus.IngestDocumentsResponse]:
+        """Sends documents and yields a result for each, as it is durable; a bad one does not stop the others.
+
+        Documents are read as fast as the mesh takes them, so an endless or large supply is fine.
+        """
+        call = self._corpus.IngestDocuments(_requests(documents), metadata=self._metadata)
+        try:
+            async for result in call:
+                yield result
+        except grpc.aio.AioRpcError as error:
+            raise errors.from_rpc_error(error) from error
+        finally:
+            call.cancel()
+
+    async def get_document(self, document_id: str, *, timeout: float | None = None) -> corpus.Document:
+        """A document's record."""
+        request = corpus.GetDocumentRequest(document_id=document_id)
+        response = await _answer(self._corpus.GetDocument(request, metadata=self._metadata, timeout=timeout))
+        return response.document
+
+    async def list_documents(
+        self, *, source: str = "", page_size: int = 0, timeout: float | None = None
+    ) -> AsyncIterator[corpus.Document]:
+        """All records in the order of their ids, page by page as they are wanted; `timeout` is for each page."""
+        request = corpus.ListDocumentsRequest(source=source, page_size=page_size)
+        while True:
+            page = await _answer(self._corpus.ListDocuments(request, metadata=self._metadata, timeout=timeout))
+            for document in page.documents:
+                yield document
+            if not page.next_page_token:
+                return
+            request.page_token = page.next_page_token
+
+    async def delete_documents(self, document_ids: Iterable[str], *, timeout: float | None = None) -> list[str]:
+        """Deletes documents and returns the ids of those that existed."""
+        request = corpus.DeleteDocumentsRequest(document_ids=document_ids)
+        response = await _answer(self._corpus.DeleteDocuments(request, metadata=self._metadata, timeout=timeout))
+        return list(response.deleted_document_ids)
+
+    async def erase_subject(self, subject: str, *, timeout: float | None = None) -> list[str]:
+        """Erases everything about a person; answers NOT_IMPLEMENTED in this version."""
+        request = corpus.EraseSubjectRequest(subject=subject)
+        response = await _answer(self._corpus.EraseSubject(request, metadata=self._metadata, timeout=timeout))
+        return list(response.deleted_document_ids)
+
+
+async def _answer(call: Awaitable[_Reply]) -> _Reply:
+    try:
+        return await call
+    except grpc.aio.AioRpcError as error:
+        raise errors.from_rpc_error(error) from error
+
+
+async def _requests(
+    documents: AsyncIterable[corpus.DocumentInput] | Iterable[corpus.DocumentInput],
+) -> AsyncIterator[corpus.IngestDocumentsRequest]:
+    if isinstance(documents, AsyncIterable):
+        async for document in documents:
+            yield corpus.IngestDocumentsRequest(document=document)
+    else:
+        for document in documents:
+            yield corpus.IngestDocumentsRequest(document=document)

@@ -1,0 +1,48 @@
+"""Timeouts and retries of every method, as data.
+
+The form is gRPC's service config (https://github.com/grpc/proposal/blob/master/A6-client-retries.md), so clients in
+other languages can use the same values. Envoy retries on another replica inside the mesh; what is retried here is only the
+way to Envoy, once, and only for methods that may safely be asked twice.
+"""
+
+import json
+from typing import Any, Final
+
+UNARY_TIMEOUT: Final = "15s"
+"""For a call that comes without a timeout of its own; the mesh itself answers within 10 s or degrades."""
+
+_ONCE_MORE: Final[dict[str, Any]] = {
+    "maxAttempts": 2,
+    "initialBackoff": "0.1s",
+    "maxBackoff": "1s",
+    "backoffMultiplier": 2,
+    "retryableStatusCodes": ["UNAVAILABLE"],
+}
+
+SERVICE_CONFIG: Final[dict[str, Any]] = {
+    "methodConfig": [
+        {
+            "name": [
+                {"service": "scic.gateway.v1.ContextService"},
+                {"service": "scic.gateway.v1.CorpusService", "method": "GetDocument"},
+                {"service": "scic.gateway.v1.CorpusService", "method": "ListDocuments"},
+                {"service": "scic.gateway.v1.CorpusService", "method": "DeleteDocuments"},
+                {"service": "scic.gateway.v1.CorpusService", "method": "EraseSubject"},
+            ],
+            "timeout": UNARY_TIMEOUT,
+            "retryPolicy": _ONCE_MORE,
+        },
+        # A stream of documents takes as long as it takes, and what was sent cannot be sent again from here.
+        {"name": [{"service": "scic.gateway.v1.CorpusService", "method": "IngestDocuments"}]},
+    ],
+    # At most one retry for ten calls that succeed: a mesh in trouble is not hit twice by everyone.
+    "retryThrottling": {"maxTokens": 10, "tokenRatio": 0.1},
+}
+
+CHANNEL_OPTIONS: Final[tuple[tuple[str, Any], ...]] = (
+    ("grpc.service_config", json.dumps(SERVICE_CONFIG)),
+    ("grpc.max_receive_message_length", 64 << 20),
+    ("grpc.max_send_message_length", 64 << 20),
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+)

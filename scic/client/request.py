@@ -1,0 +1,70 @@
+"""What a context is built for, in Python's own terms."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal, TypedDict, Unpack
+
+from scic.gateway.v1 import context_service_pb2 as context
+from scic.type.v1 import message_pb2, source_pb2
+
+_SPEAKERS = {"user": message_pb2.ROLE_USER, "assistant": message_pb2.ROLE_ASSISTANT}
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A turn of a conversation."""
+
+    role: Literal["user", "assistant"]
+    text: str
+
+
+class ContextOptions(TypedDict, total=False):
+    """Everything about a context that has a default."""
+
+    model: str
+    """The model whose encoding counts. Default: the server's."""
+
+    profile: str
+    """The recipe to follow. Default: `default`."""
+
+    sources: Mapping[str, int] | Iterable[str]
+    """Names of sources, or names with the number of passages to take from each. Default: all."""
+
+    filters: Mapping[str, str | Iterable[str]]
+    """Metadata that a document must have: a value for each key, or several of which any will do. Default: none."""
+
+    conversation: Iterable[Turn]
+    """The turns so far, oldest first. Default: none."""
+
+    passages: Iterable[str | context.InlinePassage]
+    """Texts that compete with what is found. Default: none."""
+
+    request_id: str
+    """Names the request in logs and in the reply. Default: made by the mesh."""
+
+
+def context_request(
+    question: str, *, max_tokens: int, **options: Unpack[ContextOptions]
+) -> context.BuildContextRequest:
+    """The request that `Client.build_context` and `Client.plan_context` send."""
+    sources = options.get("sources", ())
+    limits = sources if isinstance(sources, Mapping) else dict.fromkeys(sources, 0)
+    return context.BuildContextRequest(
+        question=question,
+        max_tokens=max_tokens,
+        model=options.get("model", ""),
+        profile=options.get("profile", ""),
+        sources=[context.SourceSelection(name=name, limit=limit) for name, limit in limits.items()],
+        filter=[
+            source_pb2.MetadataCondition(key=key, any_of=[value] if isinstance(value, str) else value)
+            for key, value in options.get("filters", {}).items()
+        ],
+        conversation=[
+            message_pb2.ConversationTurn(role=_SPEAKERS[turn.role], text=turn.text)
+            for turn in options.get("conversation", ())
+        ],
+        passages=[
+            context.InlinePassage(text=item) if isinstance(item, str) else item for item in options.get("passages", ())
+        ],
+        request_id=options.get("request_id", ""),
+    )

@@ -1,0 +1,179 @@
+"""The laptop mesh: which processes, with which settings, on which ports."""
+
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from scic.mesh import envoy, valkey
+from scic.mesh.options import MeshOptions
+from scic.mesh.packages import Installation
+from scic.mesh.paths import MeshPaths
+from scic.mesh.ports import LOOPBACK
+from scic.mesh.spec import Command, MeshPlan, Probe, ProbeKind, ProcessSpec
+
+STAGES = ("selector", "compressor", "composer")
+
+# Replicas share the cores: parallelism comes from processes, and thread pools inside each would only fight.
+_ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+
+def laptop_plan(options: MeshOptions, installation: Installation, *, ports: Iterator[int], password: str) -> MeshPlan:
+    """Plan a mesh: two replicas of each service, one Valkey, one Envoy at the edge, one beside the gateways.
+
+    `ports` yields free loopback ports; `password` is Valkey's for this run.
+    """
+    planner = _Planner(options, installation, ports)
+    cache, redis_url = planner.cache(password)
+    stages = [replica for service in STAGES for replica in planner.replicas(service, planner.stage_env(service))]
+    sidecar, stage_listeners = planner.sidecar(stages)
+    gateways = planner.replicas("gateway", planner.gateway_env(stage_listeners, redis_url))
+    edge = planner.edge(gateways)
+    return MeshPlan(
+        files=planner.files,
+        preparations=(planner.python("model", "services.text.model", "--dir", str(planner.paths.models)),),
+        waves=((cache, *stages), (sidecar,), tuple(gateways), (edge,)),
+        # The gateways drain while the edge still carries their replies; the stages go when nobody calls them any more.
+        stop_order=(("gateway",), ("edge",), ("sidecar",), STAGES, ("valkey",)),
+        rolling=(*STAGES, "gateway"),
+    )
+
+
+class _Planner:
+    """Collects the files of a plan and hands out its ports."""
+
+    def __init__(self, options: MeshOptions, installation: Installation, ports: Iterator[int]) -> None:
+        self._options = options
+        self._installation = installation
+        self._ports = ports
+        self.paths = MeshPaths(options.data_dir)
+        self.files: dict[Path, str] = {}
+
+    def python(self, name: str, module: str, *arguments: str) -> Command:
+        """A module of the checkout as a command."""
+        return Command(
+            name=name,
+            argv=(sys.executable, "-m", module, *arguments),
+            env={**_ONE_THREAD, "PYTHONUNBUFFERED": "1"},
+            cwd=self._installation.root,
+            log=self._log(name),
+        )
+
+    def replicas(self, service: str, env: Mapping[str, str]) -> list[ProcessSpec]:
+        """All replicas of one of our services."""
+        specs = []
+        for replica in range(1, self._options.replicas + 1):
+            port, metrics_port = next(self._ports), next(self._ports)
+            command = self.python(f"{service}-{replica}", f"services.{service}")
+            prefix = f"SCIC_{service.upper()}"
+            own = {
+                f"{prefix}_HOST": LOOPBACK,
+                f"{prefix}_PORT": str(port),
+                f"{prefix}_METRICS_PORT": str(metrics_port),
+            }
+            specs.append(
+                ProcessSpec(
+                    name=command.name,
+                    service=service,
+                    replica=replica,
+                    argv=command.argv,
+                    env={**command.env, **own, **env},
+                    cwd=command.cwd,
+                    address=_at(port),
+                    probe=Probe(ProbeKind.GRPC, _at(port)),
+                    metrics=f"http://{_at(metrics_port)}/metrics",
+                    log=command.log,
+                )
+            )
+        return specs
+
+    def stage_env(self, service: str) -> dict[str, str]:
+        """What a stage is told beyond its ports."""
+        models = {f"SCIC_{service.upper()}_MODEL_DIR": str(self.paths.models)}
+        return {
+            "selector": {**models, "SCIC_SELECTOR_DATA_DIR": str(self.paths.selector)},
+            "compressor": models,
+            "composer": {},
+        }[service]
+
+    def gateway_env(self, stage_addresses: Mapping[str, str], redis_url: str) -> dict[str, str]:
+        """What a gateway is told beyond its ports."""
+        return {
+            **{f"SCIC_GATEWAY_{stage.upper()}_ADDRESS": address for stage, address in stage_addresses.items()},
+            "SCIC_GATEWAY_REDIS_URL": redis_url,
+            "SCIC_GATEWAY_KEYS_FILE": str(self.paths.keys),
+        }
+
+    def cache(self, password: str) -> tuple[ProcessSpec, str]:
+        """Valkey, and the URL by which gateways reach it."""
+        port = next(self._ports)
+        # A file, not arguments: every user of the machine can read a command line.
+        config = self.paths.run / "valkey.conf"
+        self.files[config] = valkey.render(port=port, password=password, directory=self.paths.valkey)
+        spec = ProcessSpec(
+            name="valkey-1",
+            service="valkey",
+            replica=1,
+            argv=(self._installation.valkey, str(config)),
+            env={},
+            cwd=self._installation.root,
+            address=_at(port),
+            probe=Probe(ProbeKind.TCP, _at(port)),
+            log=self._log("valkey-1"),
+        )
+        return spec, f"redis://:{password}@{_at(port)}/0"
+
+    def sidecar(self, stages: list[ProcessSpec]) -> tuple[ProcessSpec, dict[str, str]]:
+        """The Envoy between gateways and stages, and the address it gives each stage."""
+        listeners = {stage: (LOOPBACK, next(self._ports)) for stage in STAGES}
+        endpoints = {stage: [_split(spec.address) for spec in stages if spec.service == stage] for stage in STAGES}
+        ops = next(self._ports)
+        spec = self._envoy("sidecar", endpoints, {**listeners, "ops": (LOOPBACK, ops)}, ops, f"{_at(ops)}/ready")
+        return spec, {stage: _at(port) for stage, (_, port) in listeners.items()}
+
+    def edge(self, gateways: list[ProcessSpec]) -> ProcessSpec:
+        """The Envoy that clients call."""
+        ops, port = next(self._ports), self._options.edge_port
+        listeners = {"edge": (LOOPBACK, port), "ops": (LOOPBACK, ops)}
+        endpoints = {"gateway": [_split(spec.address) for spec in gateways]}
+        return self._envoy("edge", endpoints, listeners, ops, f"{_at(port)}/healthz", address=_at(port))
+
+    def _envoy(
+        self,
+        service: str,
+        endpoints: Mapping[str, list[envoy.Address]],
+        listeners: Mapping[str, envoy.Address],
+        ops: int,
+        probe: str,
+        *,
+        address: str | None = None,
+    ) -> ProcessSpec:
+        config = self.paths.run / f"{service}.yaml"
+        shipped = self._installation.root / "envoy" / f"{service}.yaml"
+        self.files[config] = envoy.render(shipped, endpoints, listeners, next(self._ports))
+        name = f"{service}-1"
+        # One worker each measured best on two cores; without hot restart, meshes run side by side.
+        flags = ("--concurrency", "1", "--disable-hot-restart", "--log-level", "warning")
+        return ProcessSpec(
+            name=name,
+            service=service,
+            replica=1,
+            argv=(self._installation.envoy, "-c", str(config), *flags),
+            env={},
+            cwd=self._installation.root,
+            address=address or _at(ops),
+            probe=Probe(ProbeKind.HTTP, probe),
+            metrics=f"http://{_at(ops)}/stats/prometheus",
+            log=self._log(name),
+        )
+
+    def _log(self, name: str) -> Path:
+        return self.paths.logs / f"{name}.log"
+
+
+def _at(port: int) -> str:
+    return f"{LOOPBACK}:{port}"
+
+
+def _split(address: str) -> envoy.Address:
+    host, _, port = address.rpartition(":")
+    return host, int(port)

@@ -1,0 +1,1 @@
+"""The services scic deploys, and what they share."""

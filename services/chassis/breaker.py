@@ -1,0 +1,151 @@
+"""A circuit breaker for calls that are awaited: pybreaker counts and decides, this file makes it fit asyncio.
+
+pybreaker 1.4 does not know asyncio (its issue 7). Its own `calling()` goes wrong where calls overlap: every call passes
+while it is half-open, a failure that ends late prolongs the pause, a cancelled trial counts as an answer. So the gate
+stands here, outcomes are reported without an await between, and count only in the state that let their call in.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+import grpc
+import grpc.aio
+import pybreaker
+
+from scic.errors import ScicError
+from services.chassis import metrics
+from services.chassis.logs import get_logger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_log = get_logger(__name__)
+
+_FAILURES: Final = frozenset(
+    {
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.UNKNOWN,
+        grpc.StatusCode.INTERNAL,
+    }
+)
+_LEVELS: Final = {pybreaker.STATE_CLOSED: 0, pybreaker.STATE_HALF_OPEN: 1, pybreaker.STATE_OPEN: 2}
+
+
+class BreakerOpenError(Exception):
+    """The call was not made: the callee failed too often of late."""
+
+    def __init__(self, name: str, retry_after: float) -> None:
+        super().__init__(f"the breaker {name!r} is open")
+        self.name: Final = name
+        self.retry_after: Final = retry_after
+        """Seconds until the next trial."""
+
+
+def is_failure(error: BaseException) -> bool:
+    """Tell whether an error speaks against the callee: it is out of reach, late, or broken.
+
+    INVALID_ARGUMENT and its like are answers. Whatever carries no gRPC code counts: that is how other clients fail.
+    """
+    code = _code_of(error)
+    return code is None or code in _FAILURES
+
+
+def _code_of(error: BaseException) -> grpc.StatusCode | None:
+    if isinstance(error, grpc.aio.AioRpcError):
+        return error.code()
+    return error.code if isinstance(error, ScicError) else None
+
+
+class Breaker:
+    """Opens after `fail_max` failures in a row; after `reset_timeout` seconds lets one trial through at a time.
+
+    Its state is of this process and event loop; the metric `context_breaker_state` shows it.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        fail_max: int = 5,
+        reset_timeout: float = 2.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.name: Final = name
+        self._reset_timeout = reset_timeout
+        self._clock = clock
+        self._opened_at = 0.0
+        self._trial_runs = False
+        self._breaker = pybreaker.CircuitBreaker(
+            fail_max=fail_max,
+            reset_timeout=reset_timeout,
+            exclude=[lambda error: not is_failure(error)],
+            listeners=[_Listener(self)],
+            name=name,
+            throw_new_error_on_trip=False,
+        )
+        metrics.BREAKER_STATE.labels(name).set(_LEVELS[self.state])
+
+    @property
+    def state(self) -> str:
+        """`closed`, `half-open` or `open`."""
+        return self._breaker.current_state
+
+    @contextmanager
+    def calling(self) -> Iterator[None]:
+        """Stand around the await of one call.
+
+        Raises BreakerOpenError before the block when the call must not be made; the block's own error passes unchanged.
+        A cancelled call says nothing about the callee and counts as neither success nor failure.
+        """
+        trial = self._admit()
+        admitted_by = self._breaker.state
+        try:
+            yield
+        except Exception as error:
+            if self._breaker.state is admitted_by and _code_of(error) is not grpc.StatusCode.CANCELLED:
+                self._breaker.call(_fail, error)
+            raise
+        else:
+            if self._breaker.state is admitted_by:
+                self._breaker.call(_succeed)
+        finally:
+            if trial:
+                self._trial_runs = False
+
+    def _admit(self) -> bool:
+        """Let a call in, or raise. Returns whether it is the trial."""
+        if self.state == pybreaker.STATE_CLOSED:
+            return False
+        wait = self._opened_at + self._reset_timeout - self._clock()
+        if self._trial_runs or wait > 0:
+            raise BreakerOpenError(self.name, max(wait, 0.0))
+        if self.state == pybreaker.STATE_OPEN:
+            self._breaker.half_open()
+        self._trial_runs = True
+        return True
+
+    def _entered(self, state: str) -> None:
+        if state == pybreaker.STATE_OPEN:
+            self._opened_at = self._clock()
+        metrics.BREAKER_STATE.labels(self.name).set(_LEVELS[state])
+        _log.warning("breaker", breaker=self.name, state=state)
+
+
+class _Listener(pybreaker.CircuitBreakerListener):
+    def __init__(self, breaker: Breaker) -> None:
+        self._breaker = breaker
+
+    def state_change(self, cb: Any, old_state: Any, new_state: Any) -> None:
+        self._breaker._entered(new_state.name)  # noqa: SLF001  # two halves of one thing
+
+
+def _succeed() -> None:
+    pass
+
+
+def _fail(error: Exception) -> NoReturn:
+    raise error

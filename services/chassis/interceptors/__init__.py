@@ -1,0 +1,23 @@
+"""What every call of every service goes through: one ordered list."""
+
+from __future__ import annotations
+
+from services.chassis.interceptors.calls import Call, CallInterceptor, Context, Method
+from services.chassis.interceptors.decoding import Decoding
+from services.chassis.interceptors.errors import Errors
+from services.chassis.interceptors.observation import Observation
+from services.chassis.interceptors.request_context import RequestContext
+from services.chassis.interceptors.validation import Validation, check
+
+__all__ = ["Call", "CallInterceptor", "Context", "Method", "chain", "check"]
+
+
+def chain(*, max_request_bytes: int) -> tuple[CallInterceptor, ...]:
+    """Give the interceptors of one server, outermost first; the service's own stand behind them."""
+    return (
+        RequestContext(),  # first, so that every log line has the request's id
+        Observation(),  # sees the final status, whoever made it
+        Errors(),  # turns exceptions into statuses; inside it everything may raise a ScicError
+        Decoding(max_request_bytes),  # bytes that are no message of ours, or too many
+        Validation(),  # the rules of the protos
+    )

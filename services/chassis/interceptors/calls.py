@@ -1,0 +1,114 @@
+"""One shape for all four kinds of RPC, so that an interceptor is written once."""
+
+from __future__ import annotations
+
+import inspect
+from abc import abstractmethod
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any, TypeAlias, cast
+
+import grpc
+import grpc.aio
+
+from scic.errors import NOT_IMPLEMENTED
+
+Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
+Call: TypeAlias = Callable[[Any, Context], Awaitable[Any]]
+"""Works on a request (or an iterator of requests): returns the response, or writes responses to the context.
+
+Responses are written and not yielded, so that an interceptor's `finally` runs in the RPC's own task as soon as the
+client goes away; a generator that grpc drops is closed later, by the garbage collector.
+"""
+Deserializer: TypeAlias = Callable[[bytes], Any] | None
+_Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+_Continuation: TypeAlias = "Callable[[grpc.HandlerCallDetails], Awaitable[_Handler | None]]"
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One RPC of a servicer."""
+
+    path: str
+    """As on the wire: `/package.Service/Method`."""
+    request_streaming: bool
+    response_streaming: bool
+
+    @property
+    def operation(self) -> str:
+        """`Service/Method`, for labels and logs."""
+        return self.path.rpartition(".")[2].lstrip("/")
+
+    @property
+    def is_infrastructure(self) -> bool:
+        """Whether it is grpc's own health or reflection: asked twice a second, and no one's request."""
+        return self.path.startswith("/grpc.")
+
+
+class CallInterceptor(grpc.aio.ServerInterceptor):
+    """Base of the interceptors: `wrap` is called once a method, what it returns once a call."""
+
+    def __init__(self) -> None:
+        self._wrapped: dict[str, tuple[_Handler, _Handler]] = {}
+
+    @abstractmethod
+    def wrap(self, method: Method, call: Call) -> Call:
+        """Put this interceptor's work around a call; return `call` itself to stay out."""
+
+    def wrap_deserializer(self, deserializer: Deserializer) -> Deserializer:
+        """Put work around the parsing of requests; None leaves them bytes."""
+        return deserializer
+
+    async def intercept_service(
+        self, continuation: _Continuation, handler_call_details: grpc.HandlerCallDetails
+    ) -> _Handler | None:
+        """Wrap the handler of a known method (grpc calls this)."""
+        handler = await continuation(handler_call_details)
+        if handler is None:
+            return None
+        path = handler_call_details.method
+        known = self._wrapped.get(path)
+        if known is None or known[0] is not handler:
+            known = self._wrapped[path] = (handler, self._wrap_handler(path, handler))
+        return known[1]
+
+    def _wrap_handler(self, path: str, handler: _Handler) -> _Handler:
+        method = Method(path, bool(handler.request_streaming), bool(handler.response_streaming))
+        behaviour: Any
+        make: Any
+        match method.request_streaming, method.response_streaming:
+            case False, False:
+                behaviour, make = handler.unary_unary, grpc.unary_unary_rpc_method_handler
+            case False, True:
+                behaviour, make = handler.unary_stream, grpc.unary_stream_rpc_method_handler
+            case True, False:
+                behaviour, make = handler.stream_unary, grpc.stream_unary_rpc_method_handler
+            case _:
+                behaviour, make = handler.stream_stream, grpc.stream_stream_rpc_method_handler
+        wrapped: _Handler = make(
+            self.wrap(method, _as_call(method, behaviour)),
+            self.wrap_deserializer(handler.request_deserializer),
+            handler.response_serializer,
+        )
+        return wrapped
+
+
+def _as_call(method: Method, behaviour: Any) -> Call:
+    if inspect.iscoroutinefunction(behaviour):
+        return cast("Call", behaviour)
+    if inspect.isasyncgenfunction(behaviour):
+
+        async def write_all(request: Any, context: Context) -> None:
+            async with aclosing(behaviour(request, context)) as responses:
+                async for response in responses:
+                    await context.write(response)
+
+        return write_all
+
+    async def refuse(_: Any, __: Context) -> None:
+        if behaviour.__module__.endswith("_pb2_grpc"):  # the generated base: nobody wrote this method yet
+            raise NOT_IMPLEMENTED.error(f"{method.operation} is not implemented yet.")
+        raise TypeError(f"{method.path}: a servicer's method must be `async def`, or it would block the event loop")
+
+    return refuse

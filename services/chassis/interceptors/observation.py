@@ -1,0 +1,59 @@
+"""Metrics and one access line for every request."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any, Final
+
+import grpc
+
+from services.chassis import metrics
+from services.chassis.interceptors.calls import Call, CallInterceptor, Context, Method
+from services.chassis.logs import get_logger
+
+_log = get_logger(__name__)
+
+# Ours to look at; the rest are the caller's.
+_SERVER_FAULTS: Final = frozenset({"UNKNOWN", "INTERNAL", "DATA_LOSS", "UNAVAILABLE", "DEADLINE_EXCEEDED"})
+
+
+class Observation(CallInterceptor):
+    """Measures duration by operation and final status; health checks and reflection are left out."""
+
+    def wrap(self, method: Method, call: Call) -> Call:
+        """Time the call and note how it ended."""
+        if method.is_infrastructure:
+            return call
+        operation = method.operation
+        in_flight = metrics.REQUESTS_IN_FLIGHT.labels(operation)
+
+        async def observed(request: Any, context: Context) -> Any:
+            started = time.perf_counter()
+            status = "UNKNOWN"  # what grpc makes of an exception that gets past Errors
+            in_flight.inc()
+            try:
+                response = await call(request, context)
+                status = _name(context.code())
+            except asyncio.CancelledError:
+                # The core cancels the task both when the client leaves and when the client's time is up.
+                remaining: float | None = context.time_remaining()
+                status = "DEADLINE_EXCEEDED" if remaining is not None and remaining <= 0 else "CANCELLED"
+                raise
+            except grpc.aio.AbortError:
+                status = _name(context.code())
+                raise
+            else:
+                return response
+            finally:
+                seconds = time.perf_counter() - started
+                in_flight.dec()
+                metrics.REQUEST_DURATION.labels(operation, status).observe(seconds)
+                log = _log.warning if status in _SERVER_FAULTS else _log.info
+                log("request", status=status, duration_ms=round(seconds * 1000, 2))
+
+        return observed
+
+
+def _name(code: grpc.StatusCode | None) -> str:
+    return "OK" if code is None else code.name

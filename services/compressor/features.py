@@ -1,0 +1,159 @@
+"""What speaks for a unit: one column a signal, each z-scored inside the context.
+
+BM25: Robertson & Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", 2009. The title stands in front of
+every unit, the largest single gain of all: a sentence says "it", the title says what.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from services.compressor.cues import Ask, Cue, asks
+from services.compressor.prepare import term_ids
+from services.text.terms import analyse
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from services.compressor.context import Context
+
+FEATURES: Final = (
+    "bm25",  # of title and unit, over the units
+    "bm25_passage",  # of the whole passage, over the passages
+    "coverage",  # share of the question's idf mass that title and unit hold
+    "cosine",  # unit and question
+    "cosine_passage",  # mean of the passage's units and question, or the retrieval score where no unit has a vector
+    "cosine_best",  # best unit of the passage
+    "time",  # asked for a time: a year, a month
+    "count",  # asked for a number: a number
+    "person",  # asked for a person: names that the question does not hold
+    "location",  # asked for a place: a name behind a preposition of place
+    "thing",  # asked "what" or "which": names that the question does not hold
+    "names",  # names that the question does not hold
+    "lead",  # nearness to the passage's beginning
+    "title",  # share of the title that the question holds
+    "length",  # logarithm of the tokens, up to 20
+)
+_K1: Final = 1.5
+_B: Final = 0.75
+_LONG: Final = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question as the scorer sees it."""
+
+    terms: NDArray[np.uint32]
+    """Distinct term ids, sorted."""
+    asks: Ask
+    vector: NDArray[np.float32] | None
+    """Unit length; None where no encoder ran."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """The first look at a context."""
+
+    columns: NDArray[np.float64]
+    """(n, len(FEATURES)) z-scores."""
+    best_coverage: float
+    """Share of the question's idf mass that the best passage holds, 0 to 1."""
+
+
+def read_question(text: str, vector: NDArray[np.float32] | None) -> Question:
+    """The question's terms and what it asks for."""
+    return Question(np.unique(term_ids(analyse(text))), asks(text), vector)
+
+
+def z_scores(columns: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Each column with mean 0 and deviation 1 over the context; a column that does not vary says nothing: 0."""
+    centred = columns - columns.mean(axis=0)
+    deviation = centred.std(axis=0)
+    scaled: NDArray[np.float64] = centred / np.where(deviation > 1e-9, deviation, np.inf)
+    return scaled
+
+
+def read_signals(context: Context, question: Question, retrieval: NDArray[np.float64]) -> Signals:
+    """The signals of every unit.
+
+    Args:
+        context: n units of p passages.
+        question: what is asked.
+        retrieval: (p,) retrieval scores, used where no passage has vectors.
+    """
+    owner, firsts = context.owner, context.firsts
+    in_title = context.titles.counts(question.terms, context.passage_count)
+    in_unit = context.terms.counts(question.terms, context.size)
+    title_lengths = np.bincount(context.titles.rows, minlength=context.passage_count)
+    lengths = np.bincount(context.terms.rows, minlength=context.size)
+
+    titled = in_unit + in_title[owner]
+    idf = _idf(titled)
+    whole = np.add.reduceat(in_unit, firsts) + in_title
+    whole_idf = _idf(whole)
+    covered = (whole > 0) @ whole_idf
+
+    new_names = np.log1p(
+        np.bincount(context.names.rows, minlength=context.size)
+        - context.names.counts(question.terms, context.size).sum(axis=1)
+    )
+    cosine, cosine_passage, cosine_best = _cosines(context, question, retrieval)
+    columns = (
+        _bm25(titled, lengths + title_lengths[owner], idf),
+        _bm25(whole, np.add.reduceat(lengths, firsts) + title_lengths, whole_idf)[owner],
+        (titled > 0) @ idf,
+        cosine,
+        cosine_passage,
+        cosine_best,
+        context.has(Cue.YEAR) + context.has(Cue.DATE) if Ask.TIME in question.asks else 0,
+        context.has(Cue.NUMBER) if Ask.COUNT in question.asks else 0,
+        new_names if Ask.PERSON in question.asks else 0,
+        context.has(Cue.PLACE) if Ask.LOCATION in question.asks else 0,
+        new_names if Ask.THING in question.asks else 0,
+        new_names,
+        1 / (1 + context.position),
+        (in_title.sum(axis=1) / np.maximum(title_lengths, 1))[owner],
+        np.minimum(np.log1p(context.tokens), _LONG),
+    )
+    raw = np.empty((context.size, len(FEATURES)))
+    for index, column in enumerate(columns):
+        raw[:, index] = column
+    mass = float(whole_idf.sum())
+    return Signals(z_scores(raw), float(covered.max()) / mass if mass else 0.0)
+
+
+def _idf(counts: NDArray[np.float64]) -> NDArray[np.float64]:
+    frequency = (counts > 0).sum(axis=0)
+    inverse: NDArray[np.float64] = np.log1p((len(counts) - frequency + 0.5) / (frequency + 0.5))
+    return inverse
+
+
+def _bm25(counts: NDArray[np.float64], lengths: NDArray[np.intp], idf: NDArray[np.float64]) -> NDArray[np.float64]:
+    norm = _K1 * (1 - _B + _B * lengths / max(float(lengths.mean()), 1.0))
+    score: NDArray[np.float64] = (counts * (_K1 + 1) / (counts + norm[:, None])) @ idf
+    return score
+
+
+def _cosines(
+    context: Context, question: Question, retrieval: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Of unit, passage and best unit; rows without a vector get the mean of the others, which a z-score calls neutral."""
+    vectors, owner, firsts = context.vectors, context.owner, context.firsts
+    zeros = np.zeros(context.size)
+    if not context.has_vectors or question.vector is None or len(question.vector) != vectors.shape[1]:
+        return zeros, retrieval[owner], zeros
+    unit = (vectors @ question.vector).astype(np.float64)
+    length = np.linalg.norm(np.add.reduceat(vectors, firsts), axis=1)
+    known = length > 0
+    passage = np.add.reduceat(unit, firsts) / np.where(known, length, 1)
+    best = np.maximum.reduceat(unit, firsts)
+    if known.all():
+        return unit, passage[owner], best[owner]
+    known_units = known[owner]
+    unit[~known_units] = unit[known_units].mean()
+    passage[~known] = passage[known].mean()
+    best[~known] = best[known].mean()
+    return unit, passage[owner], best[owner]

@@ -1,0 +1,72 @@
+"""Prepares passages off the event loop, behind the requests that somebody waits for."""
+
+import asyncio
+import os
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from services.compressor.prepare import prepare
+from services.compressor.prepared import COUNTED_ENCODINGS, pack
+from services.compressor.units import split_units
+from services.text.encoder import EncodeInput, Encoder
+from services.text.tokens import encoding_for
+
+_NICENESS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class RawPassage:
+    """A passage to prepare."""
+
+    title: str
+    text: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What is stored with a passage."""
+
+    signals: bytes
+    """For Compress; opaque to everybody else."""
+
+    vector: bytes
+    """The passage's vector: little-endian 32-bit floats."""
+
+
+class Preparation:
+    """One thread with the encoder. ONNX Runtime lets go of the interpreter while it computes, so the loop stays free."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self.model_id = encoder.model_id
+        self._encoder = encoder
+        self._encodings = [encoding_for(name) for name in COUNTED_ENCODINGS]
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="preparation", initializer=_yield_the_processor)
+
+    async def prepare(self, passages: Sequence[RawPassage]) -> list[Prepared]:
+        """One result for each passage, in order."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._prepare, passages)
+
+    def close(self) -> None:
+        """Ends the thread; work that has not begun is dropped."""
+        self._thread.shutdown(cancel_futures=True)
+
+    def _prepare(self, passages: Sequence[RawPassage]) -> list[Prepared]:
+        units = [split_units(passage.text, passage.kind) for passage in passages]
+        inputs = [EncodeInput(p.title, p.text, spans) for p, spans in zip(passages, units, strict=True)]
+        encoded = self._encoder.encode_passages(inputs)
+        return [
+            Prepared(
+                signals=pack(prepare(p.title, p.text, spans, vectors.sentences, self._encodings)),
+                vector=vectors.passage.astype("<f4").tobytes(),
+            )
+            for p, spans, vectors in zip(passages, units, encoded, strict=True)
+        ]
+
+
+def _yield_the_processor() -> None:
+    """Ingestion may wait, questions may not: on Linux the thread alone becomes nicer."""
+    if hasattr(os, "setpriority"):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)

@@ -1,0 +1,69 @@
+"""Who may call what: the API key in the metadata names the caller, the caller's roles open the methods."""
+
+from collections.abc import Iterable, Mapping
+from contextvars import ContextVar
+from types import MappingProxyType
+from typing import Any
+
+from structlog.contextvars import bind_contextvars
+
+from scic import errors
+from services.chassis.interceptors import Call, CallInterceptor, Context, Method
+from services.gateway.principal import KeyRing, Principal, Role
+
+REQUIRED_ROLE: Mapping[str, Role] = MappingProxyType(
+    {
+        "/scic.gateway.v1.ContextService/BuildContext": Role.READER,
+        "/scic.gateway.v1.ContextService/PlanContext": Role.READER,
+        "/scic.gateway.v1.CorpusService/GetDocument": Role.READER,
+        "/scic.gateway.v1.CorpusService/ListDocuments": Role.READER,
+        "/scic.gateway.v1.CorpusService/IngestDocuments": Role.WRITER,
+        "/scic.gateway.v1.CorpusService/DeleteDocuments": Role.WRITER,
+        "/scic.gateway.v1.CorpusService/EraseSubject": Role.WRITER,
+    }
+)
+"""A method that is not listed is open to nobody, health and reflection apart."""
+
+_SCHEME = "bearer "
+_principal: ContextVar[Principal] = ContextVar("principal")
+
+
+def current_principal() -> Principal:
+    """The caller of the request that is being worked on. Its tenant, and no other, is read and written."""
+    return _principal.get()
+
+
+class Authentication(CallInterceptor):
+    """Finds the caller, checks the role, and binds the caller for the servicer and the logs."""
+
+    def __init__(self, keys: KeyRing) -> None:
+        super().__init__()
+        self._keys = keys
+
+    def wrap(self, method: Method, call: Call) -> Call:
+        """Let in only whom the method is open to."""
+        if method.is_infrastructure:
+            return call
+        role = REQUIRED_ROLE[method.path]
+
+        async def authenticated(request: Any, context: Context) -> Any:
+            principal = self._authenticate(context.invocation_metadata() or ())
+            if role not in principal.roles:
+                raise errors.ROLE_REQUIRED.error(
+                    f"{method.operation} needs the role {role.value}", metadata={"role": role.value}
+                )
+            _principal.set(principal)
+            bind_contextvars(tenant=principal.tenant, key_id=principal.key_id)
+            return await call(request, context)
+
+        return authenticated
+
+    def _authenticate(self, metadata: Iterable[tuple[str, str | bytes]]) -> Principal:
+        given = next((value for name, value in metadata if name == "authorization"), None)
+        if not given:
+            raise errors.MISSING_CREDENTIAL.error("send your API key as metadata `authorization: Bearer <key>`")
+        if isinstance(given, str) and given[: len(_SCHEME)].lower() == _SCHEME:
+            principal = self._keys.find(given[len(_SCHEME) :].strip())
+            if principal is not None:
+                return principal
+        raise errors.INVALID_CREDENTIAL.error("the API key is not known")

@@ -1,0 +1,64 @@
+"""How a request's tokens are shared out before evidence is known."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from scic.type.v1 import message_pb2
+from services.text.tokens import MESSAGE_OVERHEAD, REPLY_OVERHEAD, Encoding
+
+_HEADING_TOKENS = 8
+"""Bound for the heading of the evidence message and what separates it from the passages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Tokens of the fixed parts, the turns that are kept, and what is left for evidence."""
+
+    fixed: int
+    """Instructions, question and chat format: what cannot be left out."""
+
+    kept_turns: int
+    """How many of the newest turns fit their share."""
+
+    turn_tokens: tuple[int, ...]
+    """Tokens of each turn's text, oldest first."""
+
+    evidence: int
+    """Tokens left for the passages with their headers; 0 or more."""
+
+
+class BudgetTooSmallError(ValueError):
+    """The fixed parts alone need `required` tokens, more than the budget has."""
+
+    def __init__(self, required: int) -> None:
+        super().__init__(f"the prompt needs {required} tokens without evidence")
+        self.required = required
+
+
+def share_out(
+    *,
+    max_tokens: int,
+    instructions: str,
+    question: str,
+    conversation: Sequence[message_pb2.ConversationTurn],
+    conversation_share: float,
+    encoding: Encoding,
+) -> Budget:
+    """Shares `max_tokens` out. Raises BudgetTooSmallError where the fixed parts do not fit.
+
+    Turns are kept whole, newest first, while they fit `conversation_share` of what the fixed parts leave: a turn cut
+    in the middle misleads more than it helps. What they do not use flows on to the evidence.
+    """
+    fixed = REPLY_OVERHEAD + 2 * MESSAGE_OVERHEAD + encoding.count(instructions) + encoding.count(question)
+    if fixed > max_tokens:
+        raise BudgetTooSmallError(fixed)
+    left = max_tokens - fixed
+    counts = tuple(encoding.count_batch([turn.text for turn in conversation]))
+    share, used, kept = int(left * conversation_share), 0, 0
+    for count in reversed(counts):
+        if used + count + MESSAGE_OVERHEAD > share:
+            break
+        used += count + MESSAGE_OVERHEAD
+        kept += 1
+    evidence = max(0, left - used - MESSAGE_OVERHEAD - _HEADING_TOKENS)
+    return Budget(fixed=fixed, kept_turns=kept, turn_tokens=counts, evidence=evidence)

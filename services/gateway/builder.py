@@ -1,0 +1,162 @@
+"""Builds a context: select, compress, compose, each within its share of the deadline and with a declared stand-in."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from google.protobuf.duration_pb2 import Duration
+
+from scic.composer.v1 import composer_service_pb2 as composer
+from scic.compressor.v1 import compressor_service_pb2 as compressor
+from scic.gateway.v1 import context_service_pb2 as pb
+from scic.selector.v1 import selector_service_pb2 as selector
+from scic.type.v1 import degradation_pb2
+from services.chassis.deadline import Deadline
+from services.gateway import reply
+from services.gateway.candidate import Candidate, candidates
+from services.gateway.fallback import plain_cut, plain_prompt
+from services.gateway.ports import Stages
+from services.gateway.recipe import Recipe
+from services.gateway.source import SOURCES
+from services.gateway.stage_error import StageError
+
+_Reply = TypeVar("_Reply")
+
+
+@dataclass(slots=True)
+class _Run:
+    """What is noted while one request runs."""
+
+    recipe: Recipe
+    deadline: Deadline
+    timings: list[pb.StageTiming] = field(default_factory=list)
+    degradations: list[degradation_pb2.Degradation] = field(default_factory=list)
+
+    def degrade(self, stage: degradation_pb2.Stage.ValueType, reason: str, detail: str) -> None:
+        """Notes that something stood in for what was asked."""
+        self.degradations.append(degradation_pb2.Degradation(stage=stage, reason=reason, detail=detail))
+
+
+class ContextBuilder:
+    """Orchestrates the stages for one request after another; holds no state between them."""
+
+    def __init__(self, stages: Stages, clock: Callable[[], float]) -> None:
+        self._stages = stages
+        self._clock = clock
+
+    async def build(self, tenant: str, recipe: Recipe, deadline: Deadline) -> pb.BuildContextResponse:
+        """The reply for a recipe, never above its budget.
+
+        A stage that is away or too slow costs quality: its stand-in's result is used and the reply says so. Errors that
+        a stage reports about the request or the corpus itself are raised as they are.
+        """
+        run = _Run(recipe, deadline)
+        selected = await self._select(run, tenant)
+        found = candidates(recipe.request, selected)
+        compressed = await self._compress(run, found, selected.question_vector)
+        kept = [(c, outcome) for c, outcome in zip(found, compressed.passages, strict=True) if outcome.spans]
+        composed = await self._compose(run, kept)
+        return reply.assemble(
+            recipe=recipe,
+            selected=selected,
+            candidates=found,
+            compressed=compressed,
+            kept=kept,
+            composed=composed,
+            timings=run.timings,
+            degradations=run.degradations,
+        )
+
+    async def _select(self, run: _Run, tenant: str) -> selector.SelectResponse:
+        recipe = run.recipe
+        request = selector.SelectRequest(
+            tenant=tenant,
+            question=recipe.request.question,
+            sources=[
+                selector.SourceQuery(source=s.name, kind=SOURCES[s.name], limit=s.limit) for s in recipe.request.sources
+            ],
+            filter=recipe.request.filter,
+        )
+        response = await self._stage(
+            run,
+            degradation_pb2.STAGE_SELECT,
+            lambda timeout: self._stages.selector.select(request, timeout=timeout),
+            selector.SelectResponse,
+            "no source was searched; only passages that came with the request are used",
+        )
+        for outcome in response.sources:
+            if outcome.error_reason:
+                run.degrade(
+                    degradation_pb2.STAGE_SELECT,
+                    outcome.error_reason,
+                    f"source {outcome.source} could not be searched; the others are used",
+                )
+        return response
+
+    async def _compress(self, run: _Run, found: list[Candidate], question_vector: bytes) -> compressor.CompressResponse:
+        if not found:
+            return compressor.CompressResponse()
+        recipe = run.recipe
+        request = compressor.CompressRequest(
+            question=recipe.request.question,
+            question_vector=question_vector,
+            passages=[candidate.compressible for candidate in found],
+            max_tokens=recipe.budget.evidence,
+            encoding=recipe.encoding.name,
+            overhead_tokens=recipe.profile.passage_overhead,
+        )
+        response = await self._stage(
+            run,
+            degradation_pb2.STAGE_COMPRESS,
+            lambda timeout: self._stages.compressor.compress(request, timeout=timeout),
+            lambda: plain_cut(request, recipe.encoding),
+            "passages were kept whole, best first, as far as they fit",
+        )
+        if response.degraded_reason:
+            run.degrade(
+                degradation_pb2.STAGE_COMPRESS,
+                response.degraded_reason,
+                "passages could not be scored; they were cut by rank",
+            )
+        return response
+
+    async def _compose(
+        self, run: _Run, kept: list[tuple[Candidate, compressor.CompressedPassage]]
+    ) -> composer.ComposeResponse:
+        recipe = run.recipe
+        request = composer.ComposeRequest(
+            instructions=recipe.profile.instructions,
+            conversation=recipe.kept_conversation,
+            evidence=[candidate.evidence_input(outcome.spans) for candidate, outcome in kept],
+            question=recipe.request.question,
+            max_tokens=recipe.request.max_tokens,
+            encoding=recipe.encoding.name,
+        )
+        return await self._stage(
+            run,
+            degradation_pb2.STAGE_COMPOSE,
+            lambda timeout: self._stages.composer.compose(request, timeout=timeout),
+            lambda: plain_prompt(request, recipe.encoding),
+            "the gateway wrote the messages itself, in their plainest form",
+        )
+
+    async def _stage(
+        self,
+        run: _Run,
+        stage: degradation_pb2.Stage.ValueType,
+        call: Callable[[float], Awaitable[_Reply]],
+        stand_in: Callable[[], _Reply],
+        detail: str,
+    ) -> _Reply:
+        """Runs a stage within its share of what is left of the deadline, or its stand-in."""
+        share = run.recipe.profile.deadline_shares[stage]
+        start = self._clock()
+        try:
+            return await call(run.deadline.share(share).remaining())
+        except StageError as error:
+            run.degrade(stage, error.reason, detail)
+            return stand_in()
+        finally:
+            duration = Duration()
+            duration.FromNanoseconds(int((self._clock() - start) * 1e9))
+            run.timings.append(pb.StageTiming(stage=stage, duration=duration))

@@ -1,0 +1,77 @@
+"""A passage that competes for a place in the prompt, found or given."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from scic.composer.v1 import composer_service_pb2 as composer
+from scic.compressor.v1 import compressor_service_pb2 as compressor
+from scic.gateway.v1 import context_service_pb2 as pb
+from scic.selector.v1 import selector_service_pb2 as selector
+from scic.type.v1 import passage_pb2, source_pb2, span_pb2
+
+INLINE = "inline"
+"""The source of passages that came with the request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A passage and its score."""
+
+    passage: passage_pb2.Passage
+    score: pb.Score
+
+    @property
+    def compressible(self) -> compressor.CompressiblePassage:
+        """The passage as Compress takes it."""
+        passage = self.passage
+        return compressor.CompressiblePassage(
+            title_path=passage.title_path,
+            text=passage.text,
+            prepared=passage.prepared,
+            kind=passage.kind,
+            score=self.score.value,
+        )
+
+    def evidence_input(self, spans: Sequence[span_pb2.Span]) -> composer.EvidenceInput:
+        """The passage as Compose takes it, `spans` of its text kept."""
+        text = self.passage.text
+        return composer.EvidenceInput(
+            title_path=self.passage.title_path,
+            source=self.passage.source,
+            pieces=[text[span.start : span.end] for span in spans],
+        )
+
+    def document_spans(self, spans: Sequence[span_pb2.Span]) -> list[span_pb2.Span]:
+        """`spans` of the passage's text as ranges of the document.
+
+        Where the passage is not a copy of a stretch of the document (HTML, conversation logs), a range inside it
+        means nothing there, so one range encloses the whole passage.
+        """
+        whole = self.passage.span
+        if whole.end - whole.start != len(self.passage.text):
+            return [whole]
+        return [span_pb2.Span(start=whole.start + span.start, end=whole.start + span.end) for span in spans]
+
+
+def candidates(request: pb.BuildContextRequest, selected: selector.SelectResponse) -> list[Candidate]:
+    """All that competes, most valuable first: what the caller brought, then what was found, by score."""
+    given = [
+        Candidate(
+            passage_pb2.Passage(
+                passage_id=passage.passage_id,
+                source=INLINE,
+                kind=passage.kind or source_pb2.SOURCE_KIND_DOCS,
+                title_path=[passage.title] if passage.title else [],
+                text=passage.text,
+                span=span_pb2.Span(start=0, end=len(passage.text)),
+            ),
+            pb.Score(),
+        )
+        for passage in request.passages
+    ]
+    found = [
+        Candidate(scored.passage, pb.Score(value=scored.score, lexical=scored.lexical, dense=scored.dense))
+        for scored in selected.passages
+        if not scored.duplicate_of
+    ]
+    return given + found

@@ -1,0 +1,28 @@
+"""Why a document cannot be cut."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class ChunkingReason(StrEnum):
+    """Reasons as they go over the wire."""
+
+    EMPTY_DOCUMENT = "EMPTY_DOCUMENT"
+    """Nothing to index: no characters, only white space, or only what the format leaves out."""
+    BINARY_CONTENT = "BINARY_CONTENT"
+    """A NUL character: not a text."""
+    MALFORMED_CONVERSATION = "MALFORMED_CONVERSATION"
+    """A line that is not a turn."""
+    UNSUPPORTED_CONTENT_TYPE = "UNSUPPORTED_CONTENT_TYPE"
+    """No format of that name."""
+
+
+class ChunkingError(ValueError):
+    """The document is at fault. Its message is one sentence without any of the document's text."""
+
+    def __init__(self, reason: ChunkingReason, message: str, *, line: int | None = None) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.line = line
+        """Line of the original, from 1, where there is one to blame."""

@@ -1,0 +1,47 @@
+"""ContextService: wire to domain and back."""
+
+import structlog
+from structlog.contextvars import bind_contextvars
+
+from scic.gateway.v1 import context_service_pb2 as pb
+from scic.gateway.v1 import context_service_pb2_grpc as rpc
+from services.chassis.deadline import Deadline
+from services.chassis.interceptors import Context
+from services.gateway.authentication import current_principal
+from services.gateway.contexts import Contexts
+
+_DEFAULT_SECONDS = 10.0
+_CAP_SECONDS = 60.0
+
+
+class ContextServicer(rpc.ContextServiceServicer):
+    """Answers BuildContext and PlanContext."""
+
+    def __init__(self, contexts: Contexts) -> None:
+        self._contexts = contexts
+
+    async def BuildContext(  # noqa: N802 - the name of the RPC
+        self, request: pb.BuildContextRequest, context: Context
+    ) -> pb.BuildContextResponse:
+        """Builds a context."""
+        _name(request)
+        return await self._contexts.build(current_principal().tenant, request, _deadline(context))
+
+    async def PlanContext(  # noqa: N802 - the name of the RPC
+        self, request: pb.PlanContextRequest, context: Context
+    ) -> pb.PlanContextResponse:
+        """Plans a context."""
+        _name(request.context)
+        return await self._contexts.plan(current_principal().tenant, request.context, _deadline(context))
+
+
+def _name(request: pb.BuildContextRequest) -> None:
+    """Gives the request the name that the logs have, or the logs the name that the request has."""
+    if request.request_id:
+        bind_contextvars(request_id=request.request_id)
+    else:
+        request.request_id = structlog.contextvars.get_contextvars()["request_id"]
+
+
+def _deadline(context: Context) -> Deadline:
+    return Deadline.of(context, default=_DEFAULT_SECONDS, cap=_CAP_SECONDS)

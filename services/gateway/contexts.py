@@ -1,0 +1,109 @@
+"""Answers requests for contexts: from the cache where it is right, else by building."""
+
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+
+import structlog
+
+from scic.gateway.v1 import context_service_pb2 as pb
+from scic.selector.v1 import selector_service_pb2 as selector
+from services.chassis import metrics
+from services.chassis.deadline import Deadline
+from services.gateway import reply
+from services.gateway.builder import ContextBuilder
+from services.gateway.fingerprint import fingerprint
+from services.gateway.ports import CacheEntry, CacheUnavailableError, ContextCache, Selector
+from services.gateway.profile import Profile
+from services.gateway.recipe import Recipe, resolve
+from services.gateway.rewording import reword
+from services.gateway.stage_error import StageError
+
+_log = structlog.get_logger(__name__)
+
+
+class Contexts:
+    """Builds and plans contexts for one request after another."""
+
+    def __init__(
+        self,
+        *,
+        builder: ContextBuilder,
+        cache: ContextCache,
+        selector: Selector,
+        profiles: Mapping[str, Profile],
+        default_profile: str,
+        spawn: Callable[[Coroutine[Any, Any, None]], None],
+    ) -> None:
+        self._builder = builder
+        self._cache = cache
+        self._selector = selector
+        self._profiles = profiles
+        self._default_profile = default_profile
+        self._spawn = spawn
+
+    async def build(self, tenant: str, request: pb.BuildContextRequest, deadline: Deadline) -> pb.BuildContextResponse:
+        """The context for a request. Raises ScicError for a request that cannot be answered."""
+        recipe = self._resolve(request)
+        key = fingerprint(recipe.request)
+        try:
+            cached = await self._cached(tenant, key, recipe, deadline)
+            available = True
+        except CacheUnavailableError:
+            cached, available = None, False
+        if cached is not None:
+            metrics.CACHE_HITS.labels("exact").inc()
+            return cached
+        metrics.CACHE_MISSES.labels("exact").inc()
+        built = await self._builder.build(tenant, recipe, deadline)
+        if not available:
+            built.cache = pb.CACHE_STATUS_UNAVAILABLE
+        elif not built.degradations:
+            # The caller does not wait for the write.
+            self._spawn(self._store(tenant, key, built))
+        return built
+
+    async def plan(self, tenant: str, request: pb.BuildContextRequest, deadline: Deadline) -> pb.PlanContextResponse:
+        """What `build` would do now; stores nothing."""
+        recipe = self._resolve(request)
+        try:
+            cached = await self._cached(tenant, fingerprint(recipe.request), recipe, deadline)
+        except CacheUnavailableError:
+            built, forecast = None, pb.CACHE_STATUS_UNAVAILABLE
+        else:
+            built, forecast = cached, pb.CACHE_STATUS_HIT if cached else pb.CACHE_STATUS_MISS
+        return reply.plan(built or await self._builder.build(tenant, recipe, deadline), forecast)
+
+    def _resolve(self, request: pb.BuildContextRequest) -> Recipe:
+        return resolve(request, self._profiles, default_profile=self._default_profile)
+
+    async def _cached(
+        self, tenant: str, key: str, recipe: Recipe, deadline: Deadline
+    ) -> pb.BuildContextResponse | None:
+        """The stored reply, if the corpus is still the one it was built from."""
+        lookup = await self._cache.lookup(tenant, key)
+        if lookup.entry is None:
+            return None
+        version = lookup.corpus_version
+        if version is None:
+            version = await self._corpus_version(tenant, deadline)
+        if lookup.entry.corpus_version != version:
+            return None
+        stored = pb.BuildContextResponse.FromString(lookup.entry.reply)
+        return reword(stored, recipe)
+
+    async def _corpus_version(self, tenant: str, deadline: Deadline) -> int | None:
+        """Asks the selector, and tells the cache for a while, so that not every request asks."""
+        request = selector.GetCorpusVersionRequest(tenant=tenant)
+        try:
+            response = await self._selector.get_corpus_version(request, timeout=deadline.share(0.2).remaining())
+        except StageError:
+            return None
+        await self._cache.publish_version(tenant, response.corpus_version)
+        return response.corpus_version
+
+    async def _store(self, tenant: str, key: str, built: pb.BuildContextResponse) -> None:
+        entry = CacheEntry(built.SerializeToString(), built.corpus_version)
+        try:
+            await self._cache.store(tenant, key, entry)
+        except CacheUnavailableError as error:
+            _log.warning("cache_store_failed", error=str(error))

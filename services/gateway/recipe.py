@@ -1,0 +1,95 @@
+"""A request with every default written out and every name looked up, before any work is done."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from scic import errors
+from scic.gateway.v1 import context_service_pb2 as pb
+from scic.type.v1 import message_pb2
+from services.gateway.budget import Budget, BudgetTooSmallError, share_out
+from services.gateway.profile import Profile
+from services.gateway.source import SOURCES
+from services.text.tokens import ENCODING_NAMES, Encoding, UnknownModelError, encoding_for
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What to do for one request."""
+
+    request: pb.BuildContextRequest
+    """The request, defaults written out: the same recipe always has the same request, its id apart."""
+
+    profile: Profile
+    encoding: Encoding
+    budget: Budget
+
+    @property
+    def kept_conversation(self) -> list[message_pb2.ConversationTurn]:
+        """The newest turns, those that fit their share, oldest of them first."""
+        turns = list(self.request.conversation)
+        return turns[len(turns) - self.budget.kept_turns :]
+
+
+def resolve(request: pb.BuildContextRequest, profiles: Mapping[str, Profile], *, default_profile: str) -> Recipe:
+    """Looks names up, writes defaults out and shares the budget.
+
+    Raises ScicError UNKNOWN_PROFILE, UNKNOWN_MODEL, UNKNOWN_SOURCE, INVALID_FIELD or BUDGET_TOO_SMALL, each naming
+    its field.
+    """
+    profile = profiles.get(request.profile or default_profile)
+    if profile is None:
+        raise _unknown(errors.UNKNOWN_PROFILE, "profile", request.profile, valid=sorted(profiles))
+    resolved = pb.BuildContextRequest()
+    resolved.CopyFrom(request)
+    resolved.profile = profile.name
+    resolved.model = request.model or profile.model
+    try:
+        encoding = encoding_for(resolved.model)
+    except UnknownModelError:
+        raise _unknown(errors.UNKNOWN_MODEL, "model", resolved.model, valid=ENCODING_NAMES) from None
+    _resolve_sources(resolved, profile)
+    for index, passage in enumerate(resolved.passages):
+        passage.passage_id = passage.passage_id or f"inline/{index}"
+    try:
+        budget = share_out(
+            max_tokens=resolved.max_tokens,
+            instructions=profile.instructions,
+            question=resolved.question,
+            conversation=resolved.conversation,
+            conversation_share=profile.conversation_share,
+            encoding=encoding,
+        )
+    except BudgetTooSmallError as error:
+        raise errors.BUDGET_TOO_SMALL.error(
+            f"max_tokens is {resolved.max_tokens}, but the prompt needs {error.required} without any evidence",
+            metadata={"required_tokens": str(error.required)},
+            field_violations=[("max_tokens", f"must be at least {error.required} for this question")],
+        ) from None
+    return Recipe(resolved, profile, encoding, budget)
+
+
+def _resolve_sources(request: pb.BuildContextRequest, profile: Profile) -> None:
+    """Writes the sources and their limits out, in the order of their names: order changes nothing in the reply."""
+    limits: dict[str, int] = {}
+    for index, selection in enumerate(request.sources):
+        field = f"sources[{index}].name"
+        if selection.name not in SOURCES:
+            raise _unknown(errors.UNKNOWN_SOURCE, field, selection.name, valid=sorted(SOURCES))
+        if selection.name in limits:
+            raise errors.INVALID_FIELD.error(
+                f"source {selection.name} stands twice", field_violations=[(field, "must be unique")]
+            )
+        limits[selection.name] = selection.limit or profile.source_limits[selection.name]
+    wanted = limits or dict(profile.source_limits)
+    del request.sources[:]
+    request.sources.extend(pb.SourceSelection(name=name, limit=wanted[name]) for name in sorted(wanted))
+
+
+def _unknown(reason: errors.Reason, field: str, name: str, *, valid: Sequence[str]) -> errors.ScicError:
+    """A name that nothing answers to, with the names that would do."""
+    choices = ", ".join(valid)
+    return reason.error(
+        f"{field} is {name[:64]!r}, which is not known; valid: {choices}",
+        metadata={"valid": choices},
+        field_violations=[(field, f"must be one of: {choices}")],
+    )

@@ -1,0 +1,41 @@
+"""The gateway's settings."""
+
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import SettingsConfigDict
+
+from services.chassis.settings import ServeSettings
+
+
+class GatewaySettings(ServeSettings):
+    """Read from variables that begin with SCIC_GATEWAY_."""
+
+    model_config = SettingsConfigDict(env_prefix="SCIC_GATEWAY_")
+
+    port: int = Field(50051, ge=0, le=65_535, description="gRPC port; 0 takes a free one.")
+    metrics_port: int | None = Field(
+        9051, ge=0, le=65_535, description="HTTP port of /metrics and /healthz; 0 takes a free one."
+    )
+    selector_address: str = Field("127.0.0.1:15052", description="host:port of the selector, the sidecar's listener.")
+    compressor_address: str = Field(
+        "127.0.0.1:15053", description="host:port of the compressor, the sidecar's listener."
+    )
+    composer_address: str = Field("127.0.0.1:15054", description="host:port of the composer, the sidecar's listener.")
+    keys_file: Path | None = Field(
+        None, description='JSON file of API keys: {"keys": [{"id", "sha256", "tenant", "roles"}]}.'
+    )
+    keys: SecretStr | None = Field(None, description="The same JSON in the variable itself, instead of a file.")
+    redis_url: SecretStr | None = Field(
+        None, description="redis://, rediss:// or unix:// URL of the cache; none: nothing is cached."
+    )
+    redis_cluster: bool = Field(default=False, description="Whether that URL is a node of a Redis Cluster.")
+    cache_ttl_seconds: float = Field(3600.0, gt=0, le=604_800, description="Seconds that a cached context may live.")
+    default_model: str = Field("gpt-4o", description="Model whose encoding counts where a request names none.")
+
+    @model_validator(mode="after")
+    def _one_place_for_keys(self) -> Self:
+        if (self.keys_file is None) == (self.keys is None):
+            raise ValueError("set exactly one of SCIC_GATEWAY_KEYS_FILE and SCIC_GATEWAY_KEYS")
+        return self

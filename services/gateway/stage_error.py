@@ -1,0 +1,15 @@
+"""A stage has no answer."""
+
+
+class StageError(Exception):
+    """A stage is away, too slow, or failed by a bug of its own; a stand-in may answer in its place.
+
+    What a stage says about the request or the corpus (a bad field, a corrupt corpus) is no StageError: it is raised
+    as the ScicError that it is.
+    """
+
+    def __init__(self, stage: str, reason: str) -> None:
+        super().__init__(f"{stage}: {reason}")
+        self.stage = stage
+        self.reason = reason
+        """A reason of the error catalogue, such as STAGE_UNAVAILABLE."""

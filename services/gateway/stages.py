@@ -1,0 +1,128 @@
+"""The three stages over gRPC, through the sidecar: a breaker each, deadlines and the request's id passed on, no retry
+(the sidecar retries, since it knows another replica)."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TypeVar
+
+import grpc
+from grpc.aio import AioRpcError, Channel, UnaryUnaryMultiCallable
+
+from scic import errors
+from scic.composer.v1 import composer_service_pb2 as composer
+from scic.composer.v1 import composer_service_pb2_grpc as composer_rpc
+from scic.compressor.v1 import compressor_service_pb2 as compressor
+from scic.compressor.v1 import compressor_service_pb2_grpc as compressor_rpc
+from scic.selector.v1 import selector_service_pb2 as selector
+from scic.selector.v1 import selector_service_pb2_grpc as selector_rpc
+from services.chassis.breaker import Breaker, BreakerOpenError
+from services.chassis.channel import outgoing_metadata
+from services.gateway.stage_error import StageError
+
+_Request = TypeVar("_Request")
+_Response = TypeVar("_Response")
+
+_AWAY: Mapping[grpc.StatusCode, str] = MappingProxyType(
+    {
+        grpc.StatusCode.UNAVAILABLE: errors.STAGE_UNAVAILABLE.name,
+        grpc.StatusCode.DEADLINE_EXCEEDED: errors.DEADLINE_EXCEEDED.name,
+        grpc.StatusCode.RESOURCE_EXHAUSTED: errors.STAGE_UNAVAILABLE.name,
+        grpc.StatusCode.INTERNAL: errors.INTERNAL.name,
+        grpc.StatusCode.UNKNOWN: errors.INTERNAL.name,
+        grpc.StatusCode.UNIMPLEMENTED: errors.NOT_IMPLEMENTED.name,
+    }
+)
+"""Codes that say something about the stage, not about the request, and the reason that a degradation gives."""
+
+
+class _Stage:
+    """What the clients of all stages share."""
+
+    def __init__(self, name: str, breaker: Breaker) -> None:
+        self._name = name
+        self._breaker = breaker
+
+    async def _call(
+        self, method: UnaryUnaryMultiCallable[_Request, _Response], request: _Request, timeout: float
+    ) -> _Response:
+        try:
+            with self._breaker.calling():
+                return await method(request, timeout=timeout, metadata=outgoing_metadata())
+        except BreakerOpenError as error:
+            raise StageError(self._name, errors.STAGE_UNAVAILABLE.name) from error
+        except AioRpcError as error:
+            if reason := _AWAY.get(error.code()):
+                raise StageError(self._name, reason) from error
+            raise errors.from_rpc_error(error) from error
+
+
+class SelectorClient(_Stage):
+    """See ports.Selector."""
+
+    def __init__(self, channel: Channel, breaker: Breaker) -> None:
+        super().__init__("selector", breaker)
+        self._stub = selector_rpc.SelectorServiceStub(channel)
+
+    async def select(self, request: selector.SelectRequest, *, timeout: float) -> selector.SelectResponse:
+        """Finds passages."""
+        return await self._call(self._stub.Select, request, timeout)
+
+    async def index(self, request: selector.IndexRequest, *, timeout: float) -> selector.IndexResponse:
+        """Stores documents, durably."""
+        return await self._call(self._stub.Index, request, timeout)
+
+    async def delete(self, request: selector.DeleteRequest, *, timeout: float) -> selector.DeleteResponse:
+        """Removes documents."""
+        return await self._call(self._stub.Delete, request, timeout)
+
+    async def find_unchanged(
+        self, request: selector.FindUnchangedRequest, *, timeout: float
+    ) -> selector.FindUnchangedResponse:
+        """Says which documents need no work."""
+        return await self._call(self._stub.FindUnchanged, request, timeout)
+
+    async def get_document(
+        self, request: selector.GetDocumentRequest, *, timeout: float
+    ) -> selector.GetDocumentResponse:
+        """Returns a record."""
+        return await self._call(self._stub.GetDocument, request, timeout)
+
+    async def list_documents(
+        self, request: selector.ListDocumentsRequest, *, timeout: float
+    ) -> selector.ListDocumentsResponse:
+        """Lists records."""
+        return await self._call(self._stub.ListDocuments, request, timeout)
+
+    async def get_corpus_version(
+        self, request: selector.GetCorpusVersionRequest, *, timeout: float
+    ) -> selector.GetCorpusVersionResponse:
+        """Returns the version of a corpus."""
+        return await self._call(self._stub.GetCorpusVersion, request, timeout)
+
+
+class CompressorClient(_Stage):
+    """See ports.Compressor."""
+
+    def __init__(self, channel: Channel, breaker: Breaker) -> None:
+        super().__init__("compressor", breaker)
+        self._stub = compressor_rpc.CompressorServiceStub(channel)
+
+    async def prepare(self, request: compressor.PrepareRequest, *, timeout: float) -> compressor.PrepareResponse:
+        """Prepares passages for compression."""
+        return await self._call(self._stub.Prepare, request, timeout)
+
+    async def compress(self, request: compressor.CompressRequest, *, timeout: float) -> compressor.CompressResponse:
+        """Shortens passages."""
+        return await self._call(self._stub.Compress, request, timeout)
+
+
+class ComposerClient(_Stage):
+    """See ports.Composer."""
+
+    def __init__(self, channel: Channel, breaker: Breaker) -> None:
+        super().__init__("composer", breaker)
+        self._stub = composer_rpc.ComposerServiceStub(channel)
+
+    async def compose(self, request: composer.ComposeRequest, *, timeout: float) -> composer.ComposeResponse:
+        """Writes messages."""
+        return await self._call(self._stub.Compose, request, timeout)

@@ -1,0 +1,127 @@
+"""Snapshot: one state of a tenant's corpus, ready to be searched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+
+from services.selector.embedded.segment import DOCUMENT_SHIFT, Segment
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+_Scalar = TypeVar("_Scalar", bound=np.generic)
+
+MAX_SEGMENT = 1 << 15
+"""Passages of a merged segment, at most: it bounds the longest pause a merge makes (0.2 s)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """Immutable; a change makes another one that shares what did not change. A row is a passage's position in all
+    segments, one behind the other.
+    """
+
+    version: int
+    """The corpus version whose state this is."""
+    last_number: int
+    """The highest document number read."""
+    segments: tuple[Segment, ...] = ()
+    live: tuple[NDArray[np.bool_], ...] = ()
+    """For each segment, which of its passages are still there."""
+
+    @cached_property
+    def starts(self) -> list[int]:
+        """First row of each segment, and the number of rows."""
+        return [0, *np.cumsum([len(segment) for segment in self.segments], dtype=np.int64).tolist()]
+
+    @cached_property
+    def keys(self) -> NDArray[np.int64]:
+        """Passage key of each row."""
+        return _joined([segment.keys for segment in self.segments], np.int64)
+
+    @cached_property
+    def sources(self) -> NDArray[np.uint64]:
+        """Source key of each row."""
+        return _joined([segment.sources for segment in self.segments], np.uint64)
+
+    @cached_property
+    def fingerprints(self) -> NDArray[np.uint64]:
+        """Fingerprint of each row's text."""
+        return _joined([segment.fingerprints for segment in self.segments], np.uint64)
+
+    @cached_property
+    def lengths(self) -> NDArray[np.float32]:
+        """Terms of each row."""
+        return _joined([segment.lengths for segment in self.segments], np.float32)
+
+    @cached_property
+    def live_rows(self) -> NDArray[np.bool_]:
+        """Whether each row is still there."""
+        return _joined(self.live, np.bool_)
+
+    @cached_property
+    def live_count(self) -> int:
+        """Passages of the corpus."""
+        return int(np.count_nonzero(self.live_rows))
+
+    @cached_property
+    def all_live(self) -> bool:
+        """Whether no row was deleted."""
+        return self.live_count == self.starts[-1]
+
+    @cached_property
+    def average_length(self) -> float:
+        """Terms of a passage, on average."""
+        total = float(self.lengths.sum(where=self.live_rows, dtype=np.float64))
+        return total / self.live_count if self.live_count else 0.0
+
+    def changed(self, version: int, removed: NDArray[np.int64], added: Sequence[Segment], last_number: int) -> Snapshot:
+        """Return the state after documents were removed, by number, and segments were added behind the others."""
+        live = tuple(_without(segment, alive, removed) for segment, alive in zip(self.segments, self.live, strict=True))
+        parts = _merged(
+            [*zip(self.segments, live, strict=True), *((segment, np.ones(len(segment), np.bool_)) for segment in added)]
+        )
+        segments, masks = zip(*parts, strict=True) if parts else ((), ())
+        return Snapshot(version, last_number, segments, masks)
+
+
+def _without(segment: Segment, live: NDArray[np.bool_], removed: NDArray[np.int64]) -> NDArray[np.bool_]:
+    firsts = np.searchsorted(segment.keys, removed << DOCUMENT_SHIFT)
+    lasts = np.searchsorted(segment.keys, (removed + 1) << DOCUMENT_SHIFT)
+    hit = lasts > firsts
+    if not hit.any():
+        return live
+    left = live.copy()
+    for first, last in zip(firsts[hit].tolist(), lasts[hit].tolist(), strict=True):
+        left[first:last] = False
+    return left
+
+
+def _merged(parts: list[tuple[Segment, NDArray[np.bool_]]]) -> list[tuple[Segment, NDArray[np.bool_]]]:
+    """Merge what is small into its neighbour, so that segments stay few and each passage is copied a few times only."""
+    result: list[tuple[Segment, NDArray[np.bool_]]] = []
+    for part in parts:
+        group = [part]
+        size = int(np.count_nonzero(part[1]))
+        if not size:
+            continue
+        # Sizes fall by half at least from one segment to the next, unless the two together would be too large.
+        while result and (before := int(np.count_nonzero(result[-1][1]))) < 2 * size and before + size <= MAX_SEGMENT:
+            group.insert(0, result.pop())
+            size += before
+        # Alone and mostly alive: it stays as it is.
+        if len(group) == 1 and 2 * size >= len(part[0]):
+            result.append(part)
+        else:
+            result.append((Segment.merge(group), np.ones(size, np.bool_)))
+    return result
+
+
+def _joined(columns: Sequence[NDArray[_Scalar]], dtype: type[_Scalar]) -> NDArray[_Scalar]:
+    return np.concatenate(columns) if columns else np.empty(0, dtype)

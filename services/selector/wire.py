@@ -1,0 +1,115 @@
+"""Wire to domain and back."""
+
+from datetime import UTC
+
+import numpy as np
+
+from scic import errors
+from scic.selector.v1 import selector_service_pb2 as pb
+from scic.type.v1 import passage_pb2, source_pb2, span_pb2
+from services.selector.passage import Document, IndexedDocument, Passage, SourceKind
+from services.selector.query import Condition, ScoredPassage, SourceQuery
+
+_KINDS = {
+    source_pb2.SOURCE_KIND_DOCS: SourceKind.DOCS,
+    source_pb2.SOURCE_KIND_CODE: SourceKind.CODE,
+    source_pb2.SOURCE_KIND_HISTORY: SourceKind.HISTORY,
+}
+_WIRE_KINDS = {kind: wire for wire, kind in _KINDS.items()}
+
+
+def source_queries(request: pb.SelectRequest) -> tuple[SourceQuery, ...]:
+    """The sources to search."""
+    return tuple(SourceQuery(source.source, _KINDS[source.kind], source.limit) for source in request.sources)
+
+
+def conditions(request: pb.SelectRequest) -> tuple[Condition, ...]:
+    """What a document must meet."""
+    return tuple(Condition(condition.key, tuple(condition.any_of)) for condition in request.filter)
+
+
+def indexed_document(message: pb.IndexedDocument, dimension: int) -> IndexedDocument:
+    """A document to store. Raises ScicError INVALID_FIELD where a vector is not of `dimension`."""
+    record = message.record
+    document = Document(
+        document_id=record.document_id,
+        source=record.source,
+        kind=_KINDS[record.kind],
+        title=record.title,
+        content_type=record.content_type,
+        content_hash=record.content_hash,
+        size=record.size_bytes,
+        metadata=dict(record.metadata),
+        created_at=record.create_time.ToDatetime(tzinfo=UTC) if record.HasField("create_time") else None,
+    )
+    passages = tuple(_passage(document, ordinal, item.passage) for ordinal, item in enumerate(message.passages))
+    return IndexedDocument(document, passages, _vectors(message, dimension))
+
+
+def document_record(document: Document) -> pb.DocumentRecord:
+    """A stored document's record."""
+    record = pb.DocumentRecord(
+        document_id=document.document_id,
+        source=document.source,
+        kind=_WIRE_KINDS[document.kind],
+        title=document.title,
+        content_type=document.content_type,
+        content_hash=document.content_hash,
+        size_bytes=document.size,
+        passage_count=document.passage_count,
+        metadata=document.metadata,
+    )
+    if document.created_at is not None:
+        record.create_time.FromDatetime(document.created_at)
+    if document.indexed_at is not None:
+        record.index_time.FromDatetime(document.indexed_at)
+    return record
+
+
+def scored_passage(found: ScoredPassage) -> pb.ScoredPassage:
+    """A passage that was found; without its text where it is a duplicate."""
+    passage, document = found.passage, found.passage.document
+    duplicate = found.duplicate_of is not None
+    message = pb.ScoredPassage(
+        passage=passage_pb2.Passage(
+            passage_id=passage.passage_id,
+            document_id=document.document_id,
+            source=document.source,
+            kind=_WIRE_KINDS[document.kind],
+            title_path=passage.title_path,
+            text="" if duplicate else passage.text,
+            span=span_pb2.Span(start=passage.start, end=passage.end),
+            metadata=document.metadata,
+            prepared=b"" if duplicate else passage.prepared,
+        ),
+        score=found.scores.fused,
+        lexical=found.scores.bm25,
+        dense=found.scores.cosine,
+        duplicate_of=found.duplicate_of or "",
+    )
+    if document.created_at is not None:
+        message.passage.create_time.FromDatetime(document.created_at)
+    return message
+
+
+def _passage(document: Document, ordinal: int, message: passage_pb2.Passage) -> Passage:
+    return Passage(
+        document=document,
+        ordinal=ordinal,
+        title_path=tuple(message.title_path),
+        text=message.text,
+        start=message.span.start,
+        end=message.span.end,
+        prepared=message.prepared,
+    )
+
+
+def _vectors(message: pb.IndexedDocument, dimension: int) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+    for index, item in enumerate(message.passages):
+        if len(item.vector) != 4 * dimension:
+            raise errors.INVALID_FIELD.error(
+                f"a vector of {len(item.vector)} bytes; {dimension} floats are expected",
+                field_violations=[(f"passages[{index}].vector", f"must have {4 * dimension} bytes")],
+            )
+    joined = b"".join(item.vector for item in message.passages)
+    return np.frombuffer(joined, "<f4").astype(np.float32, copy=False).reshape(-1, dimension)

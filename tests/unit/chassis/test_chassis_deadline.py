@@ -1,0 +1,54 @@
+"""Deadlines: capped, defaulted, and split so that the shares never exceed the whole."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.chassis.deadline import Deadline
+
+
+class Context:
+    def __init__(self, remaining: float | None) -> None:
+        self.remaining = remaining
+
+    def time_remaining(self) -> float | None:
+        return self.remaining
+
+
+@pytest.mark.parametrize(
+    ("callers", "seconds"),
+    [(None, 2.0), (0.5, 0.5), (60.0, 5.0), (0.0, 0.0)],
+    ids=["none: default", "the caller's", "too long: cap", "over"],
+)
+def test_takes_the_callers_time_within_bounds(callers: float | None, seconds: float) -> None:
+    deadline = Deadline.of(cast("Any", Context(callers)), default=2.0, cap=5.0)
+    assert deadline.remaining() == pytest.approx(seconds, abs=0.1)
+
+
+def test_what_is_left_shrinks_to_zero_and_not_below() -> None:
+    now = [10.0]
+    deadline = Deadline.after(2.0, clock=lambda: now[0])
+    now[0] = 11.5
+    assert deadline.remaining() == 0.5
+    assert deadline.share(0.5).remaining() == 0.25
+    now[0] = 13.0
+    assert deadline.remaining() == 0.0
+    assert deadline.share(0.5).remaining() == 0.0
+
+
+@given(st.floats(0, 1e3), st.lists(st.floats(0.01, 1), max_size=6))
+def test_shares_of_shares_end_no_later_than_the_whole(seconds: float, fractions: list[float]) -> None:
+    deadline = whole = Deadline.after(seconds, clock=lambda: 0.0)
+    for fraction in fractions:
+        deadline = deadline.share(fraction)
+        assert deadline.at <= whole.at
+
+
+@pytest.mark.parametrize("fraction", [0.0, -0.1, 1.1])
+def test_a_share_is_a_fraction(fraction: float) -> None:
+    with pytest.raises(ValueError, match="share"):
+        Deadline.after(1.0).share(fraction)

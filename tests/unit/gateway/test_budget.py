@@ -1,0 +1,60 @@
+"""How tokens are shared out before evidence is known."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scic.type.v1 import message_pb2
+from services.gateway.budget import BudgetTooSmallError, share_out
+from services.text.tokens import count_messages, encoding_for
+
+ENCODING = encoding_for("o200k_base")
+
+
+def turn(text: str) -> message_pb2.ConversationTurn:
+    return message_pb2.ConversationTurn(role=message_pb2.ROLE_USER, text=text)
+
+
+def share(max_tokens: int, *texts: str, conversation_share: float = 0.5):
+    return share_out(
+        max_tokens=max_tokens,
+        instructions="Be brief.",
+        question="Why?",
+        conversation=[turn(text) for text in texts],
+        conversation_share=conversation_share,
+        encoding=ENCODING,
+    )
+
+
+def test_fixed_parts_are_counted_exactly_and_needed_wholly():
+    fixed = count_messages(ENCODING, ["Be brief.", "Why?"])
+    assert share(fixed).fixed == fixed
+    assert share(fixed).evidence == 0
+    with pytest.raises(BudgetTooSmallError) as caught:
+        share(fixed - 1)
+    assert caught.value.required == fixed
+
+
+def test_the_newest_turns_are_kept_whole_within_their_share():
+    budget = share(200, "old " * 60, "newer " * 20, "newest")
+    assert budget.kept_turns == 2
+    assert len(budget.turn_tokens) == 3
+
+
+def test_what_the_conversation_does_not_use_flows_on():
+    assert share(500).evidence > share(500, "short").evidence > share(500, "long " * 50).evidence
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    max_tokens=st.integers(1, 2000),
+    texts=st.lists(st.text(min_size=1, max_size=300), max_size=6),
+    conversation_share=st.floats(0, 1),
+)
+def test_the_parts_never_add_up_to_more_than_the_whole(max_tokens, texts, conversation_share):
+    try:
+        budget = share(max_tokens, *texts, conversation_share=conversation_share)
+    except BudgetTooSmallError:
+        return
+    kept = texts[len(texts) - budget.kept_turns :]
+    assert count_messages(ENCODING, ["Be brief.", "Why?", *kept]) + budget.evidence <= max_tokens

@@ -1,0 +1,139 @@
+"""Building a context: what the reply says, and what stands in for a stage that is away."""
+
+import time
+
+import pytest
+
+from scic.gateway.v1 import context_service_pb2 as pb
+from scic.type.v1 import degradation_pb2, message_pb2, source_pb2
+from services.chassis.deadline import Deadline
+from services.gateway.builder import ContextBuilder
+from services.gateway.ports import Stages
+from services.gateway.profile import default_profile
+from services.gateway.recipe import resolve
+from services.text.tokens import count_messages, encoding_for
+from tests.fakes import FakeComposer, FakeCompressor, FakeSelector
+
+PROFILES = {"default": default_profile("gpt-4o")}
+
+
+class World:
+    def __init__(self) -> None:
+        self.selector, self.compressor, self.composer = FakeSelector(), FakeCompressor(), FakeComposer()
+        self.builder = ContextBuilder(Stages(self.selector, self.compressor, self.composer), time.monotonic)
+
+    async def build(self, seconds: float = 10.0, **fields: object) -> pb.BuildContextResponse:
+        request = pb.BuildContextRequest(**{"question": "Why?", "max_tokens": 1000, "request_id": "r1", **fields})
+        recipe = resolve(request, PROFILES, default_profile="default")
+        return await self.builder.build("acme", recipe, Deadline.after(seconds))
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def assert_counted(built: pb.BuildContextResponse) -> None:
+    counted = count_messages(encoding_for(built.encoding), [m.content for m in built.messages])
+    assert built.tokens.total == counted <= built.tokens.max_tokens
+    assert built.tokens.total == sum(section.token_count for section in built.tokens.sections)
+
+
+async def test_the_reply_cites_document_offsets_and_scores(world):
+    world.selector.store("acme", "guide.md", "First half. Second half.", "Other text here.")
+    built = await world.build()
+    assert [(e.citation, e.document_id, e.passage_id, e.source) for e in built.evidence] == [
+        (1, "guide.md", "guide.md#0", "docs"),
+        (2, "guide.md", "guide.md#1", "docs"),
+    ]
+    second = built.evidence[1]
+    assert [(span.start, span.end) for span in second.spans] == [(100, 108)]
+    assert second.text == "Other te"
+    assert second.fate == pb.Evidence.FATE_COMPRESSED
+    assert second.score.value == 0.5
+    assert built.corpus_version == world.selector.version
+    assert [t.stage for t in built.timings] == [
+        degradation_pb2.STAGE_SELECT,
+        degradation_pb2.STAGE_COMPRESS,
+        degradation_pb2.STAGE_COMPOSE,
+    ]
+    assert not built.degradations
+    assert_counted(built)
+
+
+async def test_only_the_callers_tenant_is_searched(world):
+    world.selector.store("other", "secret.md", "Theirs.")
+    assert not (await world.build()).evidence
+
+
+async def test_inline_passages_come_first_and_are_named(world):
+    world.selector.store("acme", "guide.md", "Found.")
+    built = await world.build(passages=[pb.InlinePassage(text="Brought along.", title="Note")])
+    assert [(e.source, e.passage_id, e.document_id) for e in built.evidence] == [
+        ("inline", "inline/0", ""),
+        ("docs", "guide.md#0", "guide.md"),
+    ]
+
+
+async def test_turns_beyond_their_share_are_reported(world):
+    turns = [
+        message_pb2.ConversationTurn(role=message_pb2.ROLE_USER, text=text) for text in ("long " * 500, "short", "new")
+    ]
+    built = await world.build(conversation=turns)
+    assert [m.content for m in built.messages][1:3] == ["short", "new"]
+    assert [(d.passage_id, d.reason) for d in built.dropped] == [
+        ("conversation/0", pb.DroppedPassage.REASON_CONVERSATION_SHARE)
+    ]
+
+
+async def test_what_the_composer_could_not_fit_is_reported_as_dropped(world):
+    world.selector.store("acme", "guide.md", *(f"word{n} " * 200 for n in range(3)))
+    built = await world.build(max_tokens=400)
+    assert len(built.evidence) == 1
+    assert {d.passage_id for d in built.dropped} == {"guide.md#1", "guide.md#2"}
+    assert_counted(built)
+
+
+@pytest.mark.parametrize(
+    ("stage", "wire", "reason"),
+    [
+        pytest.param("selector", degradation_pb2.STAGE_SELECT, "STAGE_UNAVAILABLE", id="select"),
+        pytest.param("compressor", degradation_pb2.STAGE_COMPRESS, "DEADLINE_EXCEEDED", id="compress"),
+        pytest.param("composer", degradation_pb2.STAGE_COMPOSE, "STAGE_UNAVAILABLE", id="compose"),
+    ],
+)
+@pytest.mark.parametrize("max_tokens", [80, 200, 1000])
+async def test_a_stage_that_is_away_costs_quality_and_not_the_reply(world, stage, wire, reason, max_tokens):
+    world.selector.store("acme", "guide.md", *(f"Text number {n}. " * 10 for n in range(8)))
+    getattr(world, stage).away = True
+    built = await world.build(
+        max_tokens=max_tokens, passages=[pb.InlinePassage(text="Brought along.", kind=source_pb2.SOURCE_KIND_DOCS)]
+    )
+    assert [(d.stage, d.reason) for d in built.degradations] == [(wire, reason)]
+    assert built.degradations[0].detail
+    assert built.messages[0].role in (message_pb2.ROLE_SYSTEM, message_pb2.ROLE_USER)
+    assert built.messages[-1].content == "Why?"
+    assert_counted(built)
+    if max_tokens == 1000:
+        assert built.evidence
+
+
+async def test_all_stages_away_still_gives_a_prompt(world):
+    world.selector.away = world.compressor.away = world.composer.away = True
+    built = await world.build()
+    assert [m.content for m in built.messages][-1] == "Why?"
+    assert {d.stage for d in built.degradations} >= {degradation_pb2.STAGE_SELECT, degradation_pb2.STAGE_COMPOSE}
+    assert_counted(built)
+
+
+async def test_the_deadline_is_split_so_that_later_stages_have_time_left(world):
+    world.selector.store("acme", "guide.md", "Text.")
+    await world.build(seconds=1.0)
+    select, compress, compose = (
+        world.selector.timeouts[0],
+        world.compressor.timeouts[0],
+        world.composer.timeouts[0],
+    )
+    assert 0.5 < select <= 0.6
+    assert 0.5 < compress <= 0.6
+    assert 0.8 < compose <= 0.9

@@ -1,0 +1,81 @@
+import pytest
+
+from services.gateway.chunking import FORMATS, ChunkingError, ChunkingReason, Kind, SourceDocument, chunk, format_of
+
+ENOUGH = "A sentence that says something. "
+
+
+def document(text: str, content_type: str = "text/plain", title: str = "") -> SourceDocument:
+    return SourceDocument("docs/a", title, content_type, text)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "kind"),
+    [
+        pytest.param("text/plain", "docs", id="plain"),
+        pytest.param("text/markdown", "docs", id="markdown"),
+        pytest.param("text/html", "docs", id="html"),
+        pytest.param("text/x-python", "code", id="python"),
+        pytest.param("application/x-ndjson", "history", id="conversation"),
+        pytest.param("Text/Markdown; charset=utf-8", "docs", id="case and parameters"),
+    ],
+)
+def test_a_content_type_says_the_kind_which_is_the_default_source(content_type: str, kind: str) -> None:
+    assert format_of(content_type).kind == kind
+
+
+def test_every_kind_has_a_format() -> None:
+    assert {entry.kind for entry in FORMATS.values()} == set(Kind)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "text", "reason"),
+    [
+        pytest.param("text/plain", "", "EMPTY_DOCUMENT", id="no byte"),
+        pytest.param("text/plain", " \n\t\u00a0\r\n", "EMPTY_DOCUMENT", id="white space"),
+        pytest.param("text/plain", "\ufeff\n", "EMPTY_DOCUMENT", id="byte order mark"),
+        pytest.param("text/markdown", "---\ntitle: x\n---\n", "EMPTY_DOCUMENT", id="front matter only"),
+        pytest.param("text/html", "<body><script>let a</script><!-- b --></body>", "EMPTY_DOCUMENT", id="script only"),
+        pytest.param("text/html", "<nav>Home</nav>", "EMPTY_DOCUMENT", id="navigation only"),
+        pytest.param("application/x-ndjson", '{"role":"tool","content":null}\n', "EMPTY_DOCUMENT", id="no turn's text"),
+        pytest.param("text/plain", "PK\x03\x04\0\0", "BINARY_CONTENT", id="binary"),
+        pytest.param("text/x-python", "x = 1\0", "BINARY_CONTENT", id="binary at the end"),
+        pytest.param("application/pdf", "text", "UNSUPPORTED_CONTENT_TYPE", id="unknown type"),
+        pytest.param("", "text", "UNSUPPORTED_CONTENT_TYPE", id="no type"),
+    ],
+)
+def test_what_cannot_be_cut_has_a_reason_and_one_sentence(content_type: str, text: str, reason: str) -> None:
+    with pytest.raises(ChunkingError, match=r"^[A-Z][^\n]*\.$") as caught:
+        chunk(document(text, content_type))
+    assert caught.value.reason == ChunkingReason(reason)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "text", "title", "expected"),
+    [
+        pytest.param(
+            "text/markdown", "[a badge]\n\n# The *first* one\n\ntext", "", "The first one", id="first heading"
+        ),
+        pytest.param("text/markdown", "text", "", "docs/a", id="id"),
+        pytest.param("text/markdown", "# First\n\ntext", "Given", "Given", id="given"),
+        pytest.param("text/html", "<title>Page</title><h2>Head &amp; more</h2>x", "", "Head & more", id="html heading"),
+        pytest.param("text/html", "<title>A &lt; b</title><p>x", "", "A < b", id="html title"),
+        pytest.param("text/x-python", "# not a heading\nx = 1\n", "", "docs/a", id="code"),
+    ],
+)
+def test_the_title_is_the_given_one_or_the_first_heading_or_the_id(
+    content_type: str, text: str, title: str, expected: str
+) -> None:
+    assert {piece.title_path[0] for piece in chunk(document(text, content_type, title))} == {expected}
+
+
+def test_plain_text_is_cut_between_paragraphs_then_between_sentences() -> None:
+    first, second = ENOUGH * 20, ENOUGH * 60
+    pieces = [piece.text for piece in chunk(document(f"{first}\n\n\n{second}"))]
+    assert pieces[0] == first.strip()
+    assert all(piece.endswith("something.") for piece in pieces)
+
+
+def test_windows_line_ends_are_no_paragraphs() -> None:
+    text = "One line\r\n" * 10
+    assert [piece.text for piece in chunk(document(text))] == [text.strip()]

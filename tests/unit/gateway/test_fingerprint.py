@@ -1,0 +1,43 @@
+"""Requests share a cached reply exactly when the reply would be the same."""
+
+import pytest
+
+from scic.gateway.v1 import context_service_pb2 as pb
+from scic.type.v1 import message_pb2, source_pb2
+from services.gateway.fingerprint import fingerprint
+
+
+def request(**changes: object) -> pb.BuildContextRequest:
+    fields: dict[str, object] = {"question": "What is a US replica?", "max_tokens": 1000, "model": "gpt-4o"}
+    return pb.BuildContextRequest(**{**fields, **changes})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"question": "  What is a  US\nreplica? "}, id="white space"),
+        pytest.param({"request_id": "abc"}, id="request id"),
+    ],
+)
+def test_equal(changes):
+    assert fingerprint(request(**changes)) == fingerprint(request())
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"question": "What is a us replica?"}, id="letter case"),
+        pytest.param({"question": "What is a US replica"}, id="punctuation"),
+        pytest.param({"max_tokens": 1001}, id="budget"),
+        pytest.param({"model": "gpt-4"}, id="model"),
+        pytest.param({"profile": "other"}, id="profile"),
+        pytest.param({"sources": [pb.SourceSelection(name="docs", limit=1)]}, id="sources"),
+        pytest.param({"filter": [source_pb2.MetadataCondition(key="a", any_of=["b"])]}, id="filter"),
+        pytest.param(
+            {"conversation": [message_pb2.ConversationTurn(role=message_pb2.ROLE_USER, text="hi")]}, id="conversation"
+        ),
+        pytest.param({"passages": [pb.InlinePassage(text="hi")]}, id="passages"),
+    ],
+)
+def test_different(changes):
+    assert fingerprint(request(**changes)) != fingerprint(request())

@@ -1,0 +1,60 @@
+"""Requests are resolved before any work: defaults written out, unknown names refused by field."""
+
+import pytest
+
+from scic import errors
+from scic.gateway.v1 import context_service_pb2 as pb
+from services.gateway.profile import default_profile
+from services.gateway.recipe import resolve
+
+PROFILES = {"default": default_profile("gpt-4o")}
+
+
+def resolved(**fields: object):
+    request = pb.BuildContextRequest(**{"question": "Why?", "max_tokens": 1000, **fields})
+    return resolve(request, PROFILES, default_profile="default")
+
+
+def test_defaults_are_written_out():
+    recipe = resolved()
+    assert recipe.request.model == "gpt-4o"
+    assert recipe.request.profile == "default"
+    assert {s.name: s.limit for s in recipe.request.sources} == dict(PROFILES["default"].source_limits)
+    assert recipe.encoding.name == "o200k_base"
+
+
+def test_saying_a_default_aloud_changes_nothing():
+    aloud = resolved(model="gpt-4o", profile="default", sources=[pb.SourceSelection(name="docs", limit=20)])
+    assert aloud.request == resolved(sources=[pb.SourceSelection(name="docs")]).request
+
+
+def test_inline_passages_get_a_name():
+    recipe = resolved(passages=[pb.InlinePassage(text="a"), pb.InlinePassage(text="b", passage_id="mine")])
+    assert [p.passage_id for p in recipe.request.passages] == ["inline/0", "mine"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason", "field"),
+    [
+        pytest.param({"profile": "vip"}, errors.UNKNOWN_PROFILE, "profile", id="profile"),
+        pytest.param({"model": "gpt-99x"}, errors.UNKNOWN_MODEL, "model", id="model"),
+        pytest.param(
+            {"sources": [pb.SourceSelection(name="docs"), pb.SourceSelection(name="mail")]},
+            errors.UNKNOWN_SOURCE,
+            "sources[1].name",
+            id="source",
+        ),
+        pytest.param(
+            {"sources": [pb.SourceSelection(name="docs"), pb.SourceSelection(name="docs")]},
+            errors.INVALID_FIELD,
+            "sources[1].name",
+            id="source twice",
+        ),
+        pytest.param({"max_tokens": 10}, errors.BUDGET_TOO_SMALL, "max_tokens", id="budget"),
+    ],
+)
+def test_refused_by_field(fields, reason, field):
+    with pytest.raises(errors.ScicError) as caught:
+        resolved(**fields)
+    assert caught.value.reason == reason.name
+    assert [violation.field for violation in caught.value.field_violations] == [field]
