@@ -22,7 +22,7 @@ RUN python -m compileall -q .
 
 # The encoder's model, made here so that no replica spends its start on it. Only the stages that copy it run this.
 FROM build AS model
-RUN ["python", "-c", "from pathlib import Path; from services.text.model import model_file; model_file(Path('/model'))"]
+RUN ["python", "-m", "services.text.model", "--dir", "/model"]
 
 FROM python:3.11-slim-bookworm AS run
 ENV PATH=/venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1

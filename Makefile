@@ -19,6 +19,9 @@ install: .venv/installed ## Make .venv with everything in it
 
 lock: ## Choose new versions of all dependencies (needs uv)
 	uv pip compile --quiet --upgrade --generate-hashes --no-header --no-annotate --all-extras pyproject.toml -o requirements.lock
+	for service in gateway selector compressor composer; do \
+		uv pip compile --quiet --generate-hashes --no-header --no-annotate --extra $$service -c requirements.lock pyproject.toml -o requirements/$$service.lock; \
+	done
 
 api: install ## Make the Python API from protos/
 	$(BIN)/python tools/generate_api.py
@@ -36,7 +39,8 @@ check: install ## Lint, types, import rules, protos, Envoy and Kubernetes files
 	$(BIN)/python tools/generate_api.py --check
 	$(BIN)/envoy --mode validate --log-level error --config-path envoy/edge.yaml
 	$(BIN)/envoy --mode validate --log-level error --config-path envoy/sidecar.yaml
-	$(BIN)/kubernetes-validate --strict --quiet k8s/base/*.yaml
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/kubectl kustomize k8s/overlays/prod | $(BIN)/kubernetes-validate --strict --quiet /dev/stdin
 
 test: install ## Run all tests, real Envoy and Valkey among them
 	$(BIN)/pytest

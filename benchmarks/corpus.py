@@ -52,13 +52,18 @@ def library_documents() -> Iterator[DocumentInput]:
 
 
 def jsonl_documents(path: Path) -> Iterator[DocumentInput]:
-    """A file of lines `{"_id", "title", "text"}` as BEIR has them; `.gz` is unpacked. Raises CorpusError."""
+    """A file of lines `{"_id", "title", "text"}` as BEIR has them; `id` will do, and `.gz` is unpacked.
+
+    Raises CorpusError.
+    """
     try:
         with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as lines:
             for line in lines:
                 record = json.loads(line)
                 if record["text"].strip():
-                    yield _document(record["_id"], record.get("title", ""), "text/plain", record["text"])
+                    yield _document(
+                        record.get("_id") or record["id"], record.get("title", ""), "text/plain", record["text"]
+                    )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CorpusError(f'{path} is not a file of lines {{"_id", "title", "text"}}: {error}.') from error
 

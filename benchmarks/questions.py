@@ -62,4 +62,5 @@ def _ask(corpus: Iterable[CutDocument]) -> Iterator[str]:
 
 
 def _is_prose(words: Sequence[str]) -> bool:
-    return sum(bool(_WORD.fullmatch(word)) for word in words) >= _PROSE * len(words)
+    """Words rather than code; nothing that a load client could take for a template."""
+    return sum(bool(_WORD.fullmatch(word)) for word in words) >= _PROSE * len(words) and "{{" not in "".join(words)

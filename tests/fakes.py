@@ -146,7 +146,7 @@ class FakeComposer:
         self.timeouts.append(timeout)
         if self.away:
             raise StageError("composer", "STAGE_UNAVAILABLE")
-        evidence = [Evidence(tuple(e.title_path), e.source, tuple(e.pieces)) for e in request.evidence]
+        evidence = [Evidence(tuple(e.title_path), e.source, tuple(e.pieces), request.gap) for e in request.evidence]
         prompt = compose(
             instructions=request.instructions,
             conversation=[(Role.USER, turn.text) for turn in request.conversation],

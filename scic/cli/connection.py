@@ -22,9 +22,7 @@ ApiKey = Annotated[
         "--api-key", envvar="SCIC_API_KEY", show_envvar=True, help="API key. Default: that of `scic up`'s mesh."
     ),
 ]
-DataDir = Annotated[
-    Path | None, typer.Option("--data-dir", help="Data directory of the mesh that `scic up` started.")
-]
+DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Data directory of the mesh that `scic up` started.")]
 
 
 class NoConnectionError(Exception):

@@ -1,8 +1,8 @@
 """Timeouts and retries of every method, as data.
 
 The form is gRPC's service config (https://github.com/grpc/proposal/blob/master/A6-client-retries.md), so clients in
-other languages can use the same values. Envoy retries on another replica inside the mesh; what is retried here is only the
-way to Envoy, once, and only for methods that may safely be asked twice.
+other languages can use the same values. Envoy retries on another replica inside the mesh; what is retried here is only
+the way to Envoy, once, and only for methods that may safely be asked twice.
 """
 
 import json

@@ -3,9 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-GAP = " … "
-"""Stands where text between two kept pieces was left out."""
-
 HEADING = "Passages:"
 """First line of the evidence message."""
 
@@ -17,11 +14,13 @@ class Evidence:
     title_path: tuple[str, ...]
     source: str
     pieces: tuple[str, ...]
+    gap: str
+    """Stands where text between two pieces was left out."""
 
     @property
     def text(self) -> str:
         """The pieces, with a visible gap between any two."""
-        return GAP.join(self.pieces)
+        return self.gap.join(self.pieces)
 
 
 def render(evidence: Sequence[Evidence]) -> str:

@@ -40,7 +40,9 @@ class ComposerServicer(rpc.ComposerServiceServicer):
                 metadata={"valid": ", ".join(ENCODING_NAMES)},
                 field_violations=[("encoding", f"must be one of: {', '.join(ENCODING_NAMES)}")],
             ) from error
-        evidence = [Evidence(tuple(item.title_path), item.source, tuple(item.pieces)) for item in request.evidence]
+        evidence = [
+            Evidence(tuple(item.title_path), item.source, tuple(item.pieces), request.gap) for item in request.evidence
+        ]
         try:
             prompt = compose(
                 instructions=request.instructions,

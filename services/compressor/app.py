@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, closing
 
 import grpc.aio
 
@@ -25,17 +26,15 @@ def build(settings: CompressorSettings) -> Build:
         encoder_health, encodings = health.component("encoder"), health.component("encodings")
         await asyncio.gather(*(asyncio.to_thread(encoding_for, name) for name in ENCODING_NAMES))
         encodings.up()
-        preparation = Preparation(await asyncio.to_thread(lambda: Encoder.load(model_file(settings.model_dir))))
+        encoder = await asyncio.to_thread(lambda: Encoder.load(model_file(settings.model_dir)))
         encoder_health.up()
+        with closing(Preparation(encoder)) as preparation, ThreadPoolExecutor(2, "compression") as executor:
 
-        def register(server: grpc.aio.Server) -> None:
-            servicer = CompressorServicer(preparation)
-            compressor_service_pb2_grpc.add_CompressorServiceServicer_to_server(servicer, server)
+            def register(server: grpc.aio.Server) -> None:
+                servicer = CompressorServicer(preparation, executor)
+                compressor_service_pb2_grpc.add_CompressorServiceServicer_to_server(servicer, server)
 
-        name = compressor_service_pb2.DESCRIPTOR.services_by_name["CompressorService"].full_name
-        try:
+            name = compressor_service_pb2.DESCRIPTOR.services_by_name["CompressorService"].full_name
             yield App(name="compressor", register=register, service_names=(name,))
-        finally:
-            preparation.close()
 
     return lifetime

@@ -1,7 +1,7 @@
 """The bridge pass: what likely units point at becomes likelier.
 
-Two hops: "Van Hook Township is in Mountrail County" answers half of a question, and names the passage, or the words, that
-the other half is found by. This is pseudo-relevance feedback (Lavrenko & Croft, 2001) over names instead of terms.
+Two hops: "Van Hook Township is in Mountrail County" answers half of a question, and names the passage, or the words,
+that the other half is found by. This is pseudo-relevance feedback (Lavrenko & Croft, 2001) over names, not terms.
 """
 
 from __future__ import annotations

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 def compress(request: CompressInput) -> CompressOutput:
     """The passages, shortened to `request.max_tokens`.
 
-    Where everything fits, everything is kept untouched. Prepared bytes that are missing, damaged, of another version or of
-    another text make a passage raw: it is prepared here, without vectors.
+    Where everything fits, everything is kept untouched. Prepared bytes that are missing, damaged, of another version or
+    of another text make a passage raw: it is prepared here, without vectors.
     """
     sizes = measure(request)
     if sum(size.header + size.text for size in sizes if size.text) <= request.max_tokens:

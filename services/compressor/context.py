@@ -135,4 +135,5 @@ def _term_vectors(terms: Postings, size: int) -> NDArray[np.float32]:
     cells = terms.rows * TERM_VECTOR_DIMENSION + terms.ids % TERM_VECTOR_DIMENSION
     counts = np.bincount(cells, minlength=size * TERM_VECTOR_DIMENSION).reshape(size, TERM_VECTOR_DIMENSION)
     lengths = np.linalg.norm(counts, axis=1, keepdims=True)
-    return (counts / np.maximum(lengths, 1)).astype(np.float32)
+    vectors: NDArray[np.float32] = (counts / np.maximum(lengths, 1)).astype(np.float32)
+    return vectors

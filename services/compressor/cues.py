@@ -50,7 +50,7 @@ _CUES: Final = (
     (Cue.NUMBER, re.compile(rf"\d|\b(?i:{_NUMBER_WORDS})\b")),
     (Cue.YEAR, re.compile(r"(?<!\d)(?:1\d|20)\d\d(?!\d)")),
     (Cue.DATE, re.compile(rf"\b(?:{_MONTHS})\b|\d[./-]\d+[./-]\d")),
-    (Cue.NEGATION, re.compile(r"\b(?i:not|no|never|none|neither|nor|without|cannot|except|unless)\b|n['’]t\b")),
+    (Cue.NEGATION, re.compile(r"\b(?i:not|no|never|none|neither|nor|without|cannot|except|unless)\b|n['\u2019]t\b")),
     (Cue.PLACE, re.compile(r"\b(?:in|at|near|from|of|to)\s+(?:the\s+)?[^\W\d_a-z]")),
     (Cue.DEFINITION, re.compile(r"\b(?:is|are|was|were)\s+(?:an?|the|one)\b|\b(?:refers?|means?|known as|called)\b")),
     (Cue.QUOTE, re.compile(r"[\"“”«»„]")),
@@ -81,7 +81,7 @@ _ASKS: Final = (
     ),
     (Ask.THING, re.compile(r"\b(?:what|which)\b")),
 )
-_NAME: Final = re.compile(r"\b[^\W\d_a-z][\w'’-]*")
+_NAME: Final = re.compile(r"\b[^\W\d_a-z][\w'\u2019-]*")
 
 
 def cues(text: str) -> Cue:
@@ -104,5 +104,5 @@ def asks(question: str) -> Ask:
 
 
 def capitalised(text: str) -> list[str]:
-    """Words that begin with a letter that is no small one of ASCII, in order: names, and the first word of a sentence."""
+    """Words that do not begin with a small letter, in order: names, and the first word of a sentence."""
     return [word for word in _NAME.findall(text) if not word[0].islower()]

@@ -40,6 +40,8 @@ FEATURES: Final = (
 _K1: Final = 1.5
 _B: Final = 0.75
 _LONG: Final = 3.0
+_FLAT: Final = 1e-9
+"""A deviation below it is rounding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ def z_scores(columns: NDArray[np.float64]) -> NDArray[np.float64]:
     """Each column with mean 0 and deviation 1 over the context; a column that does not vary says nothing: 0."""
     centred = columns - columns.mean(axis=0)
     deviation = centred.std(axis=0)
-    scaled: NDArray[np.float64] = centred / np.where(deviation > 1e-9, deviation, np.inf)
+    scaled: NDArray[np.float64] = centred / np.where(deviation > _FLAT, deviation, np.inf)
     return scaled
 
 
@@ -140,7 +142,7 @@ def _bm25(counts: NDArray[np.float64], lengths: NDArray[np.intp], idf: NDArray[n
 def _cosines(
     context: Context, question: Question, retrieval: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Of unit, passage and best unit; rows without a vector get the mean of the others, which a z-score calls neutral."""
+    """Of unit, passage and best unit; rows without a vector get the mean of the others: a z-score of nearly 0."""
     vectors, owner, firsts = context.vectors, context.owner, context.firsts
     zeros = np.zeros(context.size)
     if not context.has_vectors or question.vector is None or len(question.vector) != vectors.shape[1]:

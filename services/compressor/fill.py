@@ -1,7 +1,7 @@
 """Which units to take: greedy by score, redundancy and cost, never above the budget.
 
 Maximal marginal relevance (Carbonell & Goldstein, 1998) with a cost: the next unit is the one of highest
-score - redundancy - `COST_WEIGHT` * log(tokens it adds). Scores are logits, so this takes likelihood per token, tempered.
+score - redundancy - `COST_WEIGHT` * log(tokens it adds). Scores are logits: this takes likelihood per token, tempered.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ def conclude(
     for index, (passage, size) in enumerate(zip(request.passages, sizes, strict=True)):
         part = kept.get(index)
         if part is None:
-            spans, tokens, fate = (), 0, Fate.DROPPED
+            fate = Fate.DROPPED
             if not size.text:
                 reason = Reason.EMPTY
             elif size.header + cheapest.get(index, 0) > request.max_tokens:
@@ -53,9 +53,23 @@ def conclude(
             else:
                 reason = Reason.LESS_RELEVANT
         else:
-            spans, tokens = part.spans, part.token_count
-            total += size.header + tokens
-            is_whole = len(spans) == 1 and not (passage.text[: spans[0][0]] + passage.text[spans[0][1] :]).strip()
-            fate, reason = (Fate.KEPT, Reason.FITS) if is_whole else (Fate.COMPRESSED, partly)
-        passages.append(CompressedPassage(passage.id, spans, tokens, size.text, fate, reason, raw=size.signals is None))
+            total += size.header + part.token_count
+            fate, reason = (Fate.KEPT, Reason.FITS) if _is_whole(passage.text, part) else (Fate.COMPRESSED, partly)
+        passages.append(
+            CompressedPassage(
+                id=passage.id,
+                spans=part.spans if part else (),
+                token_count=part.token_count if part else 0,
+                original_token_count=size.text,
+                fate=fate,
+                reason=reason,
+                raw=size.signals is None,
+            )
+        )
     return CompressOutput(tuple(passages), total)
+
+
+def _is_whole(text: str, kept: Kept) -> bool:
+    """Whether nothing but white space was left out."""
+    start, end = kept.spans[0][0], kept.spans[-1][1]
+    return len(kept.spans) == 1 and not text[:start].strip() and not text[end:].strip()

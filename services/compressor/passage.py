@@ -63,8 +63,8 @@ class Passage:
 class CompressInput:
     """A question, passages, and the room there is.
 
-    A kept passage is rendered as its title line, its spans joined by `gap`, and a line end, and costs the tokens of that
-    and `overhead_tokens`.
+    A kept passage is rendered as its title line, its spans joined by `gap`, and a line end, and costs the tokens of
+    that and `overhead_tokens`.
     """
 
     question: str

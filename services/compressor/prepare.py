@@ -60,8 +60,8 @@ def prepare(
     title_tokens, text_tokens = [0] * len(COUNTED_ENCODINGS), [0] * len(COUNTED_ENCODINGS)
     for encoding in encodings:
         index = COUNTED_ENCODINGS.index(encoding.name)
-        # With a blank in front and a line end behind, costs add up: in both encodings a blank begins a new piece, and a line
-        # end melts into the punctuation before it. So the sum is exact, or too high by one for a unit without a full stop.
+        # With a blank in front and a line end behind, costs add up: in both encodings a blank begins a new piece, and a
+        # line end melts into the punctuation before it. A unit without a full stop may count one too many.
         counts = encoding.count_batch([title_line(title), f"{text}\n", *(f" {piece}\n" for piece in pieces)])
         title_tokens[index], text_tokens[index] = counts[:2]
         table[:, Column.TOKENS + index] = counts[2:]

@@ -23,8 +23,8 @@ VERSION: Final = 1
 COUNTED_ENCODINGS: Final = ("cl100k_base", "o200k_base")
 """The encodings a prepared passage has token counts for; the order is part of the format."""
 
-# magic, version, vector dimension, checksum of all that follows, digest of title and text, code points of the text, units,
-# title terms, terms, names, tokens of the title line (two encodings), tokens of the whole text (two encodings)
+# magic, version, vector dimension, checksum of all that follows, digest of title and text, code points of the text,
+# units, title terms, terms, names, tokens of the title line (two encodings), tokens of the whole text (two encodings)
 _HEADER: Final = struct.Struct("<4sHHIIIIIIIIIII")
 _CHECKED_FROM: Final = 12
 """Where the checksummed part begins: behind magic, version, dimension and the checksum itself."""
@@ -107,7 +107,7 @@ def text_digest(title: str, text: str) -> int:
 
 
 def quantise(vectors: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """(n, d) floats to int8 rows and (n,) scales, symmetric, one scale a row: row = int8 row * scale, error <= scale / 2."""
+    """(n, d) floats to int8 rows and (n,) scales: row = int8 row * scale, off by at most half a scale."""
     peak = np.abs(vectors).max(axis=1, initial=0.0)
     scales = np.where(peak > 0, peak / 127, 1).astype(np.float32)
     return np.rint(vectors / scales[:, None]).astype(np.int8), scales

@@ -39,8 +39,8 @@ def render_body(text: str, spans: Iterable[Span], gap: str) -> str:
 def settle(request: CompressInput, headers: Sequence[int], chosen: Sequence[tuple[int, Span]]) -> dict[int, Kept]:
     """What is kept by passage, counted as it will stand in the prompt.
 
-    The chooser adds up stored counts, which may be off by a token where byte pairs melt across a cut. So the real text is
-    counted here, and the least valuable unit goes until it fits.
+    The chooser adds up stored counts, which may be off by a token where byte pairs melt across a cut. So the real text
+    is counted here, and the least valuable unit goes until it fits.
 
     Args:
         request: the passages and the budget.

@@ -39,7 +39,7 @@ def score_units(context: Context, question: Question, retrieval: NDArray[np.floa
 
 
 def hop_gate(term_count: int, best_coverage: float) -> float:
-    """How much a question looks like one that needs several passages, 0 to 1: long, and no passage holds all its words."""
+    """How much a question seems to need several passages, 0 to 1: it is long, and no passage holds all its words."""
     constant, length, lack = HOP_GATE
     return float(1 / (1 + np.exp(-(constant + length * np.log1p(term_count) + lack * (1 - best_coverage)))))
 

@@ -19,8 +19,8 @@ class Weights:
 
 
 HOP_GATE: Final = (0.0, 0.0, 0.0)
-"""Logit of "needs several passages": constant, weight of log(1 + distinct terms), weight of the idf mass of the question
-that the best passage lacks."""
+"""Logit of "needs several passages": constant, weight of log(1 + distinct terms), weight of the idf mass of the
+question that the best passage lacks."""
 
 WITH_VECTORS: Final = Weights((0.0,) * 15, (0.0,) * 15, (0.0,) * 2)
 """Where at least one passage has vectors and the question has one."""

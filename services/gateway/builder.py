@@ -104,6 +104,7 @@ class ContextBuilder:
             max_tokens=recipe.budget.evidence,
             encoding=recipe.encoding.name,
             overhead_tokens=recipe.profile.passage_overhead,
+            gap=recipe.profile.gap,
         )
         response = await self._stage(
             run,
@@ -131,6 +132,7 @@ class ContextBuilder:
             question=recipe.request.question,
             max_tokens=recipe.request.max_tokens,
             encoding=recipe.encoding.name,
+            gap=recipe.profile.gap,
         )
         return await self._stage(
             run,

@@ -8,8 +8,6 @@ from scic.compressor.v1 import compressor_service_pb2 as compressor
 from scic.type.v1 import message_pb2, span_pb2
 from services.text.tokens import MESSAGE_OVERHEAD, REPLY_OVERHEAD, Encoding
 
-_GAP = " … "
-
 
 def plain_cut(request: compressor.CompressRequest, encoding: Encoding) -> compressor.CompressResponse:
     """For Compress: passages stay whole, in the order given, best first, as long as they fit."""
@@ -31,7 +29,7 @@ def plain_cut(request: compressor.CompressRequest, encoding: Encoding) -> compre
 def plain_prompt(request: composer.ComposeRequest, encoding: Encoding) -> composer.ComposeResponse:
     """For Compose: the same parts in the same order, passages under a bare number and title."""
     blocks = [
-        f"[{number}] {' > '.join(item.title_path)}\n{_GAP.join(item.pieces)}"
+        f"[{number}] {' > '.join(item.title_path)}\n{request.gap.join(item.pieces)}"
         for number, item in enumerate(request.evidence, start=1)
     ]
     response = _prompt(request, blocks, encoding)
@@ -53,7 +51,9 @@ def _prompt(request: composer.ComposeRequest, blocks: Sequence[str], encoding: E
     return composer.ComposeResponse(
         messages=[message_pb2.Message(role=role, content=content) for _, role, content in parts],
         evidence=[
-            composer.ComposedEvidence(index=index, citation=index + 1, text=_GAP.join(request.evidence[index].pieces))
+            composer.ComposedEvidence(
+                index=index, citation=index + 1, text=request.gap.join(request.evidence[index].pieces)
+            )
             for index in range(len(blocks))
         ],
         sections=[message_pb2.SectionTokens(section=section, token_count=n) for section, n in tokens.items()],

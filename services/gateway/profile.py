@@ -38,6 +38,9 @@ class Profile:
     passage_overhead: int = 16
     """Tokens the prompt may spend on a passage besides titles and text: its number, its source and separators."""
 
+    gap: str = " … "
+    """Shown where text between two kept spans of a passage was left out."""
+
     deadline_shares: Mapping[degradation_pb2.Stage.ValueType, float] = field(default_factory=lambda: _SHARES)
     """Part of the time still left that each stage may take, in the order they run."""
 

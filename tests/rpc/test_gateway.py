@@ -28,7 +28,11 @@ from services.gateway.profile import default_profile
 from services.gateway.settings import GatewaySettings
 from tests.fakes import FakeCache, FakeComposer, FakeCompressor, FakeSelector
 
-KEYS = {"acme-writer": ("acme", ["reader", "writer"]), "acme-reader": ("acme", ["reader"]), "other": ("other", ["reader"])}
+KEYS = {
+    "acme-writer": ("acme", ["reader", "writer"]),
+    "acme-reader": ("acme", ["reader"]),
+    "other": ("other", ["reader"]),
+}
 
 
 def keys_json() -> str:

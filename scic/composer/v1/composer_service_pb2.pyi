@@ -63,6 +63,7 @@ class ComposeRequest(message.Message):
     QUESTION_FIELD_NUMBER: builtins.int
     MAX_TOKENS_FIELD_NUMBER: builtins.int
     ENCODING_FIELD_NUMBER: builtins.int
+    GAP_FIELD_NUMBER: builtins.int
     instructions: builtins.str
     """The profile's instructions."""
     question: builtins.str
@@ -71,6 +72,8 @@ class ComposeRequest(message.Message):
     """Upper bound for the tokens of all messages together."""
     encoding: builtins.str
     """Encoding that counts, such as `o200k_base`."""
+    gap: builtins.str
+    """What stands between two pieces of a passage."""
     @builtins.property
     def conversation(self) -> containers.RepeatedCompositeFieldContainer[message_pb2.ConversationTurn]:
         """Turns of the conversation, oldest first."""
@@ -88,10 +91,11 @@ class ComposeRequest(message.Message):
         question: builtins.str = ...,
         max_tokens: builtins.int = ...,
         encoding: builtins.str = ...,
+        gap: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["conversation", b"conversation", "encoding", b"encoding", "evidence", b"evidence", "instructions", b"instructions", "max_tokens", b"max_tokens", "question", b"question"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["conversation", b"conversation", "encoding", b"encoding", "evidence", b"evidence", "gap", b"gap", "instructions", b"instructions", "max_tokens", b"max_tokens", "question", b"question"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -109,7 +113,7 @@ class ComposedEvidence(message.Message):
     citation: builtins.int
     """Its number in the prompt, from 1."""
     text: builtins.str
-    """Its text in the prompt, gaps shown as an ellipsis."""
+    """Its text in the prompt, its gaps included."""
     def __init__(
         self,
         *,

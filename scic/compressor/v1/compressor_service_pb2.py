@@ -27,7 +27,7 @@ from scic.type.v1 import source_pb2 as scic_dot_type_dot_v1_dot_source__pb2
 from scic.type.v1 import span_pb2 as scic_dot_type_dot_v1_dot_span__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+scic/compressor/v1/compressor_service.proto\x12\x12scic.compressor.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x19scic/type/v1/source.proto\x1a\x17scic/type/v1/span.proto\"y\n\nRawPassage\x12\x1c\n\ntitle_path\x18\x01 \x03(\tB\x08\xbaH\x05\x92\x01\x02\x10 \x12\x19\n\x04text\x18\x02 \x01(\tB\x0b\xbaH\x08r\x06\x10\x01\x18\x80\x80\x04\x12\x32\n\x04kind\x18\x03 \x01(\x0e\x32\x18.scic.type.v1.SourceKindB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\"O\n\x0ePrepareRequest\x12=\n\x08passages\x18\x01 \x03(\x0b\x32\x1e.scic.compressor.v1.RawPassageB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\x80\x02\"3\n\x0fPreparedPassage\x12\x10\n\x08prepared\x18\x01 \x01(\x0c\x12\x0e\n\x06vector\x18\x02 \x01(\x0c\"a\n\x0fPrepareResponse\x12\x35\n\x08passages\x18\x01 \x03(\x0b\x32#.scic.compressor.v1.PreparedPassage\x12\x17\n\x0f\x65mbedding_model\x18\x02 \x01(\t\"\xa3\x01\n\x13\x43ompressiblePassage\x12\x1c\n\ntitle_path\x18\x01 \x03(\tB\x08\xbaH\x05\x92\x01\x02\x10 \x12\x19\n\x04text\x18\x02 \x01(\tB\x0b\xbaH\x08r\x06\x10\x01\x18\x80\x80\x04\x12\x10\n\x08prepared\x18\x03 \x01(\x0c\x12\x32\n\x04kind\x18\x04 \x01(\x0e\x32\x18.scic.type.v1.SourceKindB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\r\n\x05score\x18\x05 \x01(\x02\"\xf6\x01\n\x0f\x43ompressRequest\x12\x1c\n\x08question\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80@\x12\"\n\x0fquestion_vector\x18\x02 \x01(\x0c\x42\t\xbaH\x06z\x04\x18\x80\x80\x04\x12\x44\n\x08passages\x18\x03 \x03(\x0b\x32\'.scic.compressor.v1.CompressiblePassageB\t\xbaH\x06\x92\x01\x03\x10\x80\x04\x12\x1b\n\nmax_tokens\x18\x04 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x19\n\x08\x65ncoding\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12#\n\x0foverhead_tokens\x18\x06 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\"\x85\x01\n\x11\x43ompressedPassage\x12\r\n\x05index\x18\x01 \x01(\x05\x12!\n\x05spans\x18\x02 \x03(\x0b\x32\x12.scic.type.v1.Span\x12\x13\n\x0btoken_count\x18\x03 \x01(\x05\x12\x1c\n\x14original_token_count\x18\x04 \x01(\x05\x12\x0b\n\x03raw\x18\x05 \x01(\x08\"y\n\x10\x43ompressResponse\x12\x37\n\x08passages\x18\x01 \x03(\x0b\x32%.scic.compressor.v1.CompressedPassage\x12\x13\n\x0btoken_count\x18\x02 \x01(\x05\x12\x17\n\x0f\x64\x65graded_reason\x18\x03 \x01(\t2\xbe\x01\n\x11\x43ompressorService\x12R\n\x07Prepare\x12\".scic.compressor.v1.PrepareRequest\x1a#.scic.compressor.v1.PrepareResponse\x12U\n\x08\x43ompress\x12#.scic.compressor.v1.CompressRequest\x1a$.scic.compressor.v1.CompressResponseB.Z,scic.internal/api/compressor/v1;compressorv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+scic/compressor/v1/compressor_service.proto\x12\x12scic.compressor.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x19scic/type/v1/source.proto\x1a\x17scic/type/v1/span.proto\"y\n\nRawPassage\x12\x1c\n\ntitle_path\x18\x01 \x03(\tB\x08\xbaH\x05\x92\x01\x02\x10 \x12\x19\n\x04text\x18\x02 \x01(\tB\x0b\xbaH\x08r\x06\x10\x01\x18\x80\x80\x04\x12\x32\n\x04kind\x18\x03 \x01(\x0e\x32\x18.scic.type.v1.SourceKindB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\"O\n\x0ePrepareRequest\x12=\n\x08passages\x18\x01 \x03(\x0b\x32\x1e.scic.compressor.v1.RawPassageB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\x80\x02\"3\n\x0fPreparedPassage\x12\x10\n\x08prepared\x18\x01 \x01(\x0c\x12\x0e\n\x06vector\x18\x02 \x01(\x0c\"a\n\x0fPrepareResponse\x12\x35\n\x08passages\x18\x01 \x03(\x0b\x32#.scic.compressor.v1.PreparedPassage\x12\x17\n\x0f\x65mbedding_model\x18\x02 \x01(\t\"\xa3\x01\n\x13\x43ompressiblePassage\x12\x1c\n\ntitle_path\x18\x01 \x03(\tB\x08\xbaH\x05\x92\x01\x02\x10 \x12\x19\n\x04text\x18\x02 \x01(\tB\x0b\xbaH\x08r\x06\x10\x01\x18\x80\x80\x04\x12\x10\n\x08prepared\x18\x03 \x01(\x0c\x12\x32\n\x04kind\x18\x04 \x01(\x0e\x32\x18.scic.type.v1.SourceKindB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\r\n\x05score\x18\x05 \x01(\x02\"\x8c\x02\n\x0f\x43ompressRequest\x12\x1c\n\x08question\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80@\x12\"\n\x0fquestion_vector\x18\x02 \x01(\x0c\x42\t\xbaH\x06z\x04\x18\x80\x80\x04\x12\x44\n\x08passages\x18\x03 \x03(\x0b\x32\'.scic.compressor.v1.CompressiblePassageB\t\xbaH\x06\x92\x01\x03\x10\x80\x04\x12\x1b\n\nmax_tokens\x18\x04 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x19\n\x08\x65ncoding\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12#\n\x0foverhead_tokens\x18\x06 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x14\n\x03gap\x18\x07 \x01(\tB\x07\xbaH\x04r\x02\x18@\"\x85\x01\n\x11\x43ompressedPassage\x12\r\n\x05index\x18\x01 \x01(\x05\x12!\n\x05spans\x18\x02 \x03(\x0b\x32\x12.scic.type.v1.Span\x12\x13\n\x0btoken_count\x18\x03 \x01(\x05\x12\x1c\n\x14original_token_count\x18\x04 \x01(\x05\x12\x0b\n\x03raw\x18\x05 \x01(\x08\"y\n\x10\x43ompressResponse\x12\x37\n\x08passages\x18\x01 \x03(\x0b\x32%.scic.compressor.v1.CompressedPassage\x12\x13\n\x0btoken_count\x18\x02 \x01(\x05\x12\x17\n\x0f\x64\x65graded_reason\x18\x03 \x01(\t2\xbe\x01\n\x11\x43ompressorService\x12R\n\x07Prepare\x12\".scic.compressor.v1.PrepareRequest\x1a#.scic.compressor.v1.PrepareResponse\x12U\n\x08\x43ompress\x12#.scic.compressor.v1.CompressRequest\x1a$.scic.compressor.v1.CompressResponseB.Z,scic.internal/api/compressor/v1;compressorv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -61,6 +61,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_COMPRESSREQUEST'].fields_by_name['encoding']._serialized_options = b'\272H\004r\002\020\001'
   _globals['_COMPRESSREQUEST'].fields_by_name['overhead_tokens']._loaded_options = None
   _globals['_COMPRESSREQUEST'].fields_by_name['overhead_tokens']._serialized_options = b'\272H\007\032\005\030\350\007(\000'
+  _globals['_COMPRESSREQUEST'].fields_by_name['gap']._loaded_options = None
+  _globals['_COMPRESSREQUEST'].fields_by_name['gap']._serialized_options = b'\272H\004r\002\030@'
   _globals['_RAWPASSAGE']._serialized_start=148
   _globals['_RAWPASSAGE']._serialized_end=269
   _globals['_PREPAREREQUEST']._serialized_start=271
@@ -72,11 +74,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_COMPRESSIBLEPASSAGE']._serialized_start=505
   _globals['_COMPRESSIBLEPASSAGE']._serialized_end=668
   _globals['_COMPRESSREQUEST']._serialized_start=671
-  _globals['_COMPRESSREQUEST']._serialized_end=917
-  _globals['_COMPRESSEDPASSAGE']._serialized_start=920
-  _globals['_COMPRESSEDPASSAGE']._serialized_end=1053
-  _globals['_COMPRESSRESPONSE']._serialized_start=1055
-  _globals['_COMPRESSRESPONSE']._serialized_end=1176
-  _globals['_COMPRESSORSERVICE']._serialized_start=1179
-  _globals['_COMPRESSORSERVICE']._serialized_end=1369
+  _globals['_COMPRESSREQUEST']._serialized_end=939
+  _globals['_COMPRESSEDPASSAGE']._serialized_start=942
+  _globals['_COMPRESSEDPASSAGE']._serialized_end=1075
+  _globals['_COMPRESSRESPONSE']._serialized_start=1077
+  _globals['_COMPRESSRESPONSE']._serialized_end=1198
+  _globals['_COMPRESSORSERVICE']._serialized_start=1201
+  _globals['_COMPRESSORSERVICE']._serialized_end=1391
 # @@protoc_insertion_point(module_scope)

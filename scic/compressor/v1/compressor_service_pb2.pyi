@@ -172,6 +172,7 @@ class CompressRequest(message.Message):
     MAX_TOKENS_FIELD_NUMBER: builtins.int
     ENCODING_FIELD_NUMBER: builtins.int
     OVERHEAD_TOKENS_FIELD_NUMBER: builtins.int
+    GAP_FIELD_NUMBER: builtins.int
     question: builtins.str
     """The question."""
     question_vector: builtins.bytes
@@ -182,6 +183,8 @@ class CompressRequest(message.Message):
     """Encoding that counts, such as `o200k_base`."""
     overhead_tokens: builtins.int
     """Tokens that the prompt spends on each kept passage besides its titles and its text."""
+    gap: builtins.str
+    """What the prompt shows between two kept ranges of a passage; it is counted."""
     @builtins.property
     def passages(self) -> containers.RepeatedCompositeFieldContainer[CompressiblePassage]:
         """The passages, at most 512."""
@@ -195,10 +198,11 @@ class CompressRequest(message.Message):
         max_tokens: builtins.int = ...,
         encoding: builtins.str = ...,
         overhead_tokens: builtins.int = ...,
+        gap: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["encoding", b"encoding", "max_tokens", b"max_tokens", "overhead_tokens", b"overhead_tokens", "passages", b"passages", "question", b"question", "question_vector", b"question_vector"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["encoding", b"encoding", "gap", b"gap", "max_tokens", b"max_tokens", "overhead_tokens", b"overhead_tokens", "passages", b"passages", "question", b"question", "question_vector", b"question_vector"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -5,8 +5,8 @@ names of chat exports, do as well. A turn without text (a tool call, say) is lef
 
 A passage's text is not verbatim: it is the turns as `speaker (time): text`, one after the other. Its offsets are
 those of the turns' lines in the original. A turn too long for a passage is cut between sentences, each part with its
-speaker and the offsets of the whole line, so those passages overlap. A turn that ends in a question stays with the
-next one where both fit.
+speaker and the offsets of the whole line, so those passages overlap. A turn that asks something stays with the next
+one where both fit.
 """
 
 from __future__ import annotations

@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
 _TOMBSTONE_LIFE = 3600 * 1_000_000
 """Microseconds. A process that did not look at the corpus for longer may have to load it anew."""
-_LOAD_BATCH = 1 << 13
-"""Passages read at once: it bounds the memory that loading takes beside its result."""
+_LOAD_BATCH = 7_500
+"""Passages read at once, which bounds the memory that loading takes beside its result; four make a full segment."""
 
 
 class _State(NamedTuple):

@@ -99,7 +99,12 @@ def _best(bm25: NDArray[np.float32], cosine: NDArray[np.float32], depth: int) ->
     if len(bm25) <= depth:
         return np.arange(len(bm25))
     chosen = np.zeros(len(bm25), np.bool_)
-    words = np.argpartition(bm25, -depth)[-depth:]
-    chosen[words[bm25[words] > 0]] = True
-    chosen[np.argpartition(cosine, -depth)[-depth:]] = True
+    # Without the many zeros, which argpartition is twenty times slower with.
+    matching = np.flatnonzero(bm25)
+    chosen[matching[_top(bm25[matching], depth)]] = True
+    chosen[_top(cosine, depth)] = True
     return np.flatnonzero(chosen)
+
+
+def _top(scores: NDArray[np.float32], depth: int) -> NDArray[np.intp]:
+    return np.arange(len(scores)) if len(scores) <= depth else np.argpartition(scores, -depth)[-depth:]

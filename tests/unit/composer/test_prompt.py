@@ -15,7 +15,12 @@ EVIDENCE = st.builds(
     title_path=st.lists(TEXT, max_size=3).map(tuple),
     source=st.sampled_from(["docs", "code", "history", "inline"]),
     pieces=st.lists(TEXT, min_size=1, max_size=3).map(tuple),
+    gap=st.just(" … "),
 )
+
+
+def evidence_item(titles: tuple[str, ...], source: str, *pieces: str) -> Evidence:
+    return Evidence(titles, source, pieces, " … ")
 
 
 def test_parts_stand_in_a_fixed_order_with_numbered_evidence():
@@ -23,8 +28,8 @@ def test_parts_stand_in_a_fixed_order_with_numbered_evidence():
         instructions="Be brief.",
         conversation=[(Role.USER, "Hello"), (Role.ASSISTANT, "Hi")],
         evidence=[
-            Evidence(("Guide", "Install"), "docs", ("Run make.",)),
-            Evidence(("app.py",), "code", ("def a(): ...", "def z(): ...")),
+            evidence_item(("Guide", "Install"), "docs", "Run make."),
+            evidence_item(("app.py",), "code", "def a(): ...", "def z(): ..."),
         ],
         question="How do I install it?",
         max_tokens=1000,
@@ -48,7 +53,7 @@ def test_what_stays_the_same_comes_first_byte_by_byte():
         prompt = compose(
             instructions="Be brief.",
             conversation=[(Role.USER, "Hello")],
-            evidence=[Evidence(("T",), "docs", pieces)],
+            evidence=[evidence_item(("T",), "docs", *pieces)],
             question=question,
             max_tokens=1000,
             encoding=ENCODING,
@@ -87,7 +92,7 @@ def test_counts_are_exact_and_never_above_the_budget(instructions, question, evi
 
 
 def test_the_least_valuable_evidence_is_left_out_first():
-    evidence = [Evidence((f"T{n}",), "docs", (f"passage number {n} " * 20,)) for n in range(5)]
+    evidence = [evidence_item((f"T{n}",), "docs", f"passage number {n} " * 20) for n in range(5)]
     whole = compose(
         instructions="", conversation=[], evidence=evidence, question="q", max_tokens=10_000, encoding=ENCODING
     )
@@ -105,5 +110,7 @@ def test_the_least_valuable_evidence_is_left_out_first():
 
 def test_a_budget_below_the_fixed_parts_names_what_is_needed():
     with pytest.raises(BudgetTooSmallError) as caught:
-        compose(instructions="Be brief.", conversation=[], evidence=[], question="Why?", max_tokens=5, encoding=ENCODING)
+        compose(
+            instructions="Be brief.", conversation=[], evidence=[], question="Why?", max_tokens=5, encoding=ENCODING
+        )
     assert caught.value.required == count_messages(ENCODING, ["Be brief.", "Why?"])

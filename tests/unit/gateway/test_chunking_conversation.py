@@ -60,9 +60,10 @@ def test_short_turns_share_a_passage_with_the_offsets_of_their_lines() -> None:
     assert piece == Chunk(("chat.jsonl",), "Ann: Hello.\nBob: Hi.", 1, len(text) - 2)
 
 
+@pytest.mark.parametrize("after", ["", " I thought it hung."], ids=["at the end", "inside"])
 @pytest.mark.parametrize("length", range(20, 400, 20))
-def test_a_question_stays_with_its_answer(length: int) -> None:
-    pair = turn("Ann", f"{'word ' * (length // 5)}why?") + turn("Bob", f"Because {'word ' * (length // 5)}.")
+def test_a_question_stays_with_its_answer(length: int, after: str) -> None:
+    pair = turn("Ann", f"{'word ' * (length // 5)}why?{after}") + turn("Bob", f"Because {'word ' * (length // 5)}.")
     pieces = cut(pair * 30)
     assert len(pieces) > 1 or length < 40
     assert all(piece.text.startswith("Ann") and piece.text.endswith(".") for piece in pieces)

@@ -76,6 +76,9 @@ def test_plain_text_is_cut_between_paragraphs_then_between_sentences() -> None:
     assert all(piece.endswith("something.") for piece in pieces)
 
 
-def test_windows_line_ends_are_no_paragraphs() -> None:
-    text = "One line\r\n" * 10
-    assert [piece.text for piece in chunk(document(text))] == [text.strip()]
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"], ids=["LF", "CRLF", "CR"])
+def test_a_line_end_is_no_paragraph_in_any_system(newline: str) -> None:
+    text = f"A sentence that goes on for some time and then{newline}over the line.{newline}" * 100
+    pieces = [piece.text for piece in chunk(document(text))]
+    assert len(pieces) > 1
+    assert all(piece.startswith("A sentence") and piece.endswith("over the line.") for piece in pieces)

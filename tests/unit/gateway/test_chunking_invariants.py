@@ -4,7 +4,7 @@ import json
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.gateway.chunking import Chunk, ChunkingError, ChunkingReason, SourceDocument, chunk
@@ -51,6 +51,8 @@ paragraphs = st.lists(
     st.integers(1, 60).map(lambda count: "A sentence of a paragraph. " * count), min_size=1, max_size=30
 )
 
+unhurried = settings(deadline=None)
+
 
 def cut(text: str, content_type: str) -> list[Chunk]:
     try:
@@ -66,6 +68,7 @@ def solid(text: str) -> str:
 
 
 @pytest.mark.parametrize("content_type", VERBATIM)
+@unhurried
 @given(text=texts)
 def test_passages_are_verbatim_in_order_and_disjoint(content_type: str, text: str) -> None:
     pieces = cut(text, content_type)
@@ -74,11 +77,13 @@ def test_passages_are_verbatim_in_order_and_disjoint(content_type: str, text: st
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "text/x-python"])
+@unhurried
 @given(text=texts)
 def test_every_character_is_in_a_passage(content_type: str, text: str) -> None:
     assert solid("".join(piece.text for piece in cut(text, content_type))) == solid(text.removeprefix("\ufeff"))
 
 
+@unhurried
 @given(text=texts)
 def test_every_character_of_markdown_without_front_matter_is_in_a_passage(text: str) -> None:
     body = f"Not front matter.\n\n{text}"
@@ -86,6 +91,7 @@ def test_every_character_of_markdown_without_front_matter_is_in_a_passage(text: 
 
 
 @pytest.mark.parametrize("content_type", [*VERBATIM, "text/html"])
+@unhurried
 @given(text=texts)
 def test_passages_have_text_within_the_bound_and_a_title(content_type: str, text: str) -> None:
     for piece in cut(text, content_type):
@@ -95,12 +101,14 @@ def test_passages_have_text_within_the_bound_and_a_title(content_type: str, text
         assert piece.title_path[0] == "Title"
 
 
+@unhurried
 @given(text=texts)
 def test_html_passages_are_in_the_order_of_the_source(text: str) -> None:
     pieces = cut(text, "text/html")
     assert all(before.start <= after.start and before.end <= after.end for before, after in pairwise(pieces))
 
 
+@unhurried
 @given(turns=st.lists(st.tuples(st.sampled_from(["Ann", "Bob"]), texts), max_size=20))
 def test_every_turn_is_in_a_passage_within_the_lines_it_names(turns: list[tuple[str, str]]) -> None:
     text = "".join(json.dumps({"speaker": speaker, "text": said}) + "\n" for speaker, said in turns)
@@ -113,6 +121,7 @@ def test_every_turn_is_in_a_passage_within_the_lines_it_names(turns: list[tuple[
     assert sum(map(len, map(solid, (said for _, said in turns)))) <= sum(len(solid(piece.text)) for piece in pieces)
 
 
+@unhurried
 @given(parts=paragraphs)
 def test_no_sentence_is_cut(parts: list[str]) -> None:
     for piece in cut("\n\n".join(parts), "text/plain"):
@@ -121,6 +130,7 @@ def test_no_sentence_is_cut(parts: list[str]) -> None:
 
 
 @pytest.mark.parametrize("content_type", [*VERBATIM, "text/html"])
+@unhurried
 @given(text=texts)
 def test_the_same_document_is_cut_alike_every_time(content_type: str, text: str) -> None:
     assert cut(text, content_type) == cut(text, content_type)

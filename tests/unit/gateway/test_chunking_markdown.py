@@ -1,7 +1,7 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from services.gateway.chunking import Chunk, SourceDocument, chunk
@@ -111,6 +111,7 @@ def fence(length: int) -> str:
     return f"```\n{'x' * (length - 8)}\n```"
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(9, PASSAGE.maximum), min_size=1, max_size=12))
 @example([1150, 40, 1190, 1190])
 @example([300, 1000, 1000])

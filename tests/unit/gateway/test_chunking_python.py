@@ -103,8 +103,9 @@ def test_a_long_statement_is_cut_inside(opening: str) -> None:
 
 
 def test_the_branches_of_a_long_condition_are_equals() -> None:
-    branches = "".join(f"    elif a == {index}:\n        return compute({index})\n" for index in range(80))
+    branches = "".join(f"    elif a == {index}:\n        return compute({index})\n" for index in range(800))
     pieces = cut(f"def f(a):\n    if a:\n        return 0\n{branches}")
+    assert {piece.title_path for piece in pieces} == {("pkg/mod.py", "f")}
     assert all(piece.text.startswith("    elif") for piece in pieces[1:])
 
 

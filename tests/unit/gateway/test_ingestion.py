@@ -19,9 +19,7 @@ INDEXED, UNCHANGED, FAILED = Outcome.OUTCOME_INDEXED, Outcome.OUTCOME_UNCHANGED,
 class World:
     def __init__(self, executor: ThreadPoolExecutor) -> None:
         self.selector, self.compressor, self.cache = FakeSelector(), FakeCompressor(), FakeCache()
-        self.ingester = BatchIngester(
-            Stages(self.selector, self.compressor, FakeComposer()), self.cache, executor
-        )
+        self.ingester = BatchIngester(Stages(self.selector, self.compressor, FakeComposer()), self.cache, executor)
 
     async def send(self, *documents: pb.DocumentInput, tenant: str = "acme") -> list[pb.IngestDocumentsResponse]:
         async def requests():

@@ -1,0 +1,136 @@
+"""`scic ingest`: send files to the mesh."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from scic.cli.connection import Address, ApiKey, DataDir, connect
+from scic.cli.files import Failed, FoundFile, PathNotFoundError, Skipped, discover, read_content
+from scic.errors import from_status
+from scic.gateway.v1 import corpus_service_pb2 as pb
+
+EXIT_SOME_FAILED = 1
+"""Some files did not go in; each was named."""
+
+Paths = Annotated[list[Path], typer.Argument(help="Files and folders.", show_default=False)]
+Source = Annotated[
+    str, typer.Option("--source", "-s", help="Source of all files. Default: docs, code or history by type.")
+]
+Metadata = Annotated[
+    list[str] | None,
+    typer.Option("--metadata", "-m", help="Fact to filter by later, KEY=VALUE; can be given again."),
+]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Name the files that are left out, too.")]
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What happened so far."""
+
+    outcomes: Counter["pb.IngestDocumentsResponse.Outcome.ValueType"] = field(default_factory=Counter)
+    passages: int = 0
+    failures: list[tuple[str, str]] = field(default_factory=list)
+
+
+def ingest(
+    paths: Paths,
+    source: Source = "",
+    metadata: Metadata = None,
+    verbose: Verbose = False,
+    address: Address = None,
+    api_key: ApiKey = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Send files and folders to the mesh. What is stored already is not sent to the encoder again.
+
+    Exit code 0: everything went in; 1: some files did not, each is named; 2: nothing was done.
+    """
+    facts = dict(map(_fact, metadata or ()))
+    try:
+        findings = list(discover(paths))
+    except PathNotFoundError as error:
+        raise typer.BadParameter(str(error), param_hint="PATHS") from None
+    console = Console(stderr=True)
+    found = [finding for finding in findings if isinstance(finding, FoundFile)]
+    tally = _Tally(failures=[(str(f.path), f.reason) for f in findings if isinstance(f, Failed)])
+    skipped = [finding for finding in findings if isinstance(finding, Skipped)]
+    if verbose:
+        for finding in skipped:
+            console.print(f"left out {finding.path}: {finding.reason}", style="dim", markup=False, highlight=False)
+
+    async def send() -> None:
+        async with connect(address, api_key, data_dir) as client:
+            documents = _documents(found, source, facts, tally)
+            async for result in client.ingest_documents(documents):
+                _count(result, tally)
+                progress.update(task, completed=tally.outcomes.total(), passages=tally.passages)
+
+    start = time.monotonic()
+    with _progress(console) as progress:
+        task = progress.add_task("ingesting", total=len(found), passages=0)
+        asyncio.run(send())
+    _report(console, tally, len(skipped), time.monotonic() - start)
+    if tally.failures:
+        raise typer.Exit(EXIT_SOME_FAILED)
+
+
+async def _documents(
+    files: Sequence[FoundFile], source: str, facts: dict[str, str], tally: _Tally
+) -> AsyncIterator[pb.DocumentInput]:
+    for file in files:
+        content = await asyncio.to_thread(read_content, file)
+        if isinstance(content, Failed):
+            tally.failures.append((file.document_id, content.reason))
+            continue
+        yield pb.DocumentInput(
+            document_id=file.document_id,
+            content=content,
+            content_type=file.content_type,
+            source=source,
+            metadata={**file.metadata, **facts},
+        )
+
+
+def _count(result: pb.IngestDocumentsResponse, tally: _Tally) -> None:
+    tally.outcomes[result.outcome] += 1
+    tally.passages += result.passage_count
+    if result.outcome == pb.IngestDocumentsResponse.OUTCOME_FAILED:
+        error = from_status(result.error)
+        tally.failures.append((result.document_id, f"{error} ({error.reason})"))
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("files · {task.fields[passages]} passages ·"),
+        TimeElapsedColumn(),
+        console=console,
+    )
+
+
+def _report(console: Console, tally: _Tally, skipped: int, seconds: float) -> None:
+    for name, reason in tally.failures:
+        console.print(f"failed {name}: {reason}", style="red", markup=False, highlight=False, soft_wrap=True)
+    indexed = tally.outcomes[pb.IngestDocumentsResponse.OUTCOME_INDEXED]
+    unchanged = tally.outcomes[pb.IngestDocumentsResponse.OUTCOME_UNCHANGED]
+    print(
+        f"{indexed} indexed, {unchanged} unchanged, {len(tally.failures)} failed, {skipped} left out; "
+        f"{tally.passages} passages in {seconds:.1f} s"
+    )
+
+
+def _fact(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise typer.BadParameter(f"{text!r} is not KEY=VALUE", param_hint="--metadata")
+    return key, value
