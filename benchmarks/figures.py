@@ -60,7 +60,7 @@ def cpu_figures(rounds: Sequence[Round]) -> list[Figure]:
         Figure("CPU of a cold request", sum(by_service.values()), "ms", at_most(15)),
         *(Figure(f"CPU of a cold request: {SERVICES[name]}", value, "ms") for name, value in by_service.items()),
         Figure("CPU of a cold request: load client, apart", 1e3 * client / requests, "ms"),
-        Figure("CPU of a select, the question's vector included", by_service["selector"], "ms", below(8)),
+        Figure("CPU of a select, vector included", by_service["selector"], "ms", below(8)),
     ]
 
 
@@ -95,8 +95,8 @@ def ingestion_figures(ingestion: Ingestion, encoder_rates: Sequence[float]) -> l
 def operation_figures(start_seconds: float, stage_megabytes: Sequence[float]) -> list[Figure]:
     """What it takes to run the mesh."""
     return [
-        Figure("scic up to healthy, the model built before", start_seconds, "s", at_most(15)),
-        Figure("resident memory of a stage process, the largest", max(stage_megabytes), "MB", at_most(400)),
+        Figure("scic up to healthy, model already built", start_seconds, "s", at_most(15)),
+        Figure("resident memory of the largest stage process", max(stage_megabytes), "MB", at_most(400)),
     ]
 
 

@@ -4,8 +4,8 @@ python -m benchmarks.fit_compress SINGLE.jsonl[.gz] MULTI.jsonl[.gz]... [--cache
 
 The first file holds questions that one passage answers, the others such that need several. Prints what `weights.py`
 holds. Loss: minus the log of the likelihood that the softmax gives an item of evidence, mean over items (Cao et al.,
-"Learning to Rank: From Pairwise Approach to Listwise Approach", 2007), and a ridge. The gate is a logistic regression of
-the file's kind.
+"Learning to Rank: From Pairwise Approach to Listwise Approach", 2007), and a ridge. The gate is a logistic regression
+of the file's kind.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ class Prepared:
 
 
 class Preparation:
-    """One thread with the encoder; ONNX Runtime lets go of the interpreter while it computes, so the loop stays free."""
+    """One thread with the encoder. ONNX Runtime lets go of the interpreter while it computes: the loop stays free."""
 
     def __init__(self, encoder: Encoder) -> None:
         self.model_id = encoder.model_id

@@ -4,9 +4,12 @@ import hashlib
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import Any
 
 import grpc
 import pytest
+from pydantic import SecretStr
 
 from scic import Client, ScicError, errors
 from scic.gateway.v1 import context_service_pb2 as pb
@@ -61,8 +64,6 @@ async def world():
     world = World()
     stages = Stages(world.selector, world.compressor, world.composer)
 
-    from contextlib import asynccontextmanager
-
     @asynccontextmanager
     async def build(health):
         async with Background() as background:
@@ -87,7 +88,7 @@ async def world():
 
                 yield App("gateway", register, (), (Authentication(parse_keys(keys_json(), origin="test")),))
 
-    settings = GatewaySettings(port=0, metrics_port=None, drain_seconds=0, grace_seconds=1, keys=keys_json())
+    settings = GatewaySettings(port=0, metrics_port=None, drain_seconds=0, grace_seconds=1, keys=SecretStr(keys_json()))
     async with start(build, settings) as port:
         world.address = f"127.0.0.1:{port}"
         yield world
@@ -164,11 +165,9 @@ async def test_a_reader_may_not_write(world):
 
 
 def test_every_method_of_the_gateway_says_which_role_it_needs():
-    from scic.gateway.v1 import context_service_pb2, corpus_service_pb2
-
     methods = {
         f"/{service.full_name}/{method.name}"
-        for file in (context_service_pb2, corpus_service_pb2)
+        for file in (pb, corpus)
         for service in file.DESCRIPTOR.services_by_name.values()
         for method in service.methods
     }
@@ -203,7 +202,7 @@ async def test_documents_stream_in_and_results_stream_out(world):
 async def test_bytes_that_are_no_message_are_the_callers_mistake(world):
     broken = b"\x0a\x02\xff\xfe"  # field 1, a string that is not UTF-8
     async with grpc.aio.insecure_channel(world.address) as channel:
-        call = channel.unary_unary("/scic.gateway.v1.ContextService/BuildContext")
+        call: Any = channel.unary_unary("/scic.gateway.v1.ContextService/BuildContext")
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await call(broken, metadata=(("authorization", "Bearer acme-writer"),))
     error = errors.from_rpc_error(caught.value)
@@ -216,7 +215,7 @@ async def test_a_request_over_the_size_limit_is_refused_and_named(world):
         built = await client.build_context("Why?", max_tokens=1000, passages=passages)
         assert built.messages
     async with grpc.aio.insecure_channel(world.address) as channel:
-        call = channel.unary_unary("/scic.gateway.v1.ContextService/BuildContext")
+        call: Any = channel.unary_unary("/scic.gateway.v1.ContextService/BuildContext")
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await call(b"\0" * (17 << 20), metadata=(("authorization", "Bearer acme-writer"),))
     assert errors.from_rpc_error(caught.value).reason == "REQUEST_TOO_LARGE"

@@ -235,14 +235,13 @@ class Corpus:
         tombstones = connection.execute("SELECT number FROM tombstones WHERE version > ?", (snapshot.version,))
         removed = np.array(tombstones.fetchall(), np.int64).ravel()
         dimension = state.model.dimension if state.model else 0
-        added, last_number = [], snapshot.last_number
+        refreshed = snapshot.without(removed, state.version)
         try:
             for stored in _batches(connection, snapshot.last_number):
-                added.append(Segment.build(stored, dimension))
-                last_number = stored[-1].number
+                refreshed = refreshed.extended(Segment.build(stored, dimension), stored[-1].number)
         except ValueError as error:
             raise CorruptCorpusError(self._tenant, self._path, str(error)) from error
-        return snapshot.changed(state.version, removed, added, last_number)
+        return refreshed
 
 
 def _scored(pick: Pick, keys: Mapping[Pick, int], passages: Mapping[int, Passage]) -> ScoredPassage:

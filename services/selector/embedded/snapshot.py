@@ -81,14 +81,22 @@ class Snapshot:
         total = float(self.lengths.sum(where=self.live_rows, dtype=np.float64))
         return total / self.live_count if self.live_count else 0.0
 
-    def changed(self, version: int, removed: NDArray[np.int64], added: Sequence[Segment], last_number: int) -> Snapshot:
-        """Return the state after documents were removed, by number, and segments were added behind the others."""
-        live = tuple(_without(segment, alive, removed) for segment, alive in zip(self.segments, self.live, strict=True))
-        parts = _merged(
-            [*zip(self.segments, live, strict=True), *((segment, np.ones(len(segment), np.bool_)) for segment in added)]
-        )
-        segments, masks = zip(*parts, strict=True) if parts else ((), ())
-        return Snapshot(version, last_number, segments, masks)
+    def without(self, removed: NDArray[np.int64], version: int) -> Snapshot:
+        """Return the state of that version: without the documents of these numbers."""
+        parts = [
+            (segment, _without(segment, live, removed)) for segment, live in zip(self.segments, self.live, strict=True)
+        ]
+        return _snapshot(version, self.last_number, parts)
+
+    def extended(self, segment: Segment, last_number: int) -> Snapshot:
+        """Return the state with newer documents."""
+        parts = [*zip(self.segments, self.live, strict=True), (segment, np.ones(len(segment), np.bool_))]
+        return _snapshot(self.version, last_number, parts)
+
+
+def _snapshot(version: int, last_number: int, parts: list[tuple[Segment, NDArray[np.bool_]]]) -> Snapshot:
+    merged = _merged(parts)
+    return Snapshot(version, last_number, tuple(part for part, _ in merged), tuple(live for _, live in merged))
 
 
 def _without(segment: Segment, live: NDArray[np.bool_], removed: NDArray[np.int64]) -> NDArray[np.bool_]:

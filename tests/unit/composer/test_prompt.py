@@ -80,8 +80,8 @@ def test_counts_are_exact_and_never_above_the_budget(instructions, question, evi
             max_tokens=max_tokens,
             encoding=ENCODING,
         )
-    except BudgetTooSmallError as error:
-        assert error.required > max_tokens
+    except BudgetTooSmallError:
+        assert count_messages(ENCODING, [text for text in (instructions, question) if text]) > max_tokens
         return
     assert prompt.token_count <= max_tokens
     assert prompt.token_count == count_messages(ENCODING, [m.content for m in prompt.messages])

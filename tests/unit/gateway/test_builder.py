@@ -1,6 +1,7 @@
 """Building a context: what the reply says, and what stands in for a stage that is away."""
 
 import time
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ class World:
         self.selector, self.compressor, self.composer = FakeSelector(), FakeCompressor(), FakeComposer()
         self.builder = ContextBuilder(Stages(self.selector, self.compressor, self.composer), time.monotonic)
 
-    async def build(self, seconds: float = 10.0, **fields: object) -> pb.BuildContextResponse:
+    async def build(self, seconds: float = 10.0, **fields: Any) -> pb.BuildContextResponse:
         request = pb.BuildContextRequest(**{"question": "Why?", "max_tokens": 1000, "request_id": "r1", **fields})
         recipe = resolve(request, PROFILES, default_profile="default")
         return await self.builder.build("acme", recipe, Deadline.after(seconds))

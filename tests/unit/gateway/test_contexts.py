@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from typing import Any
 
 import pytest
 
@@ -30,7 +31,7 @@ class World:
             spawn=background.spawn,
         )
 
-    async def ask(self, question: str = "Why?", tenant: str = "acme", **fields: object) -> pb.BuildContextResponse:
+    async def ask(self, question: str = "Why?", tenant: str = "acme", **fields: Any) -> pb.BuildContextResponse:
         request = pb.BuildContextRequest(**{"question": question, "max_tokens": 500, "request_id": "r", **fields})
         built = await self.contexts.build(tenant, request, Deadline.after(5))
         await asyncio.sleep(0)  # lets the write in the background finish

@@ -1,5 +1,7 @@
 """Requests share a cached reply exactly when the reply would be the same."""
 
+from typing import Any
+
 import pytest
 
 from scic.gateway.v1 import context_service_pb2 as pb
@@ -7,8 +9,8 @@ from scic.type.v1 import message_pb2, source_pb2
 from services.gateway.fingerprint import fingerprint
 
 
-def request(**changes: object) -> pb.BuildContextRequest:
-    fields: dict[str, object] = {"question": "What is a US replica?", "max_tokens": 1000, "model": "gpt-4o"}
+def request(**changes: Any) -> pb.BuildContextRequest:
+    fields: dict[str, Any] = {"question": "What is a US replica?", "max_tokens": 1000, "model": "gpt-4o"}
     return pb.BuildContextRequest(**{**fields, **changes})
 
 

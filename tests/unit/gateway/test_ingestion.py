@@ -2,6 +2,7 @@
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -36,7 +37,7 @@ def world():
         yield World(executor)
 
 
-def markdown(document_id: str, text: str | bytes = "# Title\n\nSome text.", **fields: object) -> pb.DocumentInput:
+def markdown(document_id: str, text: str | bytes = "# Title\n\nSome text.", **fields: Any) -> pb.DocumentInput:
     content = text if isinstance(text, bytes) else text.encode()
     return pb.DocumentInput(document_id=document_id, content=content, content_type="text/markdown", **fields)
 

@@ -36,5 +36,5 @@ def test_a_wrong_file_is_named_with_the_field(entries, said):
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path):
-    with pytest.raises(KeyFileError, match="missing.json"):
+    with pytest.raises(KeyFileError, match=r"missing\.json"):
         read_keys(tmp_path / "missing.json")

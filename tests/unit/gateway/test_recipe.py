@@ -1,5 +1,7 @@
 """Requests are resolved before any work: defaults written out, unknown names refused by field."""
 
+from typing import Any
+
 import pytest
 
 from scic import errors
@@ -10,7 +12,7 @@ from services.gateway.recipe import resolve
 PROFILES = {"default": default_profile("gpt-4o")}
 
 
-def resolved(**fields: object):
+def resolved(**fields: Any):
     request = pb.BuildContextRequest(**{"question": "Why?", "max_tokens": 1000, **fields})
     return resolve(request, PROFILES, default_profile="default")
 

@@ -1,0 +1,1 @@
+"""The selector: stores passages and finds those that fit a question."""

@@ -1,0 +1,114 @@
+"""The prepared passage as bytes."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.compressor.prepare import prepare
+from services.compressor.prepared import (
+    COUNTED_ENCODINGS,
+    Column,
+    PassageSignals,
+    PreparedError,
+    PreparedErrorKind,
+    pack,
+    quantise,
+    unpack,
+)
+from services.compressor.units import split_units
+from services.text.tokens import encoding_for
+
+ENCODINGS = [encoding_for(name) for name in COUNTED_ENCODINGS]
+TEXT = "Ada Byrne kept the light. She never slept. In 1874 the tower burned."
+
+
+def signals(text=TEXT, dimension=384) -> PassageSignals:
+    units = split_units(text, "docs")
+    vectors = np.random.default_rng(1).normal(size=(len(units), dimension)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return prepare("Light", text, units, vectors, ENCODINGS)
+
+
+def same(left: PassageSignals, right: PassageSignals) -> bool:
+    pairs = ((getattr(left, f.name), getattr(right, f.name)) for f in dataclasses.fields(PassageSignals))
+    return all(np.array_equal(a, b) for a, b in pairs)
+
+
+@pytest.mark.parametrize(
+    ("text", "dimension"),
+    [
+        pytest.param(TEXT, 384, id="vectors"),
+        pytest.param(TEXT, 0, id="no-vectors"),
+        pytest.param("", 384, id="no-units"),
+        pytest.param("東京。👩‍👩‍👧。", 16, id="beyond-ascii"),
+    ],
+)
+def test_what_is_packed_comes_back(text, dimension):
+    original = signals(text, dimension)
+    assert same(unpack(pack(original)), original)
+
+
+def test_reading_copies_nothing():
+    data = pack(signals())
+    for array in (unpack(data).table, unpack(data).terms, unpack(data).vectors):
+        assert not array.flags.owndata
+        assert not array.flags.writeable
+
+
+@settings(max_examples=300, deadline=None)
+@given(at=st.integers(0), flip=st.integers(1, 255))
+def test_no_altered_byte_goes_unseen(at, flip):
+    data = bytearray(pack(signals()))
+    data[at % len(data)] ^= flip
+    with pytest.raises(PreparedError):
+        unpack(bytes(data))
+
+
+@given(data=st.binary(max_size=200))
+def test_foreign_bytes_are_an_error_of_ours(data):
+    for candidate in (data, b"SCPP" + data, b"SCPP\x01\x00" + data):
+        with pytest.raises(PreparedError):
+            unpack(candidate)
+
+
+@pytest.mark.parametrize("length", [0, 3, 51, 52, 60, -1])
+def test_cut_bytes_are_damaged(length):
+    with pytest.raises(PreparedError) as caught:
+        unpack(pack(signals())[:length])
+    assert caught.value.kind is PreparedErrorKind.DAMAGED
+
+
+def test_another_version_is_told_from_damage():
+    data = bytearray(pack(signals()))
+    data[4] += 1
+    with pytest.raises(PreparedError) as caught:
+        unpack(bytes(data))
+    assert caught.value.kind is PreparedErrorKind.OTHER_VERSION
+
+
+def test_what_is_known_of_a_unit():
+    table = signals().table
+    assert [TEXT[a:b] for a, b in table[:, [Column.START, Column.END]]] == [
+        "Ada Byrne kept the light.",
+        "She never slept.",
+        "In 1874 the tower burned.",
+    ]
+    assert table[:, Column.TOKENS].tolist() == [
+        ENCODINGS[0].count(f" {TEXT[a:b]}\n") for a, b in table[:, [Column.START, Column.END]]
+    ]
+
+
+def test_it_is_compact():
+    text = " ".join(f"Sentence number {i} of the passage says something about Ada Byrne in 1874." for i in range(6))
+    original = signals(text)
+    assert len(pack(original)) / original.unit_count <= 600
+
+
+def test_quantised_vectors_keep_their_cosines():
+    vectors = np.random.default_rng(2).normal(size=(50, 384)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    steps, scales = quantise(vectors)
+    assert np.abs((steps * scales[:, None]) @ vectors.T - vectors @ vectors.T).max() < 0.01

@@ -1,0 +1,175 @@
+"""Which unit wins: small cases whose order is known."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from services.compressor.bridge import BRIDGES
+from services.compressor.compress import compress
+from services.compressor.context import build_context
+from services.compressor.cues import Ask, Cue, asks, capitalised, cues
+from services.compressor.features import FEATURES, read_question, read_signals, z_scores
+from services.compressor.passage import CompressInput, Passage
+from services.compressor.prepare import prepare
+from services.compressor.prepared import pack
+from services.compressor.scoring import hop_gate, score_units
+from services.compressor.units import split_units
+from services.compressor.weights import WITH_VECTORS, WITHOUT_VECTORS
+from services.text.tokens import encoding_for
+
+ENCODING = encoding_for("cl100k_base")
+CORPUS = {
+    "Fastnet lighthouse": "It stands on a rock. The present tower was built in 1904 of granite. Ships pass it often.",
+    "Hook lighthouse": "It stands in Wexford. It is among the oldest in the world. Monks lit fires there.",
+    "Gannet": "The gannet is a bird. It dives from thirty metres. Colonies are loud.",
+    "Kilkenny": "Kilkenny is a city on the Nore. Its castle was rebuilt in 1195. It has a festival.",
+}
+
+
+def kept(question: str, corpus: dict[str, str], max_tokens: int) -> str:
+    passages = tuple(Passage(title, title, text, "docs") for title, text in corpus.items())
+    output = compress(CompressInput(question, None, passages, max_tokens, ENCODING, 2))
+    return " ".join(passage.text[a:b] for passage, r in zip(passages, output.passages, strict=True) for a, b in r.spans)
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        pytest.param("when was the fastnet lighthouse built", "1904", id="time-and-title"),
+        pytest.param("how many metres does the gannet dive from", "thirty metres", id="number"),
+        pytest.param("where is the hook lighthouse", "Wexford", id="place"),
+        pytest.param("what was rebuilt in Kilkenny", "castle", id="thing"),
+    ],
+)
+def test_the_answer_survives_a_tenth(question, answer):
+    assert answer in kept(question, CORPUS, 26)
+
+
+def test_the_second_hop_survives():
+    corpus = {
+        "The Grey Heron": "The Grey Heron is a novel. It was written by Maeve Tolan. Critics praised its calm pace.",
+        "Maeve Tolan": "She was born in Galway. Her father was a baker. She liked tea and trains.",
+        "Ita Moran": "She was born in Sligo. Her father was a painter. She liked rain and dogs.",
+        "Nell Casey": "She was born in Tralee. Her father was a farmer. She liked maps and bread.",
+    }
+    text = kept("In which town was the author who wrote the novel The Grey Heron born as a child", corpus, 40)
+    assert "Maeve Tolan" in text
+    assert "Galway" in text
+    assert "Sligo" not in text
+
+
+def test_vectors_decide_where_words_cannot():
+    texts = ["Alpha beta gamma delta.", "Epsilon zeta eta theta.", "Iota kappa lambda mu."]
+    passages = []
+    for row, text in enumerate(texts):
+        vectors = np.eye(3, 8, dtype=np.float32)[[row]]
+        data = pack(prepare("", text, split_units(text, "docs"), vectors, [ENCODING]))
+        passages.append(Passage(str(row), "", text, "docs", data))
+    question = np.eye(3, 8, dtype=np.float32)[2]
+    request = CompressInput("unrelated words", question, tuple(passages), 14, ENCODING, 2)
+    assert [bool(r.spans) for r in compress(request).passages] == [False, False, True]
+
+
+def test_raw_passages_are_neutral_beside_prepared_ones():
+    texts = ["Alpha beta gamma delta.", "Epsilon zeta eta theta.", "Iota kappa lambda mu."]
+    vectors = [np.eye(1, 8, dtype=np.float32), None, -np.eye(1, 8, dtype=np.float32)]
+    signals = [
+        prepare("", text, split_units(text, "docs"), rows, [ENCODING])
+        for text, rows in zip(texts, vectors, strict=True)
+    ]
+    question = read_question("unrelated words", np.eye(1, 8, dtype=np.float32)[0])
+    scores = score_units(build_context(signals, "cl100k_base"), question, np.zeros(3))
+    assert scores[0] > scores[1] > scores[2]
+
+
+def test_the_retrieval_score_stands_in_for_vectors():
+    texts = ["Alpha beta gamma delta.", "Epsilon zeta eta theta.", "Iota kappa lambda mu."]
+    signals = [prepare("", text, split_units(text, "docs"), None, [ENCODING]) for text in texts]
+    scores = score_units(
+        build_context(signals, "cl100k_base"), read_question("unrelated words", None), np.array([0.1, 0.9, 0.2])
+    )
+    assert int(scores.argmax()) == 1
+
+
+@pytest.mark.parametrize("question", ["", "the of and", "xyzzy", "東京"])
+def test_a_question_that_says_nothing_still_gets_finite_scores(question):
+    signals = [prepare(t, x, split_units(x, "docs"), None, [ENCODING]) for t, x in CORPUS.items()]
+    scores = score_units(build_context(signals, "cl100k_base"), read_question(question, None), np.zeros(len(signals)))
+    assert np.isfinite(scores).all()
+
+
+def test_the_passages_order_does_not_matter_to_the_scores():
+    signals = [prepare(t, x, split_units(x, "docs"), None, [ENCODING]) for t, x in CORPUS.items()]
+    question = read_question("when was the tower built", None)
+    forward = score_units(build_context(signals, "cl100k_base"), question, np.zeros(4))
+    backward = score_units(build_context(signals[::-1], "cl100k_base"), question, np.zeros(4))
+    np.testing.assert_allclose(np.sort(forward), np.sort(backward))
+
+
+@pytest.mark.parametrize("weights", [WITH_VECTORS, WITHOUT_VECTORS], ids=["vectors", "words"])
+def test_there_is_a_weight_for_every_signal(weights):
+    assert (len(weights.features), len(weights.many_hop)) == (len(FEATURES), len(FEATURES))
+    assert len(weights.bridges) == len(BRIDGES)
+
+
+def test_a_signal_that_does_not_vary_says_nothing():
+    columns = z_scores(np.array([[1.0, 5.0], [3.0, 5.0]]))
+    np.testing.assert_allclose(columns, [[-1, 0], [1, 0]])
+
+
+def test_signals_are_z_scored_inside_the_context():
+    signals = [prepare(t, x, split_units(x, "docs"), None, [ENCODING]) for t, x in CORPUS.items()]
+    columns = read_signals(
+        build_context(signals, "cl100k_base"), read_question("when was it built", None), np.zeros(4)
+    ).columns
+    varying = columns.std(axis=0) > 0
+    np.testing.assert_allclose(columns.mean(axis=0), 0, atol=1e-9)
+    np.testing.assert_allclose(columns[:, varying].std(axis=0), 1)
+
+
+def test_long_questions_that_no_passage_covers_look_like_several_hops():
+    assert hop_gate(4, 1.0) < hop_gate(8, 1.0) < hop_gate(8, 0.3)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("It opened in 1874.", Cue.NUMBER | Cue.YEAR, id="year"),
+        pytest.param("It opened on 3 May.", Cue.NUMBER | Cue.DATE, id="month"),
+        pytest.param("Twelve keepers lived there.", Cue.NUMBER, id="number-word"),
+        pytest.param("It never opened.", Cue.NEGATION, id="negation"),
+        pytest.param("They don\u2019t sail.", Cue.NEGATION, id="contraction"),
+        pytest.param("She lived in the Hague.", Cue.PLACE, id="place"),
+        pytest.param("A gannet is a bird.", Cue.DEFINITION, id="definition"),
+        pytest.param('He said "go".', Cue.QUOTE, id="quote"),
+        pytest.param("Nothing here.", Cue(0), id="none"),
+    ],
+)
+def test_cues(text, expected):
+    assert cues(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        pytest.param("When did it open?", Ask.TIME, id="when"),
+        pytest.param("in what year did it open", Ask.TIME | Ask.THING, id="what-year"),
+        pytest.param("how many keepers", Ask.COUNT, id="how-many"),
+        pytest.param("Who kept it?", Ask.PERSON, id="who"),
+        pytest.param("which city is it in", Ask.LOCATION | Ask.THING, id="which-city"),
+        pytest.param("keepers of the light", Ask(0), id="keywords"),
+    ],
+)
+def test_asks(question, expected):
+    assert asks(question) == expected
+
+
+def test_capitalised_words_of_any_script():
+    assert capitalised("Ada met Émile O'Hara and the élan of 東京") == ["Ada", "Émile", "O'Hara", "東京"]
+
+
+def test_a_request_is_a_value():
+    request = CompressInput("q", None, (), 10, ENCODING, 2)
+    assert dataclasses.replace(request) == request
+    assert compress(request).passages == ()
