@@ -13,6 +13,7 @@ from services.selector import wire
 from services.selector.errors import (
     CorruptCorpusError,
     EmbeddingModelMismatchError,
+    InvalidDocumentError,
     InvalidPageTokenError,
     StoreError,
     UnsupportedSchemaError,
@@ -64,8 +65,8 @@ class SelectorServicer(rpc.SelectorServiceServicer):
     ) -> pb.IndexResponse:
         """Stores documents, durably."""
         model = self._questions.model
-        documents = [wire.indexed_document(document, model.dimension) for document in request.documents]
         with _store_errors():
+            documents = [wire.indexed_document(document, model.dimension) for document in request.documents]
             version = await self._store.index(
                 request.tenant, documents, EmbeddingModel(request.embedding_model, model.dimension)
             )
@@ -139,6 +140,8 @@ def _store_errors() -> Iterator[None]:
         raise errors.MODEL_MISMATCH.error(
             str(error), metadata={"stored": str(error.stored), "running": str(error.given)}
         ) from error
+    except InvalidDocumentError as error:
+        raise errors.INVALID_FIELD.error(str(error), field_violations=[("documents", str(error))]) from error
     except StoreError as error:
         raise errors.STAGE_UNAVAILABLE.error(
             "the store does not answer", metadata={"stage": "selector"}, retry_after=1.0

@@ -492,7 +492,7 @@ class GetCorpusVersionResponse(message.Message):
 
     CORPUS_VERSION_FIELD_NUMBER: builtins.int
     corpus_version: builtins.int
-    """It grows with every write that changes something; 0 for a tenant without documents."""
+    """It grows with every write that changes something; 0 where nothing was ever written."""
     def __init__(
         self,
         *,

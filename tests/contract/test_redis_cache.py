@@ -1,0 +1,287 @@
+"""The context cache against a real Valkey, alone and as a cluster's node, through the gateway's own wiring."""
+
+import asyncio
+import json
+import random
+import signal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import pytest
+from redis.asyncio import Redis
+
+from services.gateway import app, redis_cache
+from services.gateway.ports import CacheEntry, CacheLookup, CacheUnavailableError
+from services.gateway.redis_cache import RedisContextCache
+from services.gateway.settings import GatewaySettings
+from tests.valkey import Valkey
+from tests.waiting import eventually
+
+KEYS = json.dumps({"keys": []})
+KINDS = [pytest.param(False, id="alone"), pytest.param(True, id="cluster")]
+
+
+@dataclass
+class World:
+    """A server, and a gateway's cache on it."""
+
+    server: Valkey
+    cluster: bool
+    cache: RedisContextCache
+
+    async def count(self) -> int:
+        async with Redis.from_url(self.server.url) as redis:
+            return int(await redis.dbsize())
+
+    async def answers(self) -> bool:
+        try:
+            await self.cache.lookup("acme", "probe")
+        except CacheUnavailableError:
+            return False
+        return True
+
+
+@asynccontextmanager
+async def gateway_cache(url: str, *, cluster: bool = False) -> AsyncIterator[RedisContextCache]:
+    """The cache as the gateway makes it."""
+    settings = GatewaySettings(port=0, keys=KEYS, redis_url=url, redis_cluster=cluster)
+    async with AsyncExitStack() as stack:
+        cache = await app._cache(settings, stack)
+        assert isinstance(cache, RedisContextCache)
+        yield cache
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
+    valkey = Valkey(tmp_path_factory.mktemp("valkey"), cluster=request.param)
+    valkey.cluster = request.param
+    valkey.start()
+    yield valkey
+    valkey.kill()
+
+
+@pytest.fixture
+async def world(server: Valkey) -> AsyncIterator[World]:
+    async with Redis.from_url(server.url) as redis:
+        await redis.flushall()
+    async with gateway_cache(server.url, cluster=server.cluster) as cache:
+        yield World(server, server.cluster, cache)
+
+
+async def test_what_was_stored_is_found_with_its_version(world: World) -> None:
+    entry = CacheEntry(bytes(range(256)), 7)
+    assert await world.cache.lookup("acme", "a") == CacheLookup(None, None)
+    await world.cache.store("acme", "a", entry)
+    assert await world.cache.lookup("acme", "a") == CacheLookup(entry, 7)
+    assert await world.cache.lookup("acme", "b") == CacheLookup(None, 7)
+
+
+@pytest.mark.parametrize(
+    ("announced", "known"),
+    [
+        pytest.param([3], 3, id="first"),
+        pytest.param([3, 5], 5, id="newer"),
+        pytest.param([5, 3], 5, id="late announcement of an older one"),
+        pytest.param([0], 0, id="empty corpus"),
+        pytest.param([1_795_531_022_249_995, 1_795_531_022_249_996], 1_795_531_022_249_996, id="microseconds"),
+        pytest.param([1_795_531_022_249_996, 1_795_531_022_249_995], 1_795_531_022_249_996, id="microseconds, late"),
+    ],
+)
+async def test_a_version_only_grows(world: World, announced: list[int], known: int) -> None:
+    for version in announced:
+        await world.cache.publish_version("acme", version)
+    assert (await world.cache.lookup("acme", "a")).corpus_version == known
+
+
+async def test_a_version_grows_whatever_the_order_in_which_gateways_announce(world: World) -> None:
+    versions = [1_795_531_022_249_000 + step for step in range(100)]
+    random.Random(1).shuffle(versions)
+    async with gateway_cache(world.server.url, cluster=world.cluster) as other:
+        caches = [world.cache, other]
+        await asyncio.gather(
+            *(caches[index % 2].publish_version("acme", version) for index, version in enumerate(versions))
+        )
+    assert (await world.cache.lookup("acme", "a")).corpus_version == max(versions)
+
+
+@pytest.mark.parametrize(
+    ("published", "version", "found"),
+    [
+        pytest.param(8, 7, False, id="older: the corpus moved on while it was built"),
+        pytest.param(7, 7, True, id="same"),
+        pytest.param(6, 7, True, id="newer: the announcement was lost"),
+    ],
+)
+async def test_an_entry_of_an_older_version_is_not_stored(
+    world: World, published: int, version: int, found: bool
+) -> None:
+    await world.cache.publish_version("acme", published)
+    await world.cache.store("acme", "a", CacheEntry(b"reply", version))
+    lookup = await world.cache.lookup("acme", "a")
+    assert (lookup.entry is not None) is found
+    assert lookup.corpus_version == max(published, version)
+
+
+async def test_an_entry_stays_but_its_version_tells_that_it_is_dead(world: World) -> None:
+    await world.cache.store("acme", "a", CacheEntry(b"reply", 7))
+    await world.cache.publish_version("acme", 8)
+    assert await world.cache.lookup("acme", "a") == CacheLookup(CacheEntry(b"reply", 7), 8)
+
+
+async def test_a_version_is_forgotten_when_its_lease_ends_and_the_entry_stays(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_cache, "_VERSION_LEASE_MS", 50)
+    await world.cache.store("acme", "a", CacheEntry(b"reply", 7))
+
+    async def forgotten() -> bool:
+        return (await world.cache.lookup("acme", "a")).corpus_version is None
+
+    await eventually("the lease ends", forgotten)
+    assert await world.cache.lookup("acme", "a") == CacheLookup(CacheEntry(b"reply", 7), None)
+
+
+async def test_an_announcement_prolongs_the_lease(world: World) -> None:
+    await world.cache.publish_version("acme", 7)
+    async with Redis.from_url(world.server.url) as redis:
+        key = redis_cache._version_key("acme")
+        assert await redis.pexpire(key, 1000)
+        await world.cache.publish_version("acme", 7)
+        assert 1000 < await redis.pttl(key) <= redis_cache._VERSION_LEASE_MS
+
+
+async def test_everything_expires(world: World) -> None:
+    """Valkey evicts only what carries an expiry, and a cache must not fill it for good."""
+    await world.cache.store("acme", "a", CacheEntry(b"reply", 7))
+    async with Redis.from_url(world.server.url) as redis:
+        keys = [key async for key in redis.scan_iter()]
+        assert len(keys) == 2
+        assert all([await redis.pttl(key) > 0 for key in keys])
+
+
+async def test_tenants_are_apart(world: World) -> None:
+    await world.cache.store("acme", "a", CacheEntry(b"ours", 7))
+    assert await world.cache.lookup("other", "a") == CacheLookup(None, None)
+    await world.cache.store("other", "a", CacheEntry(b"theirs", 9))
+    assert await world.cache.lookup("acme", "a") == CacheLookup(CacheEntry(b"ours", 7), 7)
+    await world.cache.publish_version("other", 10)
+    assert (await world.cache.lookup("acme", "a")).corpus_version == 7
+
+
+@pytest.mark.parametrize("tenant", ["acme", "a", "x" * 63, "a-b_c"])
+async def test_all_keys_of_a_tenant_are_in_one_slot(world: World, tenant: str) -> None:
+    if not world.cluster:
+        pytest.skip("only a cluster has slots")
+    keys = [redis_cache._version_key(tenant), *(redis_cache._entry_key(tenant, f"{n:040x}") for n in range(20))]
+    async with Redis.from_url(world.server.url) as redis:
+        slots = {await redis.execute_command("CLUSTER", "KEYSLOT", key) for key in keys}
+    assert len(slots) == 1
+
+
+@pytest.mark.parametrize("fault", ["killed", "hangs"])
+async def test_a_server_that_is_away_is_said_to_be_away_and_found_again(world: World, fault: str) -> None:
+    await world.cache.store("acme", "a", CacheEntry(b"reply", 7))
+    if fault == "killed":
+        world.server.kill()
+    else:
+        world.server.signal(signal.SIGSTOP)
+    breaker = world.cache._breaker
+    try:
+        # As often as the breaker wants to see it; 2 s a try bound what a request can lose to it.
+        for _ in range(5):
+            async with asyncio.timeout(2):
+                with pytest.raises(CacheUnavailableError):
+                    await world.cache.lookup("acme", "a")
+        assert breaker.state == "open"
+        for call in (
+            world.cache.lookup("acme", "a"),
+            world.cache.store("acme", "a", CacheEntry(b"reply", 8)),
+            world.cache.publish_version("acme", 8),
+        ):
+            with pytest.raises(CacheUnavailableError, match="BreakerOpenError"):
+                await call
+    finally:
+        if fault == "killed":
+            world.server.start()
+        else:
+            world.server.signal(signal.SIGCONT)
+    await eventually("the cache works again", world.answers)
+    assert breaker.state == "closed"
+    await world.cache.store("acme", "b", CacheEntry(b"reply", 9))
+    assert await world.cache.lookup("acme", "b") == CacheLookup(CacheEntry(b"reply", 9), 9)
+
+
+@asynccontextmanager
+async def slow_proxy(port: int, seconds: float) -> AsyncIterator[int]:
+    """A port whose replies come late."""
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, delay: float) -> None:
+        try:
+            while data := await reader.read(65_536):
+                await asyncio.sleep(delay * random.random())
+                writer.write(data)
+                await writer.drain()
+        except ConnectionError:
+            pass  # the other side left: what a cancelled command does
+        finally:
+            writer.close()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        behind_reader, behind_writer = await asyncio.open_connection("127.0.0.1", port)
+        for task in (
+            asyncio.create_task(pump(reader, behind_writer, 0)),
+            asyncio.create_task(pump(behind_reader, writer, seconds)),
+        ):
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+
+    proxy = await asyncio.start_server(serve, "127.0.0.1")
+    try:
+        yield proxy.sockets[0].getsockname()[1]
+    finally:
+        proxy.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_replies_never_cross_although_commands_are_cancelled(world: World) -> None:
+    if world.cluster:
+        pytest.skip("a cluster's client asks the nodes at the addresses that they give")
+    names = [f"{number:03}" for number in range(50)]
+    for number, name in enumerate(names):
+        await world.cache.store(f"tenant-{name}", name, CacheEntry(f"reply {name}".encode(), number))
+    wrong, right, cancelled = [], 0, 0
+    chance = random.Random(7)
+
+    async with slow_proxy(world.server.port, 0.02) as port:
+        url = world.server.url.replace(f":{world.server.port}/", f":{port}/")
+        async with gateway_cache(url) as cache:
+
+            async def ask(name: str, patience: float | None) -> None:
+                nonlocal right, cancelled
+                expected = CacheLookup(CacheEntry(f"reply {name}".encode(), int(name)), int(name))
+                try:
+                    async with asyncio.timeout(patience):
+                        found = await cache.lookup(f"tenant-{name}", name)
+                except TimeoutError:
+                    cancelled += 1
+                    return
+                if found == expected:
+                    right += 1
+                else:
+                    wrong.append((name, found))
+
+            async def worker() -> None:
+                for _ in range(50):
+                    await ask(chance.choice(names), chance.choice([None, 0.002, 0.005, 0.01]))
+
+            for version in range(50):  # their leases must not end meanwhile
+                await world.cache.publish_version(f"tenant-{version:03}", version)
+            await asyncio.gather(*(worker() for _ in range(10)))
+    assert wrong == []
+    assert right + cancelled == 500
+    assert cancelled > 50
+    assert right > 100
