@@ -25,7 +25,7 @@ from rich.console import Console
 
 from benchmarks import report
 from benchmarks.qa import Span, keeps_answer, keeps_evidence, render, whole
-from benchmarks.qa_prepared import PreparedRecord, read_prepared
+from benchmarks.qa_prepared import PreparedRecord, prompt_title, read_prepared
 from services.compressor.compress import compress
 from services.compressor.context import build_context
 from services.compressor.features import FEATURES, read_question, read_signals
@@ -39,8 +39,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 RATIOS = (0.5, 0.25, 0.1, 0.05)
-OVERHEAD_TOKENS = 1
-"""Of the header "[title]": one bracket melts into the line end, which the title line counts."""
 GOALS = {
     ("nq20", "answer", 0.5): 99,
     ("nq20", "answer", 0.25): 97,
@@ -115,10 +113,10 @@ def _arguments() -> argparse.Namespace:
 
 def _case(prepared: PreparedRecord, encoding: Encoding) -> Case:
     passages = tuple(
-        Passage(str(index), document.title, document.text, "docs", pack(signals))
+        Passage(str(index), prompt_title(document), document.text, "docs", pack(signals))
         for index, (document, signals) in enumerate(zip(prepared.record.documents, prepared.signals, strict=True))
     )
-    request = CompressInput(prepared.record.question, prepared.question_vector, passages, 0, encoding, OVERHEAD_TOKENS)
+    request = CompressInput(prepared.record.question, prepared.question_vector, passages, 0, encoding, 0)
     return Case(prepared, request, encoding.count(whole(prepared.record)))
 
 
@@ -175,7 +173,7 @@ def _bm25(request: CompressInput, prepared: PreparedRecord) -> Kept:
     context = build_context(prepared.signals, request.encoding.name)
     nothing = np.zeros(context.passage_count)
     signals = read_signals(context, read_question(request.question, None), nothing)
-    headers = np.array([signals.title_tokens[0] + OVERHEAD_TOKENS for signals in prepared.signals])
+    headers = np.array([signals.title_tokens[0] for signals in prepared.signals])
     units = choose_units(context, signals.columns[:, FEATURES.index("bm25")], Prices(headers, 0), request.max_tokens)
     kept: Kept = [()] * context.passage_count
     for unit in sorted(units):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks.qa import Record, read_records
+from benchmarks.qa import Document, Record, header, read_records
 from services.compressor.prepare import prepare
 from services.compressor.prepared import COUNTED_ENCODINGS, PassageSignals
 from services.compressor.units import split_units
@@ -32,6 +32,11 @@ class PreparedRecord:
     """One for each document."""
 
 
+def prompt_title(document: Document) -> str:
+    """The title as the context shows it."""
+    return header(document).rstrip("\n")
+
+
 def read_prepared(path: Path, cache: Path) -> list[PreparedRecord]:
     """The records of a file, prepared; `cache` is a folder for the model and the vectors."""
     records = read_records(path)
@@ -45,7 +50,7 @@ def read_prepared(path: Path, cache: Path) -> list[PreparedRecord]:
         for document, cuts in zip(record.documents, spans, strict=True):
             rows = vectors[at : at + len(cuts)]
             at += len(cuts)
-            signals.append(prepare(document.title, document.text, cuts, rows, encodings))
+            signals.append(prepare(prompt_title(document), document.text, cuts, rows, encodings))
         result.append(PreparedRecord(record, question, tuple(signals)))
     return result
 

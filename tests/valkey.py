@@ -23,8 +23,8 @@ class Valkey:
 
     def __init__(self, directory: Path, *, cluster: bool = False) -> None:
         self.port, bus = itertools.islice(free_ports(Random()), 2)
+        self.cluster = cluster
         self._password = secrets.token_urlsafe(16)
-        self._cluster = cluster
         self._directory = directory
         self._config = directory / "valkey.conf"
         text = valkey.render(port=self.port, password=self._password, directory=directory)
@@ -60,7 +60,7 @@ class Valkey:
 
     def _answers(self) -> bool:
         with redis.Redis.from_url(self.url) as client, suppress(redis.RedisError):
-            if not self._cluster:
+            if not self.cluster:
                 return bool(client.ping())
             state = str(client.execute_command("CLUSTER", "INFO"))
             if "cluster_slots_assigned:0" in state:

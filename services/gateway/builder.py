@@ -11,6 +11,7 @@ from scic.compressor.v1 import compressor_service_pb2 as compressor
 from scic.gateway.v1 import context_service_pb2 as pb
 from scic.selector.v1 import selector_service_pb2 as selector
 from scic.type.v1 import degradation_pb2
+from services.chassis import metrics
 from services.chassis.deadline import Deadline
 from services.gateway import reply
 from services.gateway.candidate import Candidate, candidates
@@ -21,6 +22,13 @@ from services.gateway.source import SOURCES
 from services.gateway.stage_error import StageError
 
 _Reply = TypeVar("_Reply")
+
+_NAMES = {
+    degradation_pb2.STAGE_SELECT: "select",
+    degradation_pb2.STAGE_COMPRESS: "compress",
+    degradation_pb2.STAGE_COMPOSE: "compose",
+}
+"""Stages as metrics name them."""
 
 
 @dataclass(slots=True)
@@ -34,6 +42,7 @@ class _Run:
 
     def degrade(self, stage: degradation_pb2.Stage.ValueType, reason: str, detail: str) -> None:
         """Notes that something stood in for what was asked."""
+        metrics.DEGRADATIONS.labels(_NAMES[stage], reason).inc()
         self.degradations.append(degradation_pb2.Degradation(stage=stage, reason=reason, detail=detail))
 
 
@@ -159,6 +168,8 @@ class ContextBuilder:
             run.degrade(stage, error.reason, detail)
             return stand_in()
         finally:
+            seconds = self._clock() - start
+            metrics.STAGE_DURATION.labels(_NAMES[stage]).observe(seconds)
             duration = Duration()
-            duration.FromNanoseconds(int((self._clock() - start) * 1e9))
+            duration.FromNanoseconds(int(seconds * 1e9))
             run.timings.append(pb.StageTiming(stage=stage, duration=duration))

@@ -3,12 +3,11 @@
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
-import structlog
-
 from scic.gateway.v1 import context_service_pb2 as pb
 from scic.selector.v1 import selector_service_pb2 as selector
 from services.chassis import metrics
 from services.chassis.deadline import Deadline
+from services.chassis.logs import get_logger
 from services.gateway import reply
 from services.gateway.builder import ContextBuilder
 from services.gateway.fingerprint import fingerprint
@@ -18,7 +17,7 @@ from services.gateway.recipe import Recipe, resolve
 from services.gateway.rewording import reword
 from services.gateway.stage_error import StageError
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 
 class Contexts:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from redis.asyncio import Redis, RedisCluster
-from redis.exceptions import RedisError
+from redis.exceptions import RedisClusterException, RedisError
 
 from services.chassis.breaker import Breaker, BreakerOpenError
 from services.gateway.ports import CacheEntry, CacheLookup, CacheUnavailableError
@@ -77,7 +77,7 @@ class RedisContextCache:
         try:
             with self._breaker.calling():
                 return await command()
-        except (RedisError, OSError, BreakerOpenError) as error:
+        except (RedisError, RedisClusterException, OSError, BreakerOpenError) as error:
             raise CacheUnavailableError(f"redis: {type(error).__name__}") from error
 
 

@@ -36,8 +36,10 @@ def test_links_lead_somewhere(document):
         assert (ROOT / document).parent.joinpath(target).exists(), f"{document} links to {target}, which is not there"
 
 
-@pytest.mark.parametrize("command", re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text("utf-8"), re.M))
+@pytest.mark.parametrize(
+    "command", re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+)
 def test_make_targets_are_phony(command):
-    phony = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text("utf-8"), re.M)
+    phony = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
     assert phony
     assert command in phony.group(1).split()

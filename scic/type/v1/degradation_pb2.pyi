@@ -31,8 +31,6 @@ class _StageEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_Stage.ValueType]
     """Shortening passages to the budget."""
     STAGE_COMPOSE: _Stage.ValueType  # 3
     """Writing the messages."""
-    STAGE_CACHE: _Stage.ValueType  # 4
-    """Looking the request up in the cache."""
 
 class Stage(_Stage, metaclass=_StageEnumTypeWrapper):
     """A step of a request."""
@@ -45,8 +43,6 @@ STAGE_COMPRESS: Stage.ValueType  # 2
 """Shortening passages to the budget."""
 STAGE_COMPOSE: Stage.ValueType  # 3
 """Writing the messages."""
-STAGE_CACHE: Stage.ValueType  # 4
-"""Looking the request up in the cache."""
 
 @typing.final
 class Degradation(message.Message):

@@ -7,6 +7,7 @@ import pytest
 
 from scic.gateway.v1 import context_service_pb2 as pb
 from scic.type.v1 import degradation_pb2, message_pb2, source_pb2
+from services.chassis import metrics
 from services.chassis.deadline import Deadline
 from services.gateway.builder import ContextBuilder
 from services.gateway.ports import Stages
@@ -107,11 +108,14 @@ async def test_what_the_composer_could_not_fit_is_reported_as_dropped(world):
 async def test_a_stage_that_is_away_costs_quality_and_not_the_reply(world, stage, wire, reason, max_tokens):
     world.selector.store("acme", "guide.md", *(f"Text number {n}. " * 10 for n in range(8)))
     getattr(world, stage).away = True
+    labels = {"component": degradation_pb2.Stage.Name(wire).removeprefix("STAGE_").lower(), "reason": reason}
+    before = metrics.REGISTRY.get_sample_value("context_degradations_total", labels) or 0
     built = await world.build(
         max_tokens=max_tokens, passages=[pb.InlinePassage(text="Brought along.", kind=source_pb2.SOURCE_KIND_DOCS)]
     )
     assert [(d.stage, d.reason) for d in built.degradations] == [(wire, reason)]
     assert built.degradations[0].detail
+    assert metrics.REGISTRY.get_sample_value("context_degradations_total", labels) == before + 1
     assert built.messages[0].role in (message_pb2.ROLE_SYSTEM, message_pb2.ROLE_USER)
     assert built.messages[-1].content == "Why?"
     assert_counted(built)

@@ -1,0 +1,130 @@
+"""What users of the client rely on: a method for every RPC, a policy for every method, the names they import."""
+
+import inspect
+import json
+import re
+import typing
+from collections.abc import AsyncIterator
+
+import pytest
+from google.protobuf.descriptor import MethodDescriptor
+
+import scic
+import scic.cli
+import scic.client
+import scic.mesh
+import scic.testing
+from scic.client.policy import CHANNEL_OPTIONS, SERVICE_CONFIG, UNARY_TIMEOUT
+from scic.gateway.v1 import context_service_pb2, corpus_service_pb2
+
+METHODS: list[MethodDescriptor] = [
+    method
+    for file in (context_service_pb2, corpus_service_pb2)
+    for service in file.DESCRIPTOR.services_by_name.values()
+    for method in service.methods
+]
+NAMES = [method.full_name for method in METHODS]
+STREAMS = {"scic.gateway.v1.CorpusService.IngestDocuments"}
+
+
+def python_name(method: MethodDescriptor) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", method.name).lower()
+
+
+def configs_of(method: MethodDescriptor) -> list[dict[str, typing.Any]]:
+    """The entries of the service config that name a method, by itself or with its whole service."""
+    service = method.containing_service.full_name
+    return [
+        config
+        for config in SERVICE_CONFIG["methodConfig"]
+        if {"service": service} in config["name"] or {"service": service, "method": method.name} in config["name"]
+    ]
+
+
+@pytest.mark.parametrize("method", METHODS, ids=NAMES)
+def test_every_rpc_has_a_typed_method(method: MethodDescriptor) -> None:
+    function = getattr(scic.Client, python_name(method))
+    hints = typing.get_type_hints(function)
+    assert "return" in hints
+    assert inspect.iscoroutinefunction(function) or typing.get_origin(hints["return"]) is AsyncIterator
+    assert function.__doc__
+
+
+def test_the_client_has_no_method_beyond() -> None:
+    public = {name for name, _ in inspect.getmembers(scic.Client, inspect.isfunction) if not name.startswith("_")}
+    assert public == {python_name(method) for method in METHODS} | {"close"}
+
+
+@pytest.mark.parametrize("method", METHODS, ids=NAMES)
+def test_exactly_one_policy_covers_every_method(method: MethodDescriptor) -> None:
+    (config,) = configs_of(method)
+    if method.full_name in STREAMS:
+        assert config.keys() == {"name"}, "a stream has no deadline of ours, and cannot be sent again"
+    else:
+        assert config["timeout"] == UNARY_TIMEOUT
+        assert config["retryPolicy"]["maxAttempts"] == 2
+        assert config["retryPolicy"]["retryableStatusCodes"] == ["UNAVAILABLE"]
+
+
+def test_the_policy_names_nothing_that_is_not_there() -> None:
+    services = {method.containing_service.full_name for method in METHODS}
+    for config in SERVICE_CONFIG["methodConfig"]:
+        for name in config["name"]:
+            assert name["service"] in services
+            assert "method" not in name or f"{name['service']}.{name['method']}" in NAMES
+
+
+def test_the_channel_carries_the_policy() -> None:
+    assert json.loads(dict(CHANNEL_OPTIONS)["grpc.service_config"]) == SERVICE_CONFIG
+
+
+@pytest.mark.parametrize(
+    ("module", "exports"),
+    [
+        pytest.param(scic, {"Client", "ScicError", "Turn", "chat_messages"}, id="scic"),
+        pytest.param(scic.client, {"Client", "ContextOptions", "Turn", "chat_messages"}, id="client"),
+        pytest.param(scic.testing, {"Mesh", "ServicesMissingError", "mesh"}, id="testing"),
+        pytest.param(scic.cli, {"main"}, id="cli"),
+    ],
+)
+def test_exports_are_frozen(module: typing.Any, exports: set[str]) -> None:
+    assert set(module.__all__) == exports
+    assert all(hasattr(module, name) for name in exports)
+
+
+@pytest.mark.parametrize(
+    ("function", "parameters"),
+    [
+        pytest.param(scic.Client, ["address", "*api_key", "*credentials"], id="Client"),
+        pytest.param(
+            scic.Client.build_context, ["self", "question", "*max_tokens", "*timeout", "**options"], id="build_context"
+        ),
+        pytest.param(
+            scic.Client.plan_context, ["self", "question", "*max_tokens", "*timeout", "**options"], id="plan_context"
+        ),
+        pytest.param(scic.Client.ingest_documents, ["self", "documents"], id="ingest_documents"),
+        pytest.param(scic.Client.get_document, ["self", "document_id", "*timeout"], id="get_document"),
+        pytest.param(scic.Client.list_documents, ["self", "*source", "*page_size", "*timeout"], id="list_documents"),
+        pytest.param(scic.Client.delete_documents, ["self", "document_ids", "*timeout"], id="delete_documents"),
+        pytest.param(scic.Client.erase_subject, ["self", "subject", "*timeout"], id="erase_subject"),
+        pytest.param(scic.chat_messages, ["messages"], id="chat_messages"),
+        pytest.param(scic.Turn, ["role", "text"], id="Turn"),
+        pytest.param(scic.testing.mesh, ["*data_dir", "*redis_url", "*tenants"], id="testing.mesh"),
+    ],
+)
+def test_signatures_are_frozen(function: typing.Any, parameters: list[str]) -> None:
+    marks = {inspect.Parameter.KEYWORD_ONLY: "*", inspect.Parameter.VAR_KEYWORD: "**"}
+    found = inspect.signature(function).parameters.values()
+    assert [marks.get(parameter.kind, "") + parameter.name for parameter in found] == parameters
+
+
+def test_options_are_frozen() -> None:
+    assert set(scic.client.ContextOptions.__annotations__) == {
+        "model",
+        "profile",
+        "sources",
+        "filters",
+        "conversation",
+        "passages",
+        "request_id",
+    }
