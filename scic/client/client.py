@@ -1,6 +1,8 @@
 """The client."""
 
+import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Iterable
+from contextlib import suppress
 from typing import Self, TypeVar, Unpack
 
 import grpc
@@ -15,6 +17,11 @@ from scic.gateway.v1 import corpus_service_pb2 as corpus
 from scic.gateway.v1 import corpus_service_pb2_grpc as corpus_rpc
 
 _Reply = TypeVar("_Reply")
+
+_ACCEPTED_WITHIN = 5.0
+"""Seconds to wait for the word that a stream is accepted; a mesh that does not give it gets the documents then."""
+
+_WRITE_FAILED = "Internal error from Core"
 
 
 class Client:
@@ -75,12 +82,23 @@ class Client:
 
         Documents are read as fast as the mesh takes them, so an endless or large supply is fine.
         """
-        call = self._corpus.IngestDocuments(_requests(documents), metadata=self._metadata)
+
+        async def requests() -> AsyncIterator[corpus.IngestDocumentsRequest]:
+            # A call that is refused while we write would reach us as INTERNAL (grpc's issue 36066).
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_ACCEPTED_WITHIN):
+                    await call.initial_metadata()
+            async for document in _each(documents):
+                if call.done():
+                    return
+                yield corpus.IngestDocumentsRequest(document=document)
+
+        call = self._corpus.IngestDocuments(requests(), metadata=self._metadata)
         try:
             async for result in call:
                 yield result
         except grpc.aio.AioRpcError as error:
-            raise errors.from_rpc_error(error) from error
+            raise _stream_error(error) from error
         finally:
             call.cancel()
 
@@ -123,12 +141,20 @@ async def _answer(call: Awaitable[_Reply]) -> _Reply:
         raise errors.from_rpc_error(error) from error
 
 
-async def _requests(
+async def _each(
     documents: AsyncIterable[corpus.DocumentInput] | Iterable[corpus.DocumentInput],
-) -> AsyncIterator[corpus.IngestDocumentsRequest]:
+) -> AsyncIterator[corpus.DocumentInput]:
     if isinstance(documents, AsyncIterable):
         async for document in documents:
-            yield corpus.IngestDocumentsRequest(document=document)
+            yield document
     else:
         for document in documents:
-            yield corpus.IngestDocumentsRequest(document=document)
+            yield document
+
+
+def _stream_error(error: grpc.aio.AioRpcError) -> errors.ScicError:
+    if error.code() is grpc.StatusCode.INTERNAL and error.details() == _WRITE_FAILED:
+        # grpc.aio puts this in the place of the status with which the stream ended (its issue 36066).
+        code = grpc.StatusCode.UNAVAILABLE
+        return errors.ScicError(code, code.name, "the stream broke off; send the documents again")
+    return errors.from_rpc_error(error)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from scic.type.v1 import message_pb2
 from services.text.tokens import MESSAGE_OVERHEAD, REPLY_OVERHEAD, Encoding
 
-_HEADING_TOKENS = 8
+HEADING_TOKENS = 4
 """Bound for the heading of the evidence message and what separates it from the passages."""
 
 
@@ -60,5 +60,5 @@ def share_out(
             break
         used += count + MESSAGE_OVERHEAD
         kept += 1
-    evidence = max(0, left - used - MESSAGE_OVERHEAD - _HEADING_TOKENS)
+    evidence = max(0, left - used - MESSAGE_OVERHEAD - HEADING_TOKENS)
     return Budget(fixed=fixed, kept_turns=kept, turn_tokens=counts, evidence=evidence)

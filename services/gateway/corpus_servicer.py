@@ -28,6 +28,9 @@ class CorpusServicer(rpc.CorpusServiceServicer):
         self, request_iterator: AsyncIterator[pb.IngestDocumentsRequest], context: Context
     ) -> AsyncIterator[pb.IngestDocumentsResponse]:
         """Takes documents in. No deadline of ours: a large corpus takes as long as it takes."""
+        # Says at once that the stream is accepted: senders wait for it, since a call that is refused while they write
+        # may reach them as an error of their own library (grpc's issue 36066).
+        await context.send_initial_metadata(())
         stream = IngestStream(self._ingester, current_principal().tenant)
         async with aclosing(stream.run(request_iterator)) as results:
             async for result in results:

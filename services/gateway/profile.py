@@ -35,7 +35,7 @@ class Profile:
     conversation_share: float = 0.5
     """Part of the budget, after instructions and question, that conversation turns may take."""
 
-    passage_overhead: int = 16
+    passage_overhead: int = 8
     """Tokens the prompt may spend on a passage besides titles and text: its number, its source and separators."""
 
     gap: str = " … "

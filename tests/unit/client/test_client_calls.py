@@ -1,5 +1,7 @@
 """The client against a real server on a free port that answers what the test wants."""
 
+import asyncio
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -11,6 +13,7 @@ import pytest
 from grpc_status import rpc_status
 
 from scic import Client, ScicError, errors
+from scic.client.policy import CHANNEL_OPTIONS, UNARY_TIMEOUT
 from scic.gateway.v1 import context_service_pb2, context_service_pb2_grpc, corpus_service_pb2_grpc
 from scic.gateway.v1 import corpus_service_pb2 as corpus
 
@@ -21,7 +24,10 @@ class Server(context_service_pb2_grpc.ContextServiceServicer, corpus_service_pb2
 
     failures: list[grpc.StatusCode | errors.ScicError] = field(default_factory=list)
     seen: list[dict[str, Any]] = field(default_factory=list)
+    delay: float = 0
     taken: int = 0
+    breaks_after: int | None = None
+    address: str = ""
 
     async def _enter(self, context: Any) -> None:
         metadata = dict(context.invocation_metadata())
@@ -34,6 +40,7 @@ class Server(context_service_pb2_grpc.ContextServiceServicer, corpus_service_pb2
 
     async def BuildContext(self, request: Any, context: Any) -> context_service_pb2.BuildContextResponse:
         await self._enter(context)
+        await asyncio.sleep(self.delay)
         return context_service_pb2.BuildContextResponse(request_id=request.question)
 
     async def ListDocuments(self, request: Any, context: Any) -> corpus.ListDocumentsResponse:
@@ -46,38 +53,51 @@ class Server(context_service_pb2_grpc.ContextServiceServicer, corpus_service_pb2
 
     async def IngestDocuments(self, requests: Any, context: Any) -> AsyncIterator[corpus.IngestDocumentsResponse]:
         await self._enter(context)
+        await context.send_initial_metadata(())
         async for request in requests:
+            if self.taken == self.breaks_after:
+                await context.abort(grpc.StatusCode.UNAVAILABLE, "leaving")
             self.taken += 1
             yield corpus.IngestDocumentsResponse(document_id=request.document.document_id, index=self.taken - 1)
 
 
 @pytest.fixture
 async def server() -> AsyncIterator[Server]:
-    servicer, server = Server(), grpc.aio.server()
+    servicer, server = Server(), grpc.aio.server()  # type: ignore[abstract]  # the rest is not called
     context_service_pb2_grpc.add_ContextServiceServicer_to_server(servicer, server)
     corpus_service_pb2_grpc.add_CorpusServiceServicer_to_server(servicer, server)
-    servicer.address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"  # type: ignore[attr-defined]  # of this test
+    servicer.address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
     await server.start()
     yield servicer
     await server.stop(0)
 
 
 @pytest.fixture
-async def client(server: Any) -> AsyncIterator[Client]:
+async def client(server: Server) -> AsyncIterator[Client]:
     async with Client(server.address, api_key="scic_key") as client:
         yield client
 
 
-async def test_a_call_carries_the_key_and_a_deadline(server: Server, client: Client) -> None:
+async def test_a_call_carries_the_key_and_leaves_the_deadline_to_the_mesh(server: Server, client: Client) -> None:
     assert (await client.build_context("q", max_tokens=1)).request_id == "q"
-    (call,) = server.seen
-    assert call["authorization"] == "Bearer scic_key"
-    assert 0 < call["remaining"] <= 15
+    assert server.seen == [{"authorization": "Bearer scic_key", "remaining": None}]
 
 
-async def test_a_callers_own_timeout_holds(server: Server, client: Client) -> None:
-    await client.build_context("q", max_tokens=1, timeout=3)
-    assert 0 < server.seen[0]["remaining"] <= 3
+async def test_a_callers_own_timeout_travels(server: Server, client: Client) -> None:
+    await client.build_context("q", max_tokens=1, timeout=30)
+    assert 20 < server.seen[0]["remaining"] < 40
+
+
+async def test_a_mesh_that_hangs_is_not_waited_for_without_end(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    policy = json.loads(dict(CHANNEL_OPTIONS)["grpc.service_config"])
+    assert policy["methodConfig"][0]["timeout"] == UNARY_TIMEOUT
+    policy["methodConfig"][0]["timeout"] = "2s"
+    monkeypatch.setattr("scic.client.client.CHANNEL_OPTIONS", (("grpc.service_config", json.dumps(policy)),))
+    server.delay = 60
+    async with asyncio.timeout(30), Client(server.address, api_key="k") as client:
+        with pytest.raises(ScicError) as caught:
+            await client.build_context("q", max_tokens=1)
+    assert caught.value.code is grpc.StatusCode.DEADLINE_EXCEEDED
 
 
 @pytest.mark.parametrize(
@@ -148,8 +168,18 @@ async def test_who_leaves_early_ends_the_stream(server: Server, client: Client) 
         assert (await anext(results)).document_id == "d0"
 
 
-async def test_a_refused_stream_is_an_error_of_ours(server: Server, client: Client) -> None:
-    server.failures = [errors.ROLE_REQUIRED.error("no", metadata={"role": "writer"})]
+async def test_a_refused_stream_says_why_whatever_was_being_sent(server: Server, client: Client) -> None:
+    large = [corpus.DocumentInput(document_id=f"d{number}", content=b"x" * 50_000) for number in range(100)]
+    for _ in range(20):  # as long as documents were sent before the answer, every second try said INTERNAL
+        server.failures = [errors.ROLE_REQUIRED.error("no", metadata={"role": "writer"})]
+        with pytest.raises(ScicError) as caught:
+            [result async for result in client.ingest_documents(large)]
+        assert caught.value.reason == "ROLE_REQUIRED"
+
+
+async def test_a_stream_that_breaks_off_says_that_it_may_be_sent_again(server: Server, client: Client) -> None:
+    large = [corpus.DocumentInput(document_id=f"d{number}", content=b"x" * 50_000) for number in range(200)]
+    server.breaks_after = 20
     with pytest.raises(ScicError) as caught:
-        [result async for result in client.ingest_documents(documents(3))]
-    assert caught.value.reason == "ROLE_REQUIRED"
+        [result async for result in client.ingest_documents(large)]
+    assert caught.value.code is grpc.StatusCode.UNAVAILABLE

@@ -113,7 +113,7 @@ def test_exports_are_frozen(module: typing.Any, exports: set[str]) -> None:
     ],
 )
 def test_signatures_are_frozen(function: typing.Any, parameters: list[str]) -> None:
-    marks = {inspect.Parameter.KEYWORD_ONLY: "*", inspect.Parameter.VAR_KEYWORD: "**"}
+    marks: dict[typing.Any, str] = {inspect.Parameter.KEYWORD_ONLY: "*", inspect.Parameter.VAR_KEYWORD: "**"}
     found = inspect.signature(function).parameters.values()
     assert [marks.get(parameter.kind, "") + parameter.name for parameter in found] == parameters
 

@@ -1,0 +1,284 @@
+"""Contexts of a whole mesh: citations that resolve, budgets that hold, a cache that dies in time."""
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from scic import Client, ScicError, Turn
+from scic.gateway.v1 import context_service_pb2 as pb
+from scic.type.v1 import message_pb2
+from services.text.tokens import count_messages, encoding_for
+from tests.mesh.conftest import ingested
+from tests.mesh.corpus import DOCUMENTS, TEXTS, VERBATIM, document
+from tests.waiting import eventually
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+GAP = " … "
+HIT, MISS = pb.CACHE_STATUS_HIT, pb.CACHE_STATUS_MISS
+QUESTIONS = {
+    "How many grams of fish does a heron eat a day?": ("notes/herons.md", "300 grams"),
+    "How many steps does the keeper of the lighthouse climb?": ("notes/lighthouse.txt", "112 steps"),
+    "How much raw amber does the mill at Jantar sort?": ("web/amber.html", "80\u00a0kilograms"),
+    "How does the gauge correct for air pressure?": ("src/tides.py", "1013.25"),
+    "What do bicycles cost on the ferry to Bornholm?": ("chat/ferry.jsonl", "free since March"),
+}
+BUDGETS = [100, 120, 150, 200, 300, 400, 600, 800, 1200, 2000, 3000]
+
+
+def assert_fits(built: pb.BuildContextResponse, max_tokens: int) -> None:
+    """Counts again, exactly, from the messages alone."""
+    encoding = encoding_for(built.encoding)
+    counted = count_messages(encoding, [message.content for message in built.messages])
+    assert counted == built.tokens.total <= max_tokens == built.tokens.max_tokens
+    assert sum(section.token_count for section in built.tokens.sections) == counted
+
+
+def assert_citations_resolve(built: pb.BuildContextResponse) -> None:
+    """Every passage stands in the prompt under its number, and where it says in its document."""
+    assert [item.citation for item in built.evidence] == list(range(1, len(built.evidence) + 1))
+    if not built.evidence:
+        return
+    prompt, position = built.messages[-2].content, 0
+    for item in built.evidence:
+        position = prompt.index(f"[{item.citation}] ", position)
+        position = prompt.index(item.text, position)
+        text = TEXTS[item.document_id]
+        spans = [(span.start, span.end) for span in item.spans]
+        assert spans == sorted(spans)
+        assert all(0 <= start < end <= len(text) for start, end in spans)
+        if item.document_id in VERBATIM:
+            assert item.text == GAP.join(text[start:end] for start, end in spans)
+        else:
+            assert len(spans) == 1, "one range encloses a passage that is no copy"
+        assert item.token_count <= item.original_token_count
+        assert (item.fate == pb.Evidence.FATE_WHOLE) == (item.token_count == item.original_token_count)
+
+
+@pytest.mark.parametrize(("question", "expected"), QUESTIONS.items(), ids=[name for name, _ in QUESTIONS.values()])
+@pytest.mark.parametrize("max_tokens", [200, 2000])
+async def test_a_question_finds_its_passage_and_the_citation_resolves(
+    library: Client, question: str, expected: tuple[str, str], max_tokens: int
+) -> None:
+    document_id, fact = expected
+    built = await library.build_context(question, max_tokens=max_tokens)
+    (cited,) = [item for item in built.evidence if fact in item.text]
+    assert cited.document_id == document_id
+    assert fact in built.messages[-2].content
+    assert_citations_resolve(built)
+    assert_fits(built, max_tokens)
+    assert not built.degradations
+
+
+async def test_messages_stand_in_the_order_that_keeps_the_prefix_stable(library: Client) -> None:
+    question, *_ = QUESTIONS
+    turns = [Turn("user", "Good morning."), Turn("assistant", "Good morning to you.")]
+    built = await library.build_context(question, max_tokens=2000, conversation=turns, request_id="r-1")
+    roles = [message.role for message in built.messages]
+    user, assistant = message_pb2.ROLE_USER, message_pb2.ROLE_ASSISTANT
+    assert roles == [message_pb2.ROLE_SYSTEM, user, assistant, user, user]
+    assert [message.content for message in built.messages[1:3]] == [turn.text for turn in turns]
+    assert built.messages[-1].content == question
+    assert built.request_id == "r-1"
+    other = await library.build_context("What else?", max_tokens=500)
+    assert other.messages[0] == built.messages[0]
+
+
+async def test_every_candidate_is_kept_or_dropped_with_a_reason(library: Client) -> None:
+    total = {f"{name}#{n}" for name in TEXTS for n in range((await library.get_document(name)).passage_count)}
+    built = await library.build_context("What is there to know?", max_tokens=150)
+    kept = {item.passage_id for item in built.evidence}
+    dropped = {item.passage_id: item.reason for item in built.dropped}
+    assert kept.isdisjoint(dropped)
+    assert kept | dropped.keys() == total
+    assert set(dropped.values()) == {pb.DroppedPassage.REASON_BUDGET}
+
+
+@pytest.mark.parametrize("model", ["gpt-4o", "gpt-4"])
+@pytest.mark.parametrize("max_tokens", BUDGETS)
+async def test_a_budget_is_never_exceeded(library: Client, max_tokens: int, model: str) -> None:
+    for question in QUESTIONS:
+        built = await library.build_context(question, max_tokens=max_tokens, model=model)
+        assert built.encoding == encoding_for(model).name
+        assert_fits(built, max_tokens)
+        assert_citations_resolve(built)
+
+
+words = st.text(min_size=1, max_size=60).filter(lambda text: any(character.isalnum() for character in text))
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    question=words | st.sampled_from(list(QUESTIONS)),
+    max_tokens=st.integers(40, 3000),
+    model=st.sampled_from(["gpt-4o", "gpt-4", "cl100k_base"]),
+    turns=st.lists(st.tuples(st.sampled_from(["user", "assistant"]), words), max_size=4),
+    passages=st.lists(words, max_size=4),
+)
+async def test_whatever_is_asked_fits_or_is_refused_with_the_tokens_it_needs(
+    library: Client, question: str, max_tokens: int, model: str, turns: list[tuple[str, str]], passages: list[str]
+) -> None:
+    options = {
+        "model": model,
+        "conversation": [Turn(role, text) for role, text in turns],  # type: ignore[arg-type]  # of two strings
+        "passages": passages,
+    }
+    try:
+        built = await library.build_context(question, max_tokens=max_tokens, **options)  # type: ignore[arg-type]  # options
+    except ScicError as error:
+        assert error.reason == "BUDGET_TOO_SMALL"
+        required = int(error.metadata["required_tokens"])
+        assert required > max_tokens
+        built = await library.build_context(question, max_tokens=required, **options)  # type: ignore[arg-type]  # options
+        max_tokens = required
+    assert_fits(built, max_tokens)
+    assert built.messages[-1].content == question
+    kept = [message.content for message in built.messages[1 : len(built.messages) - 1 - bool(built.evidence)]]
+    assert kept == [text for _, text in turns][len(turns) - len(kept) :], "the newest turns, whole"
+
+
+@pytest.mark.parametrize(
+    ("filters", "documents"),
+    [
+        pytest.param({"team": "birds"}, {"notes/herons.md"}, id="one value"),
+        pytest.param({"team": ["birds", "trips"]}, {"notes/herons.md", "chat/ferry.jsonl"}, id="any of several"),
+        pytest.param({"team": "coast", "year": "2019"}, {"notes/lighthouse.txt"}, id="several keys"),
+        pytest.param({"team": "birds", "year": "2025"}, set(), id="nothing meets both"),
+        pytest.param({"team": "Birds"}, set(), id="values are exact"),
+        pytest.param({"nothing": "x"}, set(), id="unknown key"),
+    ],
+)
+async def test_filters_hold_for_every_passage(library: Client, filters: dict[str, str], documents: set[str]) -> None:
+    built = await library.build_context("What is there to know?", max_tokens=3000, filters=filters)
+    assert {item.document_id for item in built.evidence} == documents
+
+
+@pytest.mark.parametrize(
+    ("sources", "expected"),
+    [
+        pytest.param(["docs"], {"docs"}, id="docs"),
+        pytest.param(["code"], {"code"}, id="code"),
+        pytest.param(["history"], {"history"}, id="history"),
+        pytest.param(["code", "history"], {"code", "history"}, id="two"),
+        pytest.param([], {"docs", "code", "history"}, id="all"),
+    ],
+)
+async def test_only_the_sources_asked_for_are_searched(library: Client, sources: list[str], expected: set[str]) -> None:
+    built = await library.build_context("What is there to know?", max_tokens=3000, sources=sources)
+    assert {item.source for item in built.evidence} == expected
+    assert_citations_resolve(built)
+
+
+async def test_a_source_gives_no_more_than_its_limit(library: Client) -> None:
+    built = await library.build_context("What is there to know?", max_tokens=3000, sources={"docs": 1, "code": 2})
+    taken = [item.source for item in (*built.evidence, *built.dropped)]
+    assert taken.count("docs") == 1
+    assert 1 <= taken.count("code") <= 2
+
+
+async def test_old_turns_give_way_and_are_named(library: Client) -> None:
+    turns = [Turn("user" if number % 2 else "assistant", f"Turn {number}. " + "word " * 40) for number in range(20)]
+    built = await library.build_context("And then?", max_tokens=600, conversation=turns)
+    kept = [message.content for message in built.messages if message.content.startswith("Turn ")]
+    assert 0 < len(kept) < 20
+    assert kept == [turn.text for turn in turns[-len(kept) :]]
+    dropped = [item for item in built.dropped if item.source == "conversation"]
+    assert [item.passage_id for item in dropped] == [f"conversation/{number}" for number in range(20 - len(kept))]
+    assert {item.reason for item in dropped} == {pb.DroppedPassage.REASON_CONVERSATION_SHARE}
+    assert_fits(built, 600)
+
+
+async def test_inline_passages_compete_and_resolve_to_the_text_given(library: Client) -> None:
+    given_texts = [
+        "The stork of Żywkowo eats 500 grams a day. It was counted in 2023.",
+        "Nothing of this is about birds.",
+    ]
+    built = await library.build_context(
+        "How many grams does the stork of Żywkowo eat?",
+        max_tokens=2000,
+        passages=[given_texts[0], pb.InlinePassage(passage_id="second", title="Other", text=given_texts[1])],
+    )
+    inline = {item.passage_id: item for item in built.evidence if item.source == "inline"}
+    stork = inline["inline/0"]
+    assert "500 grams" in stork.text
+    for item in inline.values():
+        text = given_texts[0 if item.passage_id == "inline/0" else 1]
+        assert item.text == GAP.join(text[span.start : span.end] for span in item.spans)
+        assert item.document_id == ""
+    assert set(inline) | {item.passage_id for item in built.dropped} >= {"inline/0", "second"}
+
+
+async def test_inline_passages_need_no_corpus(client: Client) -> None:
+    built = await client.build_context("What does the stork eat?", max_tokens=300, passages=["The stork eats frogs."])
+    assert [(item.passage_id, item.text) for item in built.evidence] == [("inline/0", "The stork eats frogs.")]
+    assert not built.degradations
+
+
+@pytest.mark.parametrize("max_tokens", [120, 400, 2000])
+async def test_a_plan_is_what_build_does(client: Client, max_tokens: int) -> None:
+    await ingested(client, DOCUMENTS)
+    question = "What do bicycles cost on the ferry to Bornholm?"
+    planned = await client.plan_context(question, max_tokens=max_tokens)
+    assert planned.cache_forecast == MISS
+    again = await client.plan_context(question, max_tokens=max_tokens)
+    assert again.cache_forecast == MISS, "a plan stores nothing"
+    built = await client.build_context(question, max_tokens=max_tokens)
+    assert built.cache == MISS
+    for item in built.evidence:
+        item.ClearField("text")
+    assert list(planned.evidence) == list(built.evidence)
+    assert list(planned.dropped) == list(built.dropped)
+    assert planned.tokens == built.tokens
+    assert (planned.model, planned.encoding, planned.profile, planned.corpus_version) == (
+        built.model,
+        built.encoding,
+        built.profile,
+        built.corpus_version,
+    )
+
+    async def forecasts_a_hit() -> bool:
+        return (await client.plan_context(question, max_tokens=max_tokens)).cache_forecast == HIT
+
+    await eventually("the plan forecasts a hit", forecasts_a_hit)
+
+
+async def test_the_same_request_comes_from_the_cache_until_a_write(client: Client) -> None:
+    question = "How many grams of fish does a heron eat a day?"
+    await ingested(client, DOCUMENTS)
+    first = await client.build_context(question, max_tokens=800, request_id="first")
+    assert first.cache == MISS
+
+    async def hits() -> bool:
+        return (await client.build_context(question, max_tokens=800)).cache == HIT
+
+    await eventually("the second request is a hit", hits)
+    cached = await client.build_context(question, max_tokens=800, request_id="later")
+    assert (cached.cache, cached.request_id) == (HIT, "later")
+    assert list(cached.messages) == list(first.messages)
+    assert list(cached.evidence) == list(first.evidence)
+    assert cached.tokens == first.tokens
+    spaced = f"  {question.replace(' ', '  ')}\n"
+    reworded = await client.build_context(spaced, max_tokens=800)
+    assert (reworded.cache, reworded.messages[-1].content) == (HIT, spaced)
+    assert_fits(reworded, 800)
+
+    for other in ({"max_tokens": 801}, {"model": "gpt-4"}, {"sources": ["docs"]}, {"filters": {"team": "birds"}}):
+        built = await client.build_context(question, **{"max_tokens": 800, **other})  # type: ignore[arg-type]  # options
+        assert built.cache == MISS, other
+    assert (await client.build_context(question.lower(), max_tokens=800)).cache == MISS
+
+    await ingested(client, [document("more.md", "A heron in the zoo eats 612 grams of fish a day.")])
+    after = await client.build_context(question, max_tokens=800)
+    assert after.cache == MISS
+    assert "612 grams" in after.messages[-2].content
+    assert after.corpus_version > first.corpus_version
+
+    await eventually("it is cached again", hits)
+    await client.delete_documents(["more.md"])
+    deleted = await client.build_context(question, max_tokens=800)
+    assert deleted.cache == MISS
+    assert "612 grams" not in deleted.messages[-2].content
+
+    await eventually("it is cached again", hits)
+    await ingested(client, DOCUMENTS)
+    assert (await client.build_context(question, max_tokens=800)).cache == HIT, "nothing was written"
