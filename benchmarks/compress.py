@@ -29,10 +29,10 @@ from benchmarks.qa_prepared import PreparedRecord, prompt_title, read_prepared
 from services.compressor.compress import compress
 from services.compressor.context import build_context
 from services.compressor.features import FEATURES, read_question, read_signals
-from services.compressor.fill import Prices, choose_units
 from services.compressor.head_cut import head_cut
 from services.compressor.passage import CompressInput, CompressOutput, Passage
 from services.compressor.prepared import pack
+from services.compressor.rendering import settle
 from services.text.tokens import Encoding, encoding_for
 
 if TYPE_CHECKING:
@@ -169,17 +169,21 @@ def _raw(request: CompressInput) -> CompressInput:
 
 
 def _bm25(request: CompressInput, prepared: PreparedRecord) -> Kept:
-    """The baseline: BM25 of title and sentence, greedy."""
+    """The baseline: BM25 of title and sentence, best first while it fits; none of our weights, costs or penalties."""
     context = build_context(prepared.signals, request.encoding.name)
-    nothing = np.zeros(context.passage_count)
-    signals = read_signals(context, read_question(request.question, None), nothing)
-    headers = np.array([signals.title_tokens[0] for signals in prepared.signals])
-    units = choose_units(context, signals.columns[:, FEATURES.index("bm25")], Prices(headers, 0), request.max_tokens)
-    kept: Kept = [()] * context.passage_count
-    for unit in sorted(units):
+    signals = read_signals(context, read_question(request.question, None), np.zeros(context.passage_count))
+    headers = [passage.title_tokens[0] for passage in prepared.signals]
+    chosen: list[tuple[int, Span]] = []
+    spent = 0
+    for unit in np.argsort(-signals.columns[:, FEATURES.index("bm25")], kind="stable").tolist():
         owner = int(context.owner[unit])
-        kept[owner] = (*kept[owner], (int(context.starts[unit]), int(context.ends[unit])))
-    return kept
+        is_open = any(index == owner for index, _ in chosen)
+        cost = int(context.tokens[unit]) + (0 if is_open else headers[owner])
+        if spent + cost <= request.max_tokens:
+            spent += cost
+            chosen.append((owner, (int(context.starts[unit]), int(context.ends[unit]))))
+    kept = settle(request, headers, chosen)
+    return [kept[index].spans if index in kept else () for index in range(context.passage_count)]
 
 
 def _figures(name: str, tallies: dict[tuple[str, float], Tally]) -> list[report.Figure]:

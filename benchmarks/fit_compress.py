@@ -35,14 +35,12 @@ if TYPE_CHECKING:
     from services.compressor.context import Context
     from services.compressor.features import Question
 
-SINGLE_WEIGHT: Final = 6.0
+SINGLE_WEIGHT: Final = 7.0
 """What the file of single-passage questions counts against each of the others."""
 RIDGE: Final = 0.01
 STEPS: Final = 400
 ROUNDS: Final = 3
 """The bridges depend on the likelihoods, which depend on the weights: fitted in turn."""
-GATED: Final = ("cosine_passage", "cosine_best")
-"""Features whose weight may differ where several passages are needed; more would fit the sets, not the task."""
 
 
 @dataclass(slots=True)
@@ -123,14 +121,12 @@ def _open_gates(examples: Sequence[Example], gate: NDArray[np.float64]) -> None:
 
 
 def _fit(examples: Sequence[Example]) -> NDArray[np.float64]:
-    gated = [FEATURES.index(name) for name in GATED]
-    plain = [np.hstack((e.columns, e.hops * e.columns[:, gated])) for e in examples]
-    weights = _descend(plain, examples)
+    weights = _descend([example.columns for example in examples], examples)
     for _ in range(ROUNDS):
-        base = weights[: plain[0].shape[1]]
+        base = weights[: len(FEATURES)]
         full = [
-            np.hstack((columns, e.hops * read_bridges(e.context, e.question, likelihoods(columns @ base))))
-            for columns, e in zip(plain, examples, strict=True)
+            np.hstack((e.columns, e.hops * read_bridges(e.context, e.question, likelihoods(e.columns @ base))))
+            for e in examples
         ]
         weights = _descend(full, examples)
     return weights
@@ -168,13 +164,9 @@ def _loss_slope(
 
 
 def _print(name: str, weights: NDArray[np.float64]) -> None:
-    many_hop = dict.fromkeys(FEATURES, 0.0)
-    many_hop.update(zip(GATED, weights[len(FEATURES) :].tolist(), strict=False))
     print(name)
-    for feature, value in zip(FEATURES, weights.tolist(), strict=False):
-        print(f"  {feature:16} {value:6.2f} {many_hop[feature]:6.2f}")
-    for bridge, value in zip(BRIDGES, weights[-len(BRIDGES) :].tolist(), strict=True):
-        print(f"  {bridge:16} {value:6.2f}")
+    for signal, value in zip((*FEATURES, *BRIDGES), weights.tolist(), strict=True):
+        print(f"  {signal:16} {value:6.2f}")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+import psutil
 from rich.console import Console
 
 from benchmarks import figures
@@ -101,7 +102,7 @@ class Bench:
         memory = resident_megabytes(self._mesh.of(*STAGES))
         return [
             *figures.throughput_figures(rounds),
-            *figures.cpu_figures(rounds),
+            *figures.cpu_figures(rounds, cores=psutil.cpu_count() or 1),
             *figures.offered_figures(offered, OFFERED_RATE),
             Figure("degraded answers to cold requests", degraded, "requests", at_most(0)),
             *figures.cached_figures(cached),

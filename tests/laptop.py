@@ -108,11 +108,15 @@ class LaptopMesh:
         found = []
         for process in psutil.process_iter():
             try:
-                if process.status() != psutil.STATUS_ZOMBIE and process.environ().get(_MARK) == self.mark:
+                if process.status() != psutil.STATUS_ZOMBIE and self._owns(process):
                     found.append(process)
             except (psutil.NoSuchProcess, psutil.AccessDenied):
                 continue
         return found
+
+    def _owns(self, process: psutil.Process) -> bool:
+        # Valkey writes its title over its environment, but it works in its directory.
+        return process.environ().get(_MARK) == self.mark or process.cwd() == str(self.paths.valkey)
 
 
 def kill(records: Sequence[ProcessRecord], number: signal.Signals = signal.SIGKILL) -> None:

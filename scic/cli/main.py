@@ -1,7 +1,9 @@
 """All commands in one place."""
 
 import sys
+from typing import NoReturn
 
+import grpc
 import typer
 from rich.console import Console
 
@@ -20,6 +22,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # a mistake is told in one line that can be copied, not in a box that breaks paths
 )
 for command in (up, status, restart, down, ingest, context, plan):
     app.command()(command)
@@ -29,8 +32,16 @@ def main() -> None:
     """Runs the command line; ends the process."""
     try:
         app()
-    except (NoConnectionError, ScicError) as error:
-        Console(stderr=True).print(f"scic: {error}", markup=False, highlight=False, soft_wrap=True)
-        sys.exit(EXIT_MISTAKE)
+    except NoConnectionError as error:
+        _fail(str(error))
+    except ScicError as error:
+        # What grpc or Envoy say of a connection does not name the mesh.
+        away = error.reason == grpc.StatusCode.UNAVAILABLE.name
+        _fail(f"the mesh does not answer: {error}" if away else str(error))
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _fail(sentence: str) -> NoReturn:
+    Console(stderr=True).print(f"scic: {sentence}", markup=False, highlight=False, soft_wrap=True)
+    sys.exit(EXIT_MISTAKE)

@@ -41,6 +41,8 @@ class Client:
     """
 
     def __init__(self, address: str, *, api_key: str, credentials: grpc.ChannelCredentials | None = None) -> None:
+        if not (api_key.isascii() and api_key.isprintable()):
+            raise errors.INVALID_CREDENTIAL.error("the API key has characters that no key has")
         self._metadata = (("authorization", f"Bearer {api_key}"),)
         self._channel = (
             grpc.aio.secure_channel(address, credentials, options=CHANNEL_OPTIONS)

@@ -55,8 +55,7 @@ def _named_titles(
     terms = np.unique(context.titles.ids)
     titles = context.titles.counts(terms, context.passage_count) > 0
     held = (sources.counts(terms, len(foreign)) > 0).astype(np.float64)
-    sizes = titles.sum(axis=1)
-    named = (held @ titles.T) >= np.maximum(sizes, 1)
+    named = (held @ titles.T.astype(np.float64)) >= np.maximum(titles.sum(axis=1), 1)
     asked = np.isin(terms, question.terms)
     news = (titles & ~asked).any(axis=1)
     result: NDArray[np.bool_] = named & news & foreign
@@ -70,5 +69,6 @@ def _shared_names(context: Context, question: Question, sources: Postings, sourc
     held = unit | (context.titles.counts(names, context.passage_count) > 0)[context.owner]
     frequency = held.sum(axis=0)
     idf = np.log1p((context.size - frequency + 0.5) / (frequency + 0.5))
-    mass: NDArray[np.float64] = held @ ((sources.counts(names, source_count) > 0) * idf).T
+    # Cast first: a product of booleans and floats would not be BLAS's.
+    mass: NDArray[np.float64] = held.astype(np.float64) @ ((sources.counts(names, source_count) > 0) * idf).T
     return mass

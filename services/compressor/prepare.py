@@ -61,7 +61,8 @@ def prepare(
     for encoding in encodings:
         index = COUNTED_ENCODINGS.index(encoding.name)
         # With a blank in front and a line end behind, costs add up: in both encodings a blank begins a new piece, and a
-        # line end melts into the punctuation before it. A unit without a full stop may count one too many.
+        # line end melts into the punctuation before it. Still off by one at times: inside a text no line end follows,
+        # and a first word may take more tokens without its blank. What is kept is counted again in the end.
         counts = encoding.count_batch([title_line(title), f"{text}\n", *(f" {piece}\n" for piece in pieces)])
         title_tokens[index], text_tokens[index] = counts[:2]
         table[:, Column.TOKENS + index] = counts[2:]

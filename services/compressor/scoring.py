@@ -32,7 +32,7 @@ def score_units(context: Context, question: Question, retrieval: NDArray[np.floa
     weights = WITH_VECTORS if context.has_vectors and question.vector is not None else WITHOUT_VECTORS
     signals = read_signals(context, question, retrieval)
     hops = hop_gate(len(question.terms), signals.best_coverage)
-    score = signals.columns @ (np.array(weights.features) + hops * np.array(weights.many_hop))
+    score = signals.columns @ np.array(weights.features)
     bridges = read_bridges(context, question, likelihoods(score))
     result: NDArray[np.float64] = score + hops * (bridges @ np.array(weights.bridges))
     return result

@@ -44,7 +44,7 @@ async def test_records_say_what_was_sent(library: Client) -> None:
     [
         ("notes/herons.md", "docs", "Herons of the delta"),
         ("notes/lighthouse.txt", "docs", "notes/lighthouse.txt"),
-        ("web/amber.html", "docs", "Amber works & trade"),
+        ("web/amber.html", "docs", "Amber works"),
         ("src/tides.py", "code", "src/tides.py"),
         ("chat/ferry.jsonl", "history", "chat/ferry.jsonl"),
     ],

@@ -53,11 +53,12 @@ def test_cpu_is_spread_over_the_requests_of_all_rounds() -> None:
         Round(Loaded(load(100, client=0.1), cpu(selector=0.5, gateway=0.3)), load(1)),
         Round(Loaded(load(300, client=0.3), cpu(selector=1.5, gateway=0.5)), load(1)),
     ]
-    made = values(figures.cpu_figures(rounds))
+    made = values(figures.cpu_figures(rounds, cores=2))
     assert made["CPU of a select, vector included"] == made["CPU of a cold request: selector"] == pytest.approx(5)
     assert made["CPU of a cold request: gateway"] == pytest.approx(2)
     assert made["CPU of a cold request"] == pytest.approx(7)
     assert made["CPU of a cold request: load client, apart"] == pytest.approx(1)
+    assert made["share of the machine that cold runs got"] == pytest.approx(100 * 3.2 / 40)
 
 
 def test_ingestion_stands_beside_the_mean_of_the_encoder() -> None:

@@ -202,6 +202,16 @@ def test_repeats_are_not_paid_for_twice():
     assert [bool(r.spans) for r in compress(request).passages] == [True, False, True]
 
 
+def test_stored_counts_are_not_trusted_with_the_last_token():
+    first = "Dennis Quaid."
+    as_stored, real = ENCODINGS[0].count_batch([f" {first}\n", f"{first}\n"])
+    assert as_stored < real
+    passage = Passage("p", "", f"{first} He was cast for the film in the end.", "docs")
+    request = CompressInput("Dennis Quaid", None, (passage,), as_stored, ENCODINGS[0], 0)
+    assert compress(request).passages[0].spans == ()
+    assert compress(dataclasses.replace(request, max_tokens=real)).passages[0].spans == ((0, len(first)),)
+
+
 def test_the_head_cut_follows_the_retrieval_score():
     passages = tuple(Passage(str(i), "", TEXT, "docs", score=score) for i, score in enumerate([0.1, 0.9, 0.5]))
     request = CompressInput("", None, passages, 34, ENCODINGS[0], 2)
