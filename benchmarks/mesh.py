@@ -122,6 +122,7 @@ class Bench:
         before = bare_encoder_rate(model, passages, processes=processes)
         ingestion = asyncio.run(ingest_and_ask(self._mesh, timed, self._questions, max_tokens=MAX_TOKENS))
         after = bare_encoder_rate(model, passages, processes=processes)
+        self._console.print(f"The bare encoder did {before:.1f} passages/s before and {after:.1f} after")
         return figures.ingestion_figures(ingestion, [before, after])
 
     async def _warm_up(self) -> BuildContextResponse:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypedDict, Unpack
 
+from scic import errors
 from scic.gateway.v1 import context_service_pb2 as context
 from scic.type.v1 import message_pb2, source_pb2
 
@@ -46,25 +47,30 @@ class ContextOptions(TypedDict, total=False):
 def context_request(
     question: str, *, max_tokens: int, **options: Unpack[ContextOptions]
 ) -> context.BuildContextRequest:
-    """The request that `Client.build_context` and `Client.plan_context` send."""
+    """The request that `Client.build_context` and `Client.plan_context` send. Raises ScicError INVALID_FIELD."""
     sources = options.get("sources", ())
     limits = sources if isinstance(sources, Mapping) else dict.fromkeys(sources, 0)
-    return context.BuildContextRequest(
-        question=question,
-        max_tokens=max_tokens,
-        model=options.get("model", ""),
-        profile=options.get("profile", ""),
-        sources=[context.SourceSelection(name=name, limit=limit) for name, limit in limits.items()],
-        filter=[
-            source_pb2.MetadataCondition(key=key, any_of=[value] if isinstance(value, str) else value)
-            for key, value in options.get("filters", {}).items()
-        ],
-        conversation=[
-            message_pb2.ConversationTurn(role=_SPEAKERS[turn.role], text=turn.text)
-            for turn in options.get("conversation", ())
-        ],
-        passages=[
-            context.InlinePassage(text=item) if isinstance(item, str) else item for item in options.get("passages", ())
-        ],
-        request_id=options.get("request_id", ""),
-    )
+    try:
+        return context.BuildContextRequest(
+            question=question,
+            max_tokens=max_tokens,
+            model=options.get("model", ""),
+            profile=options.get("profile", ""),
+            sources=[context.SourceSelection(name=name, limit=limit) for name, limit in limits.items()],
+            filter=[
+                source_pb2.MetadataCondition(key=key, any_of=[value] if isinstance(value, str) else value)
+                for key, value in options.get("filters", {}).items()
+            ],
+            conversation=[
+                message_pb2.ConversationTurn(role=_SPEAKERS[turn.role], text=turn.text)
+                for turn in options.get("conversation", ())
+            ],
+            passages=[
+                context.InlinePassage(text=item) if isinstance(item, str) else item
+                for item in options.get("passages", ())
+            ],
+            request_id=options.get("request_id", ""),
+        )
+    except ValueError as error:
+        # A number beyond 32 bits, or text with lone surrogates: no message can hold it.
+        raise errors.INVALID_FIELD.error(f"the request cannot be sent: {error}") from None

@@ -78,17 +78,26 @@ def compose(
     before = [Message(Role.SYSTEM, instructions, Section.INSTRUCTIONS)] if instructions else []
     before += [Message(role, text, Section.CONVERSATION) for role, text in conversation]
     after = [Message(Role.USER, question, Section.QUESTION)]
-    fixed = REPLY_OVERHEAD + sum(MESSAGE_OVERHEAD + encoding.count(message.content) for message in before + after)
+    tokens = dict.fromkeys(Section, 0)
+    tokens[Section.FORMAT] = REPLY_OVERHEAD + MESSAGE_OVERHEAD * len(before + after)
+    for message in before + after:
+        tokens[message.section] += encoding.count(message.content)
+    fixed = sum(tokens.values())
     if fixed > max_tokens:
         raise BudgetTooSmallError(fixed)
 
+    counts = {0: 0}
+
     def fits(count: int) -> bool:
-        return fixed + MESSAGE_OVERHEAD + encoding.count(render(evidence[:count])) <= max_tokens
+        counts[count] = encoding.count(render(evidence[:count])) + MESSAGE_OVERHEAD
+        return fixed + counts[count] <= max_tokens
 
     kept = _longest(len(evidence), fits)
-    middle = [Message(Role.USER, render(evidence[:kept]), Section.EVIDENCE)] if kept else []
-    messages = (*before, *middle, *after)
-    return Prompt(messages, kept, _tokens(messages, encoding))
+    if kept:
+        before.append(Message(Role.USER, render(evidence[:kept]), Section.EVIDENCE))
+        tokens[Section.EVIDENCE] = counts[kept] - MESSAGE_OVERHEAD
+        tokens[Section.FORMAT] += MESSAGE_OVERHEAD
+    return Prompt((*before, *after), kept, tokens)
 
 
 def _longest(count: int, fits: Callable[[int], bool]) -> int:
@@ -100,11 +109,3 @@ def _longest(count: int, fits: Callable[[int], bool]) -> int:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if fits(middle) else (low, middle - 1)
     return low
-
-
-def _tokens(messages: Sequence[Message], encoding: Encoding) -> dict[Section, int]:
-    tokens = dict.fromkeys(Section, 0)
-    tokens[Section.FORMAT] = REPLY_OVERHEAD + MESSAGE_OVERHEAD * len(messages)
-    for message in messages:
-        tokens[message.section] += encoding.count(message.content)
-    return tokens

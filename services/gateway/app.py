@@ -110,6 +110,10 @@ async def _cache(settings: GatewaySettings, stack: AsyncExitStack) -> ContextCac
         return NoCache()
     url = settings.redis_url.get_secret_value()
     kind = RedisCluster if settings.redis_cluster else Redis
-    redis = kind.from_url(url, socket_timeout=_REDIS_TIMEOUT, socket_connect_timeout=_REDIS_TIMEOUT)
+    try:
+        redis = kind.from_url(url, socket_timeout=_REDIS_TIMEOUT, socket_connect_timeout=_REDIS_TIMEOUT)
+    except ValueError:
+        # Its text may quote the password.
+        raise StartupError("SCIC_GATEWAY_REDIS_URL is not a redis://, rediss:// or unix:// URL") from None
     stack.push_async_callback(redis.aclose)
     return RedisContextCache(redis, Breaker("redis"), ttl_seconds=settings.cache_ttl_seconds)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import ceil
 from types import MappingProxyType
 
 from scic.type.v1 import degradation_pb2
@@ -16,6 +17,12 @@ _SHARES = MappingProxyType(
     {degradation_pb2.STAGE_SELECT: 0.6, degradation_pb2.STAGE_COMPRESS: 0.6, degradation_pb2.STAGE_COMPOSE: 0.9}
 )
 
+_PASSAGE_TOKENS = 170
+"""Tokens of a typical passage, title included."""
+
+_FEWEST, _MOST = 8, 100
+"""Bounds for the candidates of one source: a small budget needs a choice too."""
+
 
 @dataclass(frozen=True, slots=True)
 class Profile:
@@ -29,8 +36,11 @@ class Profile:
     model: str
     """The model whose encoding counts where the request names none."""
 
-    source_limits: Mapping[str, int]
-    """Passages to take from each source at most, before the budget is applied."""
+    source_shares: Mapping[str, float]
+    """The sources that are searched where a request names none, and each one's part of the candidates."""
+
+    candidate_factor: float = 2.0
+    """How many times the tokens that fit the candidates should hold: enough to choose from, not more."""
 
     conversation_share: float = 0.5
     """Part of the budget, after instructions and question, that conversation turns may take."""
@@ -44,8 +54,13 @@ class Profile:
     deadline_shares: Mapping[degradation_pb2.Stage.ValueType, float] = field(default_factory=lambda: _SHARES)
     """Part of the time still left that each stage may take, in the order they run."""
 
+    def source_limit(self, source: str, evidence_tokens: int) -> int:
+        """Passages to take from a source where a request does not say: it grows with the tokens there are to fill."""
+        candidates = self.candidate_factor * evidence_tokens / _PASSAGE_TOKENS
+        return min(max(ceil(candidates * self.source_shares[source]), _FEWEST), _MOST)
+
 
 def default_profile(model: str) -> Profile:
     """The profile that a request follows where it names none."""
-    limits = MappingProxyType({"docs": 20, "code": 10, "history": 10})
-    return Profile(name="default", instructions=_INSTRUCTIONS, model=model, source_limits=limits)
+    shares = MappingProxyType({"docs": 0.5, "code": 0.25, "history": 0.25})
+    return Profile(name="default", instructions=_INSTRUCTIONS, model=model, source_shares=shares)

@@ -47,7 +47,7 @@ def resolve(request: pb.BuildContextRequest, profiles: Mapping[str, Profile], *,
         encoding = encoding_for(resolved.model)
     except UnknownModelError:
         raise _unknown(errors.UNKNOWN_MODEL, "model", resolved.model, valid=ENCODING_NAMES) from None
-    _resolve_sources(resolved, profile)
+    _check_sources(resolved)
     for index, passage in enumerate(resolved.passages):
         passage.passage_id = passage.passage_id or f"inline/{index}"
     try:
@@ -65,24 +65,32 @@ def resolve(request: pb.BuildContextRequest, profiles: Mapping[str, Profile], *,
             metadata={"required_tokens": str(error.required)},
             field_violations=[("max_tokens", f"must be at least {error.required} for this question")],
         ) from None
+    _write_sources_out(resolved, profile, budget.evidence)
     return Recipe(resolved, profile, encoding, budget)
 
 
-def _resolve_sources(request: pb.BuildContextRequest, profile: Profile) -> None:
-    """Writes the sources and their limits out, in the order of their names: order changes nothing in the reply."""
-    limits: dict[str, int] = {}
+def _check_sources(request: pb.BuildContextRequest) -> None:
+    seen: set[str] = set()
     for index, selection in enumerate(request.sources):
         field = f"sources[{index}].name"
         if selection.name not in SOURCES:
             raise _unknown(errors.UNKNOWN_SOURCE, field, selection.name, valid=sorted(SOURCES))
-        if selection.name in limits:
+        if selection.name in seen:
             raise errors.INVALID_FIELD.error(
                 f"source {selection.name} stands twice", field_violations=[(field, "must be unique")]
             )
-        limits[selection.name] = selection.limit or profile.source_limits[selection.name]
-    wanted = limits or dict(profile.source_limits)
+        seen.add(selection.name)
+
+
+def _write_sources_out(request: pb.BuildContextRequest, profile: Profile, evidence_tokens: int) -> None:
+    """Names the sources and their limits, in the order of the names: the order changes nothing in the reply."""
+    given = {selection.name: selection.limit for selection in request.sources}
+    names = sorted(given or profile.source_shares)
     del request.sources[:]
-    request.sources.extend(pb.SourceSelection(name=name, limit=wanted[name]) for name in sorted(wanted))
+    request.sources.extend(
+        pb.SourceSelection(name=name, limit=given.get(name) or profile.source_limit(name, evidence_tokens))
+        for name in names
+    )
 
 
 def _unknown(reason: errors.Reason, field: str, name: str, *, valid: Sequence[str]) -> errors.ScicError:

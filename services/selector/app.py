@@ -24,6 +24,8 @@ def build(settings: SelectorSettings) -> Build:
     async def lifetime(health: Health) -> AsyncIterator[App]:
         store_health, encoder_health = health.component("store"), health.component("encoder")
         async with AsyncExitStack() as stack:
+            # Now, not at the first document: a folder that cannot be had is a reason not to start.
+            await asyncio.to_thread(settings.data_dir.mkdir, parents=True, exist_ok=True)
             store = EmbeddedStore(settings.data_dir)
             stack.push_async_callback(store.close)
             store_health.up()

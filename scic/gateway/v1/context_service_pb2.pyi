@@ -78,7 +78,7 @@ class BuildContextRequest(message.Message):
     """Names the request in logs and in the reply. Default: the `x-request-id` of the call, or a new UUID."""
     @builtins.property
     def sources(self) -> containers.RepeatedCompositeFieldContainer[SourceSelection]:
-        """Sources to search, each at most once. Default: all, each with its default limit."""
+        """Sources to search, each at most once. Default: all."""
 
     @builtins.property
     def filter(self) -> containers.RepeatedCompositeFieldContainer[source_pb2.MetadataCondition]:
@@ -122,7 +122,7 @@ class SourceSelection(message.Message):
     name: builtins.str
     """Name of the source, such as `docs`, `code` or `history`."""
     limit: builtins.int
-    """Passages to take at most, before the token budget is applied. 0 to 100; default (0): the profile's."""
+    """Passages to take at most, before the token budget is applied. 0 to 100; default (0): grows with `max_tokens`."""
     def __init__(
         self,
         *,

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from google.protobuf import json_format
 
+from scic import ScicError
 from scic.client import Turn, chat_messages
 from scic.client.request import context_request
 from scic.gateway.v1 import context_service_pb2 as pb
@@ -44,6 +45,21 @@ def test_options_become_fields(options: Any, sent: dict[str, Any]) -> None:
     request = context_request("Why?", max_tokens=100, **options)
     expected = json_format.ParseDict({"question": "Why?", "max_tokens": 100, **sent}, pb.BuildContextRequest())
     assert request == expected
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param({"max_tokens": 1 << 31}, id="number beyond 32 bits"),
+        pytest.param({"max_tokens": 1, "question": "caf\udce9"}, id="lone surrogate"),
+        pytest.param({"max_tokens": 1, "sources": {"docs": 1 << 40}}, id="limit beyond 32 bits"),
+        pytest.param({"max_tokens": 1, "passages": ["\ud800"]}, id="lone surrogate in a passage"),
+    ],
+)
+def test_what_no_message_can_hold_is_an_invalid_field(arguments: dict[str, Any]) -> None:
+    with pytest.raises(ScicError) as caught:
+        context_request(arguments.pop("question", "Why?"), **arguments)
+    assert caught.value.reason == "INVALID_FIELD"
 
 
 def test_every_field_of_the_request_can_be_said() -> None:

@@ -21,13 +21,26 @@ def test_defaults_are_written_out():
     recipe = resolved()
     assert recipe.request.model == "gpt-4o"
     assert recipe.request.profile == "default"
-    assert {s.name: s.limit for s in recipe.request.sources} == dict(PROFILES["default"].source_limits)
+    assert [s.name for s in recipe.request.sources] == sorted(PROFILES["default"].source_shares)
     assert recipe.encoding.name == "o200k_base"
 
 
 def test_saying_a_default_aloud_changes_nothing():
-    aloud = resolved(model="gpt-4o", profile="default", sources=[pb.SourceSelection(name="docs", limit=20)])
-    assert aloud.request == resolved(sources=[pb.SourceSelection(name="docs")]).request
+    silent = resolved(sources=[pb.SourceSelection(name="docs")]).request
+    aloud = resolved(model="gpt-4o", profile="default", sources=silent.sources)
+    assert aloud.request == silent
+
+
+@pytest.mark.parametrize(
+    ("max_tokens", "limits"),
+    [
+        pytest.param(200, {"code": 8, "docs": 8, "history": 8}, id="a small budget still has a choice"),
+        pytest.param(4_000, {"code": 12, "docs": 24, "history": 12}, id="twice what fits"),
+        pytest.param(1_000_000, {"code": 100, "docs": 100, "history": 100}, id="bounded"),
+    ],
+)
+def test_the_candidates_grow_with_the_budget(max_tokens, limits):
+    assert {s.name: s.limit for s in resolved(max_tokens=max_tokens).request.sources} == limits
 
 
 def test_inline_passages_get_a_name():
