@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import signal
 import sys
 import tempfile
 from collections import Counter
@@ -58,6 +59,8 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=8.0, help="length of each run of the load client")
     parser.add_argument("--output", type=Path, default=RESULTS / "mesh.json", help="file for the figures")
     options = parser.parse_args()
+    # As Ctrl-C does it: the mesh would outlive us otherwise, since it runs detached.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     console = Console()
     try:
         ghz = find_ghz()

@@ -83,6 +83,9 @@ class ServeSettings(ServiceSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least level that is logged."
     )
+    log_requests: bool = Field(
+        default=True, description="Whether a request that succeeds gets a line; one that fails always does."
+    )
     max_request_bytes: int = Field(
         default=16 * 1024 * 1024, ge=1024, le=32 * 1024 * 1024, description="Largest request message in bytes."
     )

@@ -15,3 +15,6 @@ class ComposerSettings(ServeSettings):
     metrics_port: int | None = Field(
         9054, ge=0, le=65_535, description="HTTP port of /metrics and /healthz; 0 takes a free one."
     )
+    log_requests: bool = Field(
+        default=False, description="Whether a request that succeeds gets a line; the gateway writes one already."
+    )

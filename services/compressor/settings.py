@@ -18,3 +18,6 @@ class CompressorSettings(ServeSettings):
         9053, ge=0, le=65_535, description="HTTP port of /metrics and /healthz; 0 takes a free one."
     )
     model_dir: Path = Field(description="Folder of the encoder's model file; it is made there where it is missing.")
+    log_requests: bool = Field(
+        default=False, description="Whether a request that succeeds gets a line; the gateway writes one already."
+    )

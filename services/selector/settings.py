@@ -19,3 +19,6 @@ class SelectorSettings(ServeSettings):
     )
     data_dir: Path = Field(description="Folder of the corpora. Several selectors may share it.")
     model_dir: Path = Field(description="Folder of the encoder's model file; it is made there where it is missing.")
+    log_requests: bool = Field(
+        default=False, description="Whether a request that succeeds gets a line; the gateway writes one already."
+    )

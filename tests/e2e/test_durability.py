@@ -4,11 +4,15 @@ import asyncio
 import json
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
+import grpc
+import psutil
 import pytest
 
 from scic import Client, ScicError
+from scic.errors import from_status
 from scic.gateway.v1 import corpus_service_pb2 as pb
 from tests.e2e.load import notes
 from tests.laptop import ROOT, LaptopMesh, kill, prepare_mesh
@@ -22,12 +26,18 @@ UNCHANGED = pb.IngestDocumentsResponse.OUTCOME_UNCHANGED
 
 
 @pytest.fixture(scope="module")
-def durable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LaptopMesh]:
-    """A mesh that each test leaves healthy, whatever happened to it."""
-    running = prepare_mesh(tmp_path_factory.mktemp("mesh"), tenants=("one", "two"))
-    running.up()
-    yield running
-    running.down()
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LaptopMesh]:
+    mesh = prepare_mesh(tmp_path_factory.mktemp("mesh"), tenants=("one", "two", "three"))
+    yield mesh
+    mesh.down()
+
+
+@pytest.fixture
+def durable(kept: LaptopMesh) -> LaptopMesh:
+    """A running mesh, whatever the test before did to it."""
+    if not kept.processes():
+        kept.up()
+    return kept
 
 
 def answer(mesh: LaptopMesh) -> dict[str, Any]:
@@ -50,7 +60,8 @@ async def test_after_kill_9_of_every_process_the_same_question_gets_the_same_ans
     processes = durable.processes()
     assert len(processes) == 12, "eleven and the supervisor"
     for process in processes:
-        process.kill()
+        with suppress(psutil.NoSuchProcess):  # it died with its supervisor
+            process.kill()
     await all_gone(durable)
 
     durable.up()
@@ -101,6 +112,39 @@ async def test_kill_9_of_selectors_while_documents_come_in_loses_nothing(
         }
         built = await client.build_context("Which value does paragraph 1 of note 57 hold?", max_tokens=400)
         assert "57001" in built.messages[-2].content
+
+
+async def test_a_corrupt_corpus_is_said_to_be_corrupt_and_left_as_it_is(durable: LaptopMesh) -> None:
+    async with durable.client("three") as other:
+        await acknowledged(other, notes(3), {})
+    durable.down()
+    corpus = durable.paths.selector / "corpus" / "laptop.db"
+    garbage = b"this is no corpus " * 1000
+    corpus.write_bytes(garbage)
+    durable.up()
+    sentence = "scic: the tenant's corpus cannot be read; nothing of it was changed\n"
+
+    for command in (("context", QUESTION), ("plan", QUESTION)):
+        refused = durable.scic(*command, check=False)
+        assert (refused.returncode, refused.stdout, refused.stderr) == (2, "", sentence)
+    async with durable.client() as client:
+        with pytest.raises(ScicError) as caught:
+            await client.build_context(QUESTION, max_tokens=500)
+        assert (caught.value.code, caught.value.reason) == (grpc.StatusCode.DATA_LOSS, "CORRUPT_CORPUS")
+        with pytest.raises(ScicError) as caught:
+            await client.get_document("a.md")
+        assert caught.value.reason == "CORRUPT_CORPUS"
+        with pytest.raises(ScicError) as caught:
+            await client.delete_documents(["a.md"])
+        assert caught.value.reason == "CORRUPT_CORPUS"
+        results = [result async for result in client.ingest_documents(notes(3))]
+        assert {from_status(result.error).reason for result in results} == {"CORRUPT_CORPUS"}
+    async with durable.client("three") as other:
+        built = await other.build_context("Which value does paragraph 0 of note 2 hold?", max_tokens=400)
+        assert "value 2000 " in built.messages[-2].content
+        assert not built.degradations
+    assert corpus.read_bytes() == garbage
+    assert durable.status()["healthy"], "one tenant's corpus is not the mesh"
 
 
 async def test_down_leaves_no_process(durable: LaptopMesh) -> None:

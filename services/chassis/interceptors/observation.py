@@ -19,7 +19,14 @@ _SERVER_FAULTS: Final = frozenset({"UNKNOWN", "INTERNAL", "DATA_LOSS", "UNAVAILA
 
 
 class Observation(CallInterceptor):
-    """Measures duration by operation and final status; health checks and reflection are left out."""
+    """Measures duration by operation and final status; health checks and reflection are left out.
+
+    With `log_requests` off, requests that succeed are logged at level debug only.
+    """
+
+    def __init__(self, *, log_requests: bool) -> None:
+        super().__init__()
+        self._log_success = _log.info if log_requests else _log.debug
 
     def wrap(self, method: Method, call: Call) -> Call:
         """Time the call and note how it ended."""
@@ -49,7 +56,8 @@ class Observation(CallInterceptor):
                 seconds = time.perf_counter() - started
                 in_flight.dec()
                 metrics.REQUEST_DURATION.labels(operation, status).observe(seconds)
-                log = _log.warning if status in _SERVER_FAULTS else _log.info
+                log = self._log_success if status == "OK" else _log.info
+                log = _log.warning if status in _SERVER_FAULTS else log
                 log("request", status=status, duration_ms=round(seconds * 1000, 2))
 
         return observed

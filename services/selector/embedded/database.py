@@ -67,6 +67,7 @@ CREATE TABLE passages (
 CREATE TABLE tombstones (version INTEGER, number INTEGER, PRIMARY KEY (version, number)) STRICT, WITHOUT ROWID;
 COMMIT;
 """
+_HEADER = b"SQLite format 3\0"
 _CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
@@ -101,9 +102,14 @@ def connect(tenant: str, path: Path, busy_timeout: float) -> sqlite3.Connection:
     `busy_timeout` is the seconds to wait for another writer, at most. Raises `CorruptCorpusError` and
     `UnsupportedSchemaError`; sqlite3's own errors for the rest, see `meaning`.
     """
-    if not path.stat().st_size:
+    with path.open("rb") as file:
+        header = file.read(len(_HEADER))
+    if not header:
         # SQLite would take it for a new database and throw away a write-ahead log that stands beside it.
         raise CorruptCorpusError(tenant, path, "the file is empty")
+    if header != _HEADER:
+        # SQLite would answer from a write-ahead log that stands beside it, as far as that goes.
+        raise CorruptCorpusError(tenant, path, "the file is no database")
     uri = f"{path.absolute().as_uri()}?mode=rw"
     connection = sqlite3.connect(uri, busy_timeout, uri=True, isolation_level=None, check_same_thread=False)
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from services.selector.embedded.segment import DOCUMENT_SHIFT
@@ -101,8 +102,13 @@ def passages(connection: sqlite3.Connection, keys: Sequence[int]) -> dict[int, P
         if number not in documents:
             documents[number] = _document(columns)
         ordinal = key & ((1 << DOCUMENT_SHIFT) - 1)
-        found[key] = Passage(documents[number], ordinal, tuple(json.loads(title_path)), text, start, end, prepared)
+        found[key] = Passage(documents[number], ordinal, _titles(title_path), text, start, end, prepared)
     return found
+
+
+@lru_cache(8192)
+def _titles(stored: str) -> tuple[str, ...]:
+    return tuple(json.loads(stored))
 
 
 def _document(row: Sequence[Any]) -> Document:

@@ -183,17 +183,18 @@ def test_without_a_mesh(tmp_path: Path, arguments: tuple[str, ...], sentence: st
         ),
     ],
 )
-@pytest.mark.parametrize("command", ["context", "plan"])
-def test_of_a_mesh(
-    laptop_mesh: LaptopMesh, tmp_path: Path, command: str, arguments: tuple[str, ...], sentence: str
-) -> None:
+def test_of_a_mesh(laptop_mesh: LaptopMesh, tmp_path: Path, arguments: tuple[str, ...], sentence: str) -> None:
     (tmp_path / "empty.md").touch()
     (tmp_path / "long.md").write_text("x" * 65_537)
     (tmp_path / "wide.md").write_text("\N{SNOWMAN}" * 65_536)
     address = ("--data-dir", str(laptop_mesh.data_dir))
-    assert_refused(
-        run_scic(command, *arguments, *address, check=False, cwd=tmp_path), rf"scic: (?:context\.)?(?:{sentence})"
-    )
+    assert_refused(run_scic("context", *arguments, *address, check=False, cwd=tmp_path), f"scic: (?:{sentence})")
+
+
+@pytest.mark.e2e
+def test_a_plan_is_refused_like_its_context(laptop_mesh: LaptopMesh) -> None:
+    done = run_scic("plan", QUESTION, "-n", "0", "--data-dir", str(laptop_mesh.data_dir), check=False)
+    assert_refused(done, r"scic: context\.max_tokens: must be greater than 0 .*")
 
 
 @pytest.mark.e2e
