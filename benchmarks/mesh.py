@@ -72,6 +72,9 @@ def main() -> int:
     except (CorpusError, LaptopError, LoadError, IngestionError, InvalidRunError) as error:
         console.print(str(error), style="red")
         return 1
+    except KeyboardInterrupt:
+        console.print("Stopped; nothing is left running.")
+        return 130
     write(options.output, measured)
     show("The mesh", measured, console)
     return 0
@@ -96,7 +99,7 @@ class Bench:
         hits_before = total(gateways, "context_cache_hits_total")
         rounds = self._rounds(reply)
         self._console.print(f"Offering {OFFERED_RATE} cold requests a second")
-        offered = self._cold(OFFERED_CONCURRENCY, rate=OFFERED_RATE).load
+        offered = self._cold(OFFERED_CONCURRENCY, rate=OFFERED_RATE)
         if total(gateways, "context_cache_hits_total") > hits_before:
             raise InvalidRunError("A cold request was answered from the cache: the questions are not distinct.")
         degraded = total(gateways, "context_degradations_total") - degraded_before
@@ -105,8 +108,8 @@ class Bench:
         memory = resident_megabytes(self._mesh.of(*STAGES))
         return [
             *figures.throughput_figures(rounds),
-            *figures.cpu_figures(rounds, cores=psutil.cpu_count() or 1),
-            *figures.offered_figures(offered, OFFERED_RATE),
+            *figures.cpu_figures(offered, OFFERED_RATE, rounds, cores=psutil.cpu_count() or 1),
+            *figures.offered_figures(offered.load, OFFERED_RATE),
             Figure("degraded answers to cold requests", degraded, "requests", at_most(0)),
             *figures.cached_figures(cached),
             *figures.operation_figures(self._mesh.start_seconds, memory),
