@@ -1,4 +1,6 @@
 # Every target works on a fresh clone: it makes .venv first, from the lock file with hashes.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
 PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
