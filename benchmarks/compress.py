@@ -33,6 +33,7 @@ from services.compressor.head_cut import head_cut
 from services.compressor.passage import CompressInput, CompressOutput, Passage
 from services.compressor.prepared import pack
 from services.compressor.rendering import settle
+from services.compressor.sizing import Size
 from services.text.tokens import Encoding, encoding_for
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def main() -> None:
             arguments.out.mkdir(parents=True, exist_ok=True)
             lines = "".join(json.dumps(context) + "\n" for context in contexts)
             (arguments.out / f"{name}.jsonl").write_text(lines, encoding="utf-8")
-    figures.append(report.Figure("prepared bytes a unit", mean(sizes), "B", report.at_most(600)))
+    figures.append(report.Figure("prepared bytes a unit", mean(sizes), "B", report.at_most(350)))
     report.write(report.RESULTS / "compress.json", figures)
     report.show("Compression", figures, Console())
 
@@ -172,17 +173,17 @@ def _bm25(request: CompressInput, prepared: PreparedRecord) -> Kept:
     """The baseline: BM25 of title and sentence, best first while it fits; none of our weights, costs or penalties."""
     context = build_context(prepared.signals, request.encoding.name)
     signals = read_signals(context, read_question(request.question, None), np.zeros(context.passage_count))
-    headers = [passage.title_tokens[0] for passage in prepared.signals]
+    sizes = [Size(passage.title_tokens[0], passage.text_tokens[0], passage) for passage in prepared.signals]
     chosen: list[tuple[int, Span]] = []
     spent = 0
     for unit in np.argsort(-signals.columns[:, FEATURES.index("bm25")], kind="stable").tolist():
         owner = int(context.owner[unit])
         is_open = any(index == owner for index, _ in chosen)
-        cost = int(context.tokens[unit]) + (0 if is_open else headers[owner])
+        cost = int(context.tokens[unit]) + (0 if is_open else sizes[owner].header)
         if spent + cost <= request.max_tokens:
             spent += cost
             chosen.append((owner, (int(context.starts[unit]), int(context.ends[unit]))))
-    kept = settle(request, headers, chosen)
+    kept = settle(request, sizes, chosen)
     return [kept[index].spans if index in kept else () for index in range(context.passage_count)]
 
 

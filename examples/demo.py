@@ -31,7 +31,8 @@ def main() -> None:
         for question in QUESTIONS:
             run("context", question, "--max-tokens", "800", *data)
     finally:
-        run("down", *data)
+        # Whatever ended the demo, a closed pipe too: nothing is left running.
+        subprocess.run([*SCIC, "down", *data], cwd=ROOT, check=False)
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -1,6 +1,8 @@
 """scic: the best context that fits a token budget, over gRPC."""
 
-from scic.client import Client, Turn, chat_messages
+from scic.client import Client, DocumentInput, Turn, chat_messages
 from scic.errors import ScicError
 
-__all__ = ["Client", "ScicError", "Turn", "chat_messages"]
+__version__ = "0.1.0"
+
+__all__ = ["Client", "DocumentInput", "ScicError", "Turn", "__version__", "chat_messages"]

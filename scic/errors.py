@@ -106,7 +106,7 @@ class Reason:
 
 
 _CODE = grpc.StatusCode
-_CHOOSE = "Choose one of the names in the field's description."
+_CHOOSE = "Choose one of the names in the metadata `valid`."
 
 INVALID_FIELD: Final = Reason(
     "INVALID_FIELD",
@@ -195,7 +195,7 @@ MODEL_MISMATCH: Final = Reason(
     "MODEL_MISMATCH",
     _CODE.FAILED_PRECONDITION,
     "The corpus was prepared with another encoder model (metadata `stored`, `running`).",
-    "Run the model that prepared it, or ingest again.",
+    "Run the model that prepared it, or move the corpus away and ingest again.",
 )
 STAGE_UNAVAILABLE: Final = Reason(
     "STAGE_UNAVAILABLE",

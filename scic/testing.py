@@ -83,7 +83,10 @@ async def mesh(
 async def _start(stack: AsyncExitStack, service: str, **settings: object) -> str:
     """Starts a service on a free port and returns its address."""
     app, settings_class, server = _load(service)
-    configured = settings_class(port=0, metrics_port=None, drain_seconds=0, grace_seconds=1, **settings)
+    # The prefix keeps the settings of a mesh that this environment may be meant for out of the tests.
+    configured = settings_class(
+        _env_prefix="SCIC_TESTING_", port=0, metrics_port=None, drain_seconds=0, grace_seconds=1, **settings
+    )
     port = await stack.enter_async_context(server.start(app.build(configured), configured))
     return f"127.0.0.1:{port}"
 

@@ -171,7 +171,7 @@ class FakeComposer:
 
 @dataclass
 class FakeCache:
-    """Keeps entries in a dictionary; versions have no lease unless `expire_versions` is called."""
+    """Keeps entries in a dictionary; a test ends a lease by removing the version."""
 
     away: bool = False
     entries: dict[tuple[str, str], CacheEntry] = field(default_factory=dict)

@@ -32,6 +32,9 @@ class NoConnectionError(Exception):
 def connect(address: str | None, api_key: str | None, data_dir: Path | None) -> Client:
     """A client for what the options say, or for the mesh that runs on this machine."""
     paths = MeshPaths((data_dir or default_data_dir()).expanduser().absolute())
+    if api_key is None and address is not None:
+        # The key of this machine's mesh is no business of another host.
+        raise NoConnectionError("an address needs an API key; give one with --api-key or in SCIC_API_KEY")
     if address is None:
         state = read_state(paths.state)
         if state is None:

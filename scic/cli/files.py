@@ -1,8 +1,8 @@
 """Which files `scic ingest` sends, and under which names.
 
-A document's id is its path below the working directory, with `/` between the parts. What lies elsewhere is named by its
-path from the parent of the given folder (or file) on. So the same command, given again, finds the same documents; files
-and folders of one project may be given together or one by one.
+A document's id is its path below the working directory, with `/` between the parts; what lies elsewhere has its whole
+path. So a file has one id however it is named on the command line, no two files share one, and the same command, given
+again in the same place, finds the same documents.
 
 Titles are left to the gateway: it knows a document's first heading.
 """
@@ -112,16 +112,15 @@ class _Walk:
 
     def findings(self, given: Sequence[Path]) -> Iterator[Finding]:
         for path in given:
-            root = Path.cwd() if path.is_relative_to(Path.cwd()) else path.parent
             waiting = [path]
             while waiting:
-                found = self._look(waiting.pop(), root, given=path)
+                found = self._look(waiting.pop(), given=path)
                 if isinstance(found, list):
                     waiting.extend(reversed(found))
                 else:
                     yield found
 
-    def _look(self, path: Path, root: Path, *, given: Path) -> Finding | list[Path]:
+    def _look(self, path: Path, *, given: Path) -> Finding | list[Path]:
         """What a path is; for a folder, what is in it."""
         try:
             status = path.stat()
@@ -138,7 +137,9 @@ class _Walk:
             return Failed(path, _sentence(error))
         if not stat.S_ISREG(status.st_mode):
             return Skipped(path, "not a regular file")
-        return _file(path, path.relative_to(root).as_posix(), status.st_size, asked_for=path == given)
+        here = Path.cwd()
+        document_id = (path.relative_to(here) if path.is_relative_to(here) else path).as_posix()
+        return _file(path, document_id, status.st_size, asked_for=path == given)
 
 
 def _passed_by(name: str, *, is_folder: bool) -> str | None:

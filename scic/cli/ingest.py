@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from scic.cli.connection import Address, ApiKey, DataDir, connect
 from scic.cli.files import Failed, FoundFile, PathNotFoundError, Skipped, discover, read_content
-from scic.errors import from_status
+from scic.errors import ScicError, from_status
 from scic.gateway.v1 import corpus_service_pb2 as pb
 
 EXIT_SOME_FAILED = 1
@@ -74,9 +74,18 @@ def ingest(
                 progress.update(task, completed=tally.outcomes.total(), passages=tally.passages)
 
     start = time.monotonic()
+    broken: ScicError | None = None
     with _progress(console) as progress:
         task = progress.add_task("ingesting", total=len(found), passages=0)
-        asyncio.run(send())
+        try:
+            asyncio.run(send())
+        except ScicError as error:
+            if not tally.outcomes:
+                raise
+            broken = error
+    if broken:
+        rest = len(found) - tally.outcomes.total()
+        tally.failures.append((f"{rest} files", f"the stream broke: {broken}; give the same command again"))
     _report(console, tally, len(skipped), time.monotonic() - start)
     if tally.failures:
         raise typer.Exit(EXIT_SOME_FAILED)

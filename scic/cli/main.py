@@ -1,12 +1,13 @@
 """All commands in one place."""
 
 import sys
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import grpc
 import typer
 from rich.console import Console
 
+from scic import __version__
 from scic.cli.connection import NoConnectionError
 from scic.cli.context import context, plan
 from scic.cli.ingest import ingest
@@ -18,12 +19,28 @@ EXIT_MISTAKE = 2
 
 app = typer.Typer(
     name="scic",
-    help="The best context that fits a token budget: select, compress, isolate, compose.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # a mistake is told in one line that can be copied, not in a box that breaks paths
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"scic {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    """The best context that fits a token budget: select, compress, isolate, compose."""
+
+
 for command in (up, status, restart, down, ingest, context, plan):
     app.command()(command)
 

@@ -189,7 +189,8 @@ def _detach(options: MeshOptions) -> None:
     )
     with log:
         child = subprocess.Popen(
-            [sys.executable, "-m", "scic.cli", *arguments],
+            # -P: a folder `services` where the person stands is not ours.
+            [sys.executable, "-P", "-m", "scic.cli", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=log,  # where its one sentence goes

@@ -40,7 +40,7 @@ class Progress:
         if event.kind is EventKind.READY:
             self._live.stop()
             self._lines.clear()
-            self._printwelcome()
+            self._print_welcome()
             return
         self._lines[event.name] = (event.kind, event.detail)
         if event.kind is EventKind.STOPPING and self._console.is_terminal:
@@ -49,7 +49,7 @@ class Progress:
         if not self._live.is_started:
             self._console.print(f"{event.name} {event.kind}{': ' if event.detail else ''}{event.detail}")
 
-    def _printwelcome(self) -> None:
+    def _print_welcome(self) -> None:
         state = read_state(self._paths.state)
         if state is not None:
             took = f" in {time.monotonic() - self._began:.1f} s"

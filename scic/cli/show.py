@@ -24,7 +24,7 @@ def show_context(console: Console, built: pb.BuildContextResponse, *, explain: b
     for message in built.messages:
         role = _name(message_pb2.Role.Name(message.role))
         console.print(Rule(role, style=_ROLE_STYLE[message.role], align="left"))
-        console.print(Text(message.content))
+        console.print(Text(message.content), soft_wrap=True)
     console.print(Rule("citations", align="left"))
     _show_evidence(console, built.evidence, explain=explain)
     if explain:

@@ -85,21 +85,31 @@ class Client:
         Documents are read as fast as the mesh takes them, so an endless or large supply is fine.
         """
 
+        mistakes: list[Exception] = []
+
         async def requests() -> AsyncIterator[corpus.IngestDocumentsRequest]:
             # A call that is refused while we write would reach us as INTERNAL (grpc's issue 36066).
             with suppress(TimeoutError):
                 async with asyncio.timeout(_ACCEPTED_WITHIN):
                     await call.initial_metadata()
-            async for document in _each(documents):
-                if call.done():
-                    return
-                yield corpus.IngestDocumentsRequest(document=document)
+            try:
+                async for document in _each(documents):
+                    if call.done():
+                        return
+                    yield corpus.IngestDocumentsRequest(document=document)
+            except Exception as error:  # noqa: BLE001 - grpc would make a cancellation of it, and its cause be lost
+                mistakes.append(error)
+                call.cancel()
 
         call = self._corpus.IngestDocuments(requests(), metadata=self._metadata)
         try:
             async for result in call:
                 yield result
-        except grpc.aio.AioRpcError as error:
+        except (grpc.aio.AioRpcError, asyncio.CancelledError) as error:
+            if mistakes:
+                raise mistakes[0] from None
+            if isinstance(error, asyncio.CancelledError):
+                raise
             raise _stream_error(error) from error
         finally:
             call.cancel()

@@ -9,7 +9,7 @@ import json
 from typing import Any, Final
 
 UNARY_TIMEOUT: Final = "15s"
-"""For a call that comes without a timeout of its own; the mesh itself answers within 10 s or degrades."""
+"""For a call without a timeout of its own; the mesh shares it out and answers within it, degraded if need be."""
 
 _ONCE_MORE: Final[dict[str, Any]] = {
     "maxAttempts": 2,

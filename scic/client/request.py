@@ -28,7 +28,7 @@ class ContextOptions(TypedDict, total=False):
     profile: str
     """The recipe to follow. Default: `default`."""
 
-    sources: Mapping[str, int] | Iterable[str]
+    sources: Mapping[str, int] | Iterable[str] | str
     """Names of sources, or names with the number of passages to take from each. Default: all."""
 
     filters: Mapping[str, str | Iterable[str]]
@@ -47,8 +47,15 @@ class ContextOptions(TypedDict, total=False):
 def context_request(
     question: str, *, max_tokens: int, **options: Unpack[ContextOptions]
 ) -> context.BuildContextRequest:
-    """The request that `Client.build_context` and `Client.plan_context` send. Raises ScicError INVALID_FIELD."""
+    """The request that `Client.build_context` and `Client.plan_context` send.
+
+    Raises ScicError INVALID_FIELD, and TypeError for an option that does not exist: a misspelt filter that is dropped
+    without a word would be dangerous.
+    """
+    if unknown := sorted(set(options) - set(ContextOptions.__annotations__)):
+        raise TypeError(f"no such option: {', '.join(unknown)}; there are {', '.join(ContextOptions.__annotations__)}")
     sources = options.get("sources", ())
+    sources = (sources,) if isinstance(sources, str) else sources
     limits = sources if isinstance(sources, Mapping) else dict.fromkeys(sources, 0)
     try:
         return context.BuildContextRequest(

@@ -26,7 +26,7 @@ class App:
     service_names: tuple[str, ...]
     """Full names of the gRPC services: health answers for each of them, reflection shows them."""
     interceptors: tuple[CallInterceptor, ...] = ()
-    """The service's own interceptors; they run inside the chassis' ones, so they may raise a `ScicError`."""
+    """The service's own interceptors; they run before the request is read, and may raise a `ScicError`."""
 
 
 Build: TypeAlias = Callable[[Health], AbstractAsyncContextManager[App]]

@@ -100,12 +100,18 @@ def render_exception(_: object, __: str, event: MutableMapping[str, Any]) -> Mut
         error: BaseException | None = exc_info
     else:
         error = exc_info[1] if isinstance(exc_info, tuple) else sys.exc_info()[1]
+    event["exception"] = _render(error)
+    return event
+
+
+def _render(error: BaseException | None) -> str:
     parts: list[str] = []
     while error is not None:
         parts.append("".join(traceback.format_tb(error.__traceback__)) + _describe(error))
+        if isinstance(error, BaseExceptionGroup):
+            parts += [f"one of its parts:\n{_render(part)}" for part in error.exceptions]
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    event["exception"] = "\n\nwhich came after:\n\n".join(parts)
-    return event
+    return "\n\nwhich came after:\n\n".join(parts)
 
 
 @lru_cache(maxsize=512)

@@ -89,8 +89,11 @@ async def start(build: Build, settings: ServeSettings) -> AsyncIterator[int]:
             raise StartupError(f"cannot start: {error}") from error
         server = grpc.aio.server(
             interceptors=(
-                *chain(max_request_bytes=settings.max_request_bytes, log_requests=settings.log_requests),
-                *app.interceptors,
+                *chain(
+                    *app.interceptors,
+                    max_request_bytes=settings.max_request_bytes,
+                    log_requests=settings.log_requests,
+                ),
             ),
             options=_OPTIONS,
         )

@@ -87,7 +87,7 @@ class ServeSettings(ServiceSettings):
         default=True, description="Whether a request that succeeds gets a line; one that fails always does."
     )
     max_request_bytes: int = Field(
-        default=16 * 1024 * 1024, ge=1024, le=32 * 1024 * 1024, description="Largest request message in bytes."
+        default=16 * 1024 * 1024, ge=1024, le=60 * 1024 * 1024, description="Largest request message in bytes."
     )
 
 

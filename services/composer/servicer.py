@@ -1,5 +1,8 @@
 """ComposerService: wire to domain and back."""
 
+import asyncio
+from functools import partial
+
 import grpc.aio
 
 from scic import errors
@@ -24,9 +27,11 @@ SECTIONS = {
 }
 _SPEAKERS = {wire: role for role, wire in _ROLES.items()}
 
+_LONG_BYTES = 65_536
+
 
 class ComposerServicer(rpc.ComposerServiceServicer):
-    """Answers Compose. Stateless: composing takes about a millisecond, so it runs on the loop."""
+    """Answers Compose. Stateless. An ordinary prompt takes a millisecond, so it is written on the loop."""
 
     async def Compose(  # noqa: N802 - the name of the RPC
         self, request: pb.ComposeRequest, context: grpc.aio.ServicerContext[pb.ComposeRequest, pb.ComposeResponse]
@@ -43,15 +48,17 @@ class ComposerServicer(rpc.ComposerServiceServicer):
         evidence = [
             Evidence(tuple(item.title_path), item.source, tuple(item.pieces), request.gap) for item in request.evidence
         ]
+        work = partial(
+            compose,
+            instructions=request.instructions,
+            conversation=[(_SPEAKERS[turn.role], turn.text) for turn in request.conversation],
+            evidence=evidence,
+            question=request.question,
+            max_tokens=request.max_tokens,
+            encoding=encoding,
+        )
         try:
-            prompt = compose(
-                instructions=request.instructions,
-                conversation=[(_SPEAKERS[turn.role], turn.text) for turn in request.conversation],
-                evidence=evidence,
-                question=request.question,
-                max_tokens=request.max_tokens,
-                encoding=encoding,
-            )
+            prompt = await asyncio.to_thread(work) if request.ByteSize() > _LONG_BYTES else work()
         except BudgetTooSmallError as error:
             raise errors.BUDGET_TOO_SMALL.error(
                 str(error),

@@ -30,45 +30,43 @@ SOURCE_COUNT: Final = 24
 def read_bridges(context: Context, question: Question, likelihood: NDArray[np.float64]) -> NDArray[np.float64]:
     """(n, len(BRIDGES)) z-scores of how strongly likely units point at each unit; `likelihood` (n,) sums to 1."""
     sources = np.argsort(-likelihood, kind="stable")[:SOURCE_COUNT]
-    weight = likelihood[sources]
-    row_of = np.full(context.size, -1)
-    row_of[sources] = np.arange(len(sources))
     foreign = context.owner[sources][:, None] != np.arange(context.passage_count)
-    titles = _named_titles(context, question, _rows(context.terms, row_of), foreign)
-    names = _shared_names(context, question, _rows(context.names, row_of), len(sources))
-    title = (weight[:, None] * titles).max(axis=0)[context.owner]
-    shared = (names * foreign[:, context.owner].T) @ weight
+    names = _of_rows(context.names, sources, context.size)
+    # One vocabulary, so that the units' terms are looked up once: whatever titles hold, or a source names.
+    vocabulary = np.unique(np.concatenate((context.titles.ids, names.ids)))
+    asked = np.isin(vocabulary, question.terms, kind="sort")
+    titles = context.titles.present(vocabulary, context.passage_count)
+    units = context.terms.present(vocabulary, context.size)
+    named = _named_titles(titles, units[sources], asked) & foreign
+    title = (likelihood[sources, None] * named).max(axis=0)[context.owner]
+    held = units | titles[context.owner]
+    shared = (_shared_names(held, names.present(vocabulary, len(sources)) & ~asked) * foreign[:, context.owner].T) @ (
+        likelihood[sources]
+    )
     return z_scores(np.sqrt(np.column_stack((title, shared))))
 
 
-def _rows(postings: Postings, row_of: NDArray[np.intp]) -> Postings:
-    """The postings of chosen rows only, renumbered; -1 marks the others."""
-    rows = row_of[postings.rows]
-    chosen = rows >= 0
-    return Postings(postings.ids[chosen], rows[chosen])
+def _of_rows(postings: Postings, rows: NDArray[np.intp], row_count: int) -> Postings:
+    """The postings of the chosen rows only, numbered by their place in `rows`."""
+    place = np.full(row_count, -1)
+    place[rows] = np.arange(len(rows))
+    places = place[postings.rows]
+    chosen = places >= 0
+    return Postings(postings.ids[chosen], places[chosen])
 
 
-def _named_titles(
-    context: Context, question: Question, sources: Postings, foreign: NDArray[np.bool_]
-) -> NDArray[np.bool_]:
-    """(sources, p) whether a source holds every term of another passage's title, and the question does not."""
-    terms = np.unique(context.titles.ids)
-    titles = context.titles.counts(terms, context.passage_count) > 0
-    held = (sources.counts(terms, len(foreign)) > 0).astype(np.float64)
-    named = (held @ titles.T.astype(np.float64)) >= np.maximum(titles.sum(axis=1), 1)
-    asked = np.isin(terms, question.terms)
-    news = (titles & ~asked).any(axis=1)
-    result: NDArray[np.bool_] = named & news & foreign
-    return result
+def _named_titles(titles: NDArray[np.bool_], sources: NDArray[np.bool_], asked: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(sources, p) whether a source holds every term of a title, and the question does not."""
+    # Cast first: a product of booleans would not be BLAS's.
+    held = sources.astype(np.float32) @ titles.T.astype(np.float32)
+    named: NDArray[np.bool_] = held >= np.maximum(titles.sum(axis=1), 1)
+    return named & (titles & ~asked).any(axis=1)
 
 
-def _shared_names(context: Context, question: Question, sources: Postings, source_count: int) -> NDArray[np.float64]:
-    """(n, sources) idf mass of the names of a source that title or unit hold, the question's own left out."""
-    names = np.setdiff1d(sources.ids, question.terms)
-    unit = context.terms.counts(names, context.size) > 0
-    held = unit | (context.titles.counts(names, context.passage_count) > 0)[context.owner]
-    frequency = held.sum(axis=0)
-    idf = np.log1p((context.size - frequency + 0.5) / (frequency + 0.5))
-    # Cast first: a product of booleans and floats would not be BLAS's.
-    mass: NDArray[np.float64] = held.astype(np.float64) @ ((sources.counts(names, source_count) > 0) * idf).T
+def _shared_names(held: NDArray[np.bool_], names: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """(n, sources) idf mass of the `names` (sources, terms) of a source that a unit, or its title, has among `held`."""
+    presence = held.astype(np.float32)
+    frequency = presence.sum(axis=0)
+    idf = np.log1p((len(held) - frequency + 0.5) / (frequency + 0.5))
+    mass: NDArray[np.float32] = presence @ (names * idf).T
     return mass

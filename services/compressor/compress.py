@@ -41,14 +41,12 @@ def compress(request: CompressInput) -> CompressOutput:
     indexes = list(known)
     retrieval = np.nan_to_num(np.array([request.passages[index].score for index in indexes], np.float64))
     scores = score_units(context, read_question(request.question, request.question_vector), retrieval)
-    headers = [size.header for size in sizes]
-    prices = Prices(np.array([headers[index] for index in indexes], np.int64), _gap_price(request))
-    chosen = [
-        (indexes[context.owner[unit]], (int(context.starts[unit]), int(context.ends[unit])))
-        for unit in choose_units(context, scores, prices, request.max_tokens)
-    ]
+    prices = Prices(np.array([sizes[index].header for index in indexes], np.int64), _gap_price(request))
+    units = choose_units(context, scores, prices, request.max_tokens)
+    owners, starts, ends = (column[units].tolist() for column in (context.owner, context.starts, context.ends))
+    chosen = [(indexes[owner], (start, end)) for owner, start, end in zip(owners, starts, ends, strict=True)]
     cheapest = dict(zip(indexes, np.minimum.reduceat(context.tokens, context.firsts).tolist(), strict=True))
-    return conclude(request, sizes, settle(request, headers, chosen), cheapest, Reason.BEST_UNITS)
+    return conclude(request, sizes, settle(request, sizes, chosen), cheapest, Reason.BEST_UNITS)
 
 
 def _prepare_raw(passage: Passage, encoding: TokenCounter) -> PassageSignals:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from services.compressor.prepared import COUNTED_ENCODINGS, Column
+from services.compressor.prepared import COUNTED_ENCODINGS, Column, restore
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +26,15 @@ class Postings:
 
     ids: NDArray[np.uint32]
     rows: NDArray[np.intp]
+
+    def present(self, terms: NDArray[np.uint32], row_count: int) -> NDArray[np.bool_]:
+        """(row_count, terms) whether each of the sorted, distinct `terms` stands in each row."""
+        result = np.zeros((row_count, len(terms)), np.bool_)
+        if len(terms):
+            columns = np.minimum(np.searchsorted(terms, self.ids), len(terms) - 1)
+            hits = np.flatnonzero(terms[columns] == self.ids)
+            result[self.rows[hits], columns[hits]] = True
+        return result
 
     def counts(self, terms: NDArray[np.uint32], row_count: int) -> NDArray[np.float64]:
         """(row_count, terms) how often each of the sorted, distinct `terms` stands in each row."""
@@ -120,14 +129,17 @@ def build_context(passages: Sequence[PassageSignals], encoding: str) -> Context:
 
 
 def _vectors(passages: Sequence[PassageSignals], table: NDArray[np.uint32]) -> NDArray[np.float32]:
-    dimension = max(passage.vectors.shape[1] for passage in passages)
-    blocks = [
-        passage.vectors if passage.vectors.shape[1] == dimension else np.zeros((passage.unit_count, dimension), np.int8)
-        for passage in passages
-    ]
+    width = max(passage.steps.shape[1] for passage in passages)
+    fits = [passage.steps.shape[1] == width for passage in passages]
     scales = np.ascontiguousarray(table[:, Column.SCALE]).view(np.float32)
-    vectors: NDArray[np.float32] = np.concatenate(blocks) * scales[:, None]
-    return vectors
+    if all(fits):
+        return restore(np.concatenate([passage.steps for passage in passages]), scales)
+    blocks = [
+        passage.steps if fit else np.zeros((passage.unit_count, width), np.uint8)
+        for passage, fit in zip(passages, fits, strict=True)
+    ]
+    known = np.repeat(fits, [passage.unit_count for passage in passages])
+    return restore(np.concatenate(blocks), np.where(known, scales, np.float32(0)))
 
 
 def _term_vectors(terms: Postings, size: int) -> NDArray[np.float32]:

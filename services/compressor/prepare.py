@@ -42,7 +42,7 @@ def prepare(
         title: may be empty.
         text: the passage's own text; offsets are code points of it.
         units: spans of `text`, in order, disjoint, as `split_units` gives them.
-        vectors: (units, d) unit rows, or None where no encoder ran.
+        vectors: (units, d) unit rows, d even, or None where no encoder ran.
         encodings: the encodings to count by; the columns of others stay 0. Pass all of `COUNTED_ENCODINGS` to store it.
     """
     pieces = [text[start:end] for start, end in units]
@@ -72,7 +72,7 @@ def prepare(
         title_terms=term_ids(analyse(title)),
         terms=np.concatenate(empty + terms),
         names=np.concatenate(empty + names),
-        vectors=steps,
+        steps=steps,
         title_tokens=tuple(title_tokens),
         text_tokens=tuple(text_tokens),
         text_length=len(text),

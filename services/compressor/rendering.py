@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from services.compressor.passage import CompressInput, Span
+    from services.compressor.sizing import Size
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,37 +37,40 @@ def render_body(text: str, spans: Iterable[Span], gap: str) -> str:
     return gap.join([text[start:end] for start, end in spans]) + "\n"
 
 
-def settle(request: CompressInput, headers: Sequence[int], chosen: Sequence[tuple[int, Span]]) -> dict[int, Kept]:
+def settle(request: CompressInput, sizes: Sequence[Size], chosen: Sequence[tuple[int, Span]]) -> dict[int, Kept]:
     """What is kept by passage, counted as it will stand in the prompt.
 
     The chooser adds up stored counts, which may be off by a token where byte pairs melt across a cut. So the real text
-    is counted here, and the least valuable unit goes until it fits.
+    is counted here, and the least valuable unit goes until it fits. A passage that is kept to the last character is not
+    counted twice: its size is the count of that very text.
 
     Args:
         request: the passages and the budget.
-        headers: title line and overhead of each passage.
+        sizes: one for each passage.
         chosen: passage index and unit, the most valuable first.
     """
     units: dict[int, list[Span]] = {}
     for index, unit in chosen:
         units.setdefault(index, []).append(unit)
-    kept = dict(zip(units, _count(request, units), strict=True))
-    total = sum(headers[index] + part.token_count for index, part in kept.items())
+    kept = dict(zip(units, _count(request, sizes, units), strict=True))
+    total = sum(sizes[index].header + part.token_count for index, part in kept.items())
     for index, unit in reversed(chosen):
         if total <= request.max_tokens:
             break
-        total -= headers[index] + kept.pop(index).token_count
+        total -= sizes[index].header + kept.pop(index).token_count
         units[index].remove(unit)
         if units[index]:
-            (kept[index],) = _count(request, {index: units[index]})
-            total += headers[index] + kept[index].token_count
+            (kept[index],) = _count(request, sizes, {index: units[index]})
+            total += sizes[index].header + kept[index].token_count
     return kept
 
 
-def _count(request: CompressInput, units: dict[int, list[Span]]) -> list[Kept]:
-    spans = [merge_spans(request.passages[index].text, parts) for index, parts in units.items()]
-    bodies = [
-        render_body(request.passages[index].text, merged, request.gap)
-        for index, merged in zip(units, spans, strict=True)
-    ]
-    return [Kept(*pair) for pair in zip(spans, request.encoding.count_batch(bodies), strict=True)]
+def _count(request: CompressInput, sizes: Sequence[Size], units: dict[int, list[Span]]) -> list[Kept]:
+    kept = []
+    for index, parts in units.items():
+        text = request.passages[index].text
+        spans = merge_spans(text, parts)
+        whole = spans == ((0, len(text)),)
+        tokens = sizes[index].text if whole else request.encoding.count(render_body(text, spans, request.gap))
+        kept.append(Kept(spans, tokens))
+    return kept

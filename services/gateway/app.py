@@ -1,5 +1,6 @@
 """Composition root of the gateway."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
@@ -28,7 +29,7 @@ from services.gateway.profile import default_profile
 from services.gateway.redis_cache import RedisContextCache
 from services.gateway.settings import GatewaySettings
 from services.gateway.stages import ComposerClient, CompressorClient, SelectorClient
-from services.text.tokens import UnknownModelError, encoding_for
+from services.text.tokens import ENCODING_NAMES, UnknownModelError, encoding_for
 
 _REDIS_TIMEOUT = 0.25
 """Seconds that a command may take before the request goes on without the cache."""
@@ -41,8 +42,12 @@ def build(settings: GatewaySettings) -> Build:
     async def lifetime(health: Health) -> AsyncIterator[App]:
         async with AsyncExitStack() as stack:
             keys = _keys(settings)
+            # Half a second each: before the first request, not in it.
+            await asyncio.gather(*(asyncio.to_thread(encoding_for, name) for name in ENCODING_NAMES))
             profile = default_profile(_known_model(settings.default_model))
-            stages = await _stages(settings, stack)
+            stages = await _stages(settings, stack, "")
+            # Breakers of its own: a long ingestion that overwhelms the encoders must not cut questions off.
+            ingestion_stages = await _stages(settings, stack, "-ingestion")
             cache = await _cache(settings, stack)
             background = await stack.enter_async_context(Background())
             executor = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="chunking"))
@@ -54,7 +59,7 @@ def build(settings: GatewaySettings) -> Build:
                 default_profile=profile.name,
                 spawn=background.spawn,
             )
-            corpus = CorpusServicer(Corpus(stages.selector, cache), BatchIngester(stages, cache, executor))
+            corpus = CorpusServicer(Corpus(stages.selector, cache), BatchIngester(ingestion_stages, cache, executor))
 
             def register(server: grpc.aio.Server) -> None:
                 context_service_pb2_grpc.add_ContextServiceServicer_to_server(ContextServicer(contexts), server)
@@ -94,14 +99,14 @@ def _known_model(model: str) -> str:
     return model
 
 
-async def _stages(settings: GatewaySettings, stack: AsyncExitStack) -> Stages:
+async def _stages(settings: GatewaySettings, stack: AsyncExitStack, purpose: str) -> Stages:
     async def channel(address: str) -> grpc.aio.Channel:
         return await stack.enter_async_context(stage_channel(address))
 
     return Stages(
-        selector=SelectorClient(await channel(settings.selector_address), Breaker("selector")),
-        compressor=CompressorClient(await channel(settings.compressor_address), Breaker("compressor")),
-        composer=ComposerClient(await channel(settings.composer_address), Breaker("composer")),
+        selector=SelectorClient(await channel(settings.selector_address), Breaker(f"selector{purpose}")),
+        compressor=CompressorClient(await channel(settings.compressor_address), Breaker(f"compressor{purpose}")),
+        composer=ComposerClient(await channel(settings.composer_address), Breaker(f"composer{purpose}")),
     )
 
 

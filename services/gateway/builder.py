@@ -1,5 +1,6 @@
 """Builds a context: select, compress, compose, each within its share of the deadline and with a declared stand-in."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -166,7 +167,8 @@ class ContextBuilder:
             return await call(run.deadline.share(share).remaining())
         except StageError as error:
             run.degrade(stage, error.reason, detail)
-            return stand_in()
+            # Counting tokens of long texts takes a while: not on the loop.
+            return await asyncio.to_thread(stand_in)
         finally:
             seconds = self._clock() - start
             metrics.STAGE_DURATION.labels(_NAMES[stage]).observe(seconds)

@@ -41,6 +41,15 @@ class Candidate:
             pieces=[text[span.start : span.end] for span in spans],
         )
 
+    def covers(self, spans: Sequence[span_pb2.Span]) -> bool:
+        """Whether nothing but white space of the text is left out by `spans`, which stand in order."""
+        text, begin = self.passage.text, 0
+        for span in spans:
+            if text[begin : span.start].strip():
+                return False
+            begin = span.end
+        return not text[begin:].strip()
+
     def document_spans(self, spans: Sequence[span_pb2.Span]) -> list[span_pb2.Span]:
         """`spans` of the passage's text as ranges of the document.
 

@@ -1,6 +1,8 @@
 """Answers requests for contexts: from the cache where it is right, else by building."""
 
+import asyncio
 from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
 from typing import Any
 
 from scic.gateway.v1 import context_service_pb2 as pb
@@ -18,6 +20,8 @@ from services.gateway.rewording import reword
 from services.gateway.stage_error import StageError
 
 _log = get_logger(__name__)
+
+_LONG_BYTES = 65_536
 
 
 class Contexts:
@@ -42,8 +46,8 @@ class Contexts:
 
     async def build(self, tenant: str, request: pb.BuildContextRequest, deadline: Deadline) -> pb.BuildContextResponse:
         """The context for a request. Raises ScicError for a request that cannot be answered."""
-        recipe = self._resolve(request)
-        key = fingerprint(recipe.request)
+        recipe = await self._resolve(request)
+        key = fingerprint(recipe.request, recipe.profile)
         try:
             cached = await self._cached(tenant, key, recipe, deadline)
             available = True
@@ -63,17 +67,20 @@ class Contexts:
 
     async def plan(self, tenant: str, request: pb.BuildContextRequest, deadline: Deadline) -> pb.PlanContextResponse:
         """What `build` would do now; stores nothing."""
-        recipe = self._resolve(request)
+        recipe = await self._resolve(request)
         try:
-            cached = await self._cached(tenant, fingerprint(recipe.request), recipe, deadline)
+            key = fingerprint(recipe.request, recipe.profile)
+            cached = await self._cached(tenant, key, recipe, deadline)
         except CacheUnavailableError:
             built, forecast = None, pb.CACHE_STATUS_UNAVAILABLE
         else:
             built, forecast = cached, pb.CACHE_STATUS_HIT if cached else pb.CACHE_STATUS_MISS
         return reply.plan(built or await self._builder.build(tenant, recipe, deadline), forecast)
 
-    def _resolve(self, request: pb.BuildContextRequest) -> Recipe:
-        return resolve(request, self._profiles, default_profile=self._default_profile)
+    async def _resolve(self, request: pb.BuildContextRequest) -> Recipe:
+        work = partial(resolve, request, self._profiles, default_profile=self._default_profile)
+        # Counting the tokens of a long conversation takes as long as it is long: not on the loop.
+        return await asyncio.to_thread(work) if request.ByteSize() > _LONG_BYTES else work()
 
     async def _cached(
         self, tenant: str, key: str, recipe: Recipe, deadline: Deadline

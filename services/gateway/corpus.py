@@ -35,7 +35,7 @@ class Corpus:
         if request.source and request.source not in SOURCES:
             valid = ", ".join(sorted(SOURCES))
             raise errors.UNKNOWN_SOURCE.error(
-                f"source {request.source!r} is not known",
+                f"source {request.source!r} is not known; valid: {valid}",
                 metadata={"valid": valid},
                 field_violations=[("source", f"must be one of: {valid}")],
             )

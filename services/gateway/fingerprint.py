@@ -2,8 +2,16 @@
 
 import hashlib
 import unicodedata
+from functools import lru_cache
 
+import scic
 from scic.gateway.v1 import context_service_pb2 as pb
+from services.gateway.profile import Profile
+
+
+@lru_cache(64)
+def _digest(profile: str) -> bytes:
+    return hashlib.blake2b(f"{scic.__version__} {profile}".encode(), digest_size=32).digest()
 
 
 def normalise(question: str) -> str:
@@ -14,13 +22,16 @@ def normalise(question: str) -> str:
     return " ".join(unicodedata.normalize("NFC", question).split())
 
 
-def fingerprint(request: pb.BuildContextRequest) -> str:
+def fingerprint(request: pb.BuildContextRequest, profile: Profile) -> str:
     """A digest over everything that shapes the reply; the request's id does not.
 
-    The request must be resolved: defaults written out, so that a default and the same value said aloud are equal.
+    The request must be resolved: defaults written out, so that a default and the same value said aloud are equal. The
+    whole profile counts, not its name: after a change of its instructions old replies are of another recipe.
     """
     canonical = pb.BuildContextRequest()
     canonical.CopyFrom(request)
     canonical.question = normalise(request.question)
     canonical.ClearField("request_id")
-    return hashlib.blake2b(canonical.SerializeToString(deterministic=True), digest_size=20).hexdigest()
+    return hashlib.blake2b(
+        canonical.SerializeToString(deterministic=True), digest_size=20, key=_digest(repr(profile))
+    ).hexdigest()

@@ -23,13 +23,18 @@ _RAISE_VERSION = """
 local known = tonumber(redis.call('GET', KEYS[1]) or '-1')
 local version = math.max(known, tonumber(ARGV[1]))
 redis.call('SET', KEYS[1], string.format('%d', version), 'PX', ARGV[2])
-if #KEYS > 1 and version == tonumber(ARGV[1]) then
-  redis.call('SET', KEYS[2], ARGV[3], 'PX', ARGV[4])
-end
 return version
 """
-"""Versions only grow, whatever the order in which gateways announce them; an entry of an older version is not
-stored."""
+"""Versions only grow, whatever the order in which gateways announce them."""
+
+_STORE = """
+local known = tonumber(redis.call('GET', KEYS[1]) or '-1')
+if known > tonumber(ARGV[1]) then return 0 end
+redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])
+return 1
+"""
+"""An entry of an older version than the known one is not stored. The lease is not renewed here: a build may have begun
+before a write that was announced meanwhile, so what it knows of the version may be old."""
 
 
 class RedisContextCache:
@@ -44,6 +49,7 @@ class RedisContextCache:
         self._breaker = breaker
         self._ttl_ms = int(ttl_seconds * 1000)
         self._raise_version = redis.register_script(_RAISE_VERSION)
+        self._store = redis.register_script(_STORE)
 
     async def lookup(self, tenant: str, fingerprint: str) -> CacheLookup:
         """See ContextCache."""
@@ -55,17 +61,9 @@ class RedisContextCache:
     async def store(self, tenant: str, fingerprint: str, entry: CacheEntry) -> None:
         """See ContextCache. Entries live a tenth longer or shorter, so that they do not all die at once."""
         ttl = int(self._ttl_ms * random.uniform(0.9, 1.1))  # noqa: S311 - jitter, not a secret
-        await self._call(
-            lambda: self._raise_version(
-                keys=[_version_key(tenant), _entry_key(tenant, fingerprint)],
-                args=[
-                    entry.corpus_version,
-                    _VERSION_LEASE_MS,
-                    _HEADER.pack(entry.corpus_version) + entry.reply,
-                    ttl,
-                ],
-            )
-        )
+        value = _HEADER.pack(entry.corpus_version) + entry.reply
+        keys = [_version_key(tenant), _entry_key(tenant, fingerprint)]
+        await self._call(lambda: self._store(keys=keys, args=[entry.corpus_version, value, ttl]))
 
     async def publish_version(self, tenant: str, corpus_version: int) -> None:
         """See ContextCache."""

@@ -71,7 +71,7 @@ def _evidence(
     candidate: Candidate, outcome: compressor.CompressedPassage, written: composer.ComposedEvidence
 ) -> pb.Evidence:
     passage = candidate.passage
-    whole = outcome.token_count == outcome.original_token_count
+    whole = candidate.covers(outcome.spans)
     return pb.Evidence(
         citation=written.citation,
         passage_id=passage.passage_id,

@@ -17,6 +17,7 @@ from scic.selector.v1 import selector_service_pb2 as selector
 from scic.selector.v1 import selector_service_pb2_grpc as selector_rpc
 from services.chassis.breaker import Breaker, BreakerOpenError
 from services.chassis.channel import outgoing_metadata
+from services.chassis.logs import get_logger
 from services.gateway.stage_error import StageError
 
 _Request = TypeVar("_Request")
@@ -25,6 +26,8 @@ _Response = TypeVar("_Response")
 _AWAY: Mapping[grpc.StatusCode, str] = MappingProxyType(
     {
         grpc.StatusCode.UNAVAILABLE: errors.STAGE_UNAVAILABLE.name,
+        # The stage, or a proxy, was stopped under the call; where our own caller left, nobody sees this.
+        grpc.StatusCode.CANCELLED: errors.STAGE_UNAVAILABLE.name,
         grpc.StatusCode.DEADLINE_EXCEEDED: errors.DEADLINE_EXCEEDED.name,
         grpc.StatusCode.RESOURCE_EXHAUSTED: errors.STAGE_UNAVAILABLE.name,
         grpc.StatusCode.INTERNAL: errors.INTERNAL.name,
@@ -33,6 +36,11 @@ _AWAY: Mapping[grpc.StatusCode, str] = MappingProxyType(
     }
 )
 """Codes that say something about the stage, not about the request, and the reason that a degradation gives."""
+
+_FAIR_SECONDS = 1.0
+"""A stage that does not answer within this time is to blame, whoever asked."""
+
+_log = get_logger(__name__)
 
 
 class _Stage:
@@ -47,11 +55,18 @@ class _Stage:
     ) -> _Response:
         try:
             with self._breaker.calling():
-                return await method(request, timeout=timeout, metadata=outgoing_metadata())
+                try:
+                    return await method(request, timeout=timeout, metadata=outgoing_metadata())
+                except AioRpcError as error:
+                    if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED and timeout < _FAIR_SECONDS:
+                        # A caller in a hurry says nothing about the stage: its breaker must not hear of it.
+                        raise StageError(self._name, errors.DEADLINE_EXCEEDED.name) from error
+                    raise
         except BreakerOpenError as error:
             raise StageError(self._name, errors.STAGE_UNAVAILABLE.name) from error
         except AioRpcError as error:
             if reason := _AWAY.get(error.code()):
+                _log.warning("stage_failed", stage=self._name, code=error.code().name, detail=error.details())
                 raise StageError(self._name, reason) from error
             raise errors.from_rpc_error(error) from error
 

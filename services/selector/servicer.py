@@ -9,6 +9,7 @@ from scic import errors
 from scic.selector.v1 import selector_service_pb2 as pb
 from scic.selector.v1 import selector_service_pb2_grpc as rpc
 from services.chassis.interceptors import Context
+from services.chassis.logs import get_logger
 from services.selector import wire
 from services.selector.errors import (
     CorruptCorpusError,
@@ -24,6 +25,11 @@ from services.selector.ports import Store
 from services.selector.query import Query
 from services.selector.question_encoder import QuestionEncoder
 from services.selector.selection import rank
+
+_log = get_logger(__name__)
+
+_CAUSE = 160
+"""Characters of a cause that a log line takes; the store's messages name files and conditions, never text."""
 
 
 class SelectorServicer(rpc.SelectorServiceServicer):
@@ -87,11 +93,14 @@ class SelectorServicer(rpc.SelectorServiceServicer):
         fingerprints = [(item.document_id, item.content_hash) for item in request.fingerprints]
         with _store_errors():
             unchanged = await self._store.unchanged(request.tenant, fingerprints)
+            # Read after the documents, so it is not older than what holds them.
+            version = await self._store.corpus_version(request.tenant)
         return pb.FindUnchangedResponse(
+            corpus_version=version,
             unchanged=[
                 pb.FindUnchangedResponse.Unchanged(document_id=document_id, passage_count=count)
                 for document_id, count in unchanged.items()
-            ]
+            ],
         )
 
     async def GetDocument(  # noqa: N802 - the name of the RPC
@@ -135,6 +144,7 @@ def _store_errors() -> Iterator[None]:
     try:
         yield
     except (CorruptCorpusError, UnsupportedSchemaError) as error:
+        _log.error("corpus_unreadable", tenant=error.tenant, cause=str(error)[:_CAUSE])
         raise errors.CORRUPT_CORPUS.error("the tenant's corpus cannot be read; nothing of it was changed") from error
     except EmbeddingModelMismatchError as error:
         raise errors.MODEL_MISMATCH.error(
@@ -143,6 +153,7 @@ def _store_errors() -> Iterator[None]:
     except InvalidDocumentError as error:
         raise errors.INVALID_FIELD.error(str(error), field_violations=[("documents", str(error))]) from error
     except StoreError as error:
+        _log.error("store_failed", cause=str(error)[:_CAUSE])
         raise errors.STAGE_UNAVAILABLE.error(
             "the store does not answer", metadata={"stage": "selector"}, retry_after=1.0
         ) from error

@@ -19,6 +19,12 @@ class SelectorSettings(ServeSettings):
     )
     data_dir: Path = Field(description="Folder of the corpora. Several selectors may share it.")
     model_dir: Path = Field(description="Folder of the encoder's model file; it is made there where it is missing.")
+    max_request_bytes: int = Field(
+        60 * 1024 * 1024,
+        ge=1024,
+        le=60 * 1024 * 1024,
+        description="Largest request message in bytes: a document of 4 MiB comes with its vectors and signals at once.",
+    )
     log_requests: bool = Field(
         default=False, description="Whether a request that succeeds gets a line; the gateway writes one already."
     )

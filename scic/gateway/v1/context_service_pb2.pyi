@@ -71,22 +71,22 @@ class BuildContextRequest(message.Message):
     max_tokens: builtins.int
     """Upper bound for the tokens of all messages together, chat format included. 1 to 1,000,000."""
     model: builtins.str
-    """The model whose encoding counts, such as `gpt-4o`. Default: the server's, `gpt-4o` as shipped."""
+    """The model whose encoding counts, such as `gpt-4o`, at most 128 characters. Default: the server's, `gpt-4o` as shipped."""
     profile: builtins.str
     """The recipe to follow. Default: `default`, the only one this version knows."""
     request_id: builtins.str
-    """Names the request in logs and in the reply. Default: the `x-request-id` of the call, or a new UUID."""
+    """Names the request in logs and in the reply: at most 64 letters, digits, '.', '_', ':' or '-'. Default: the `x-request-id` of the call, or a new UUID."""
     @builtins.property
     def sources(self) -> containers.RepeatedCompositeFieldContainer[SourceSelection]:
-        """Sources to search, each at most once. Default: all."""
+        """Sources to search, at most 16, each once. Default: all."""
 
     @builtins.property
     def filter(self) -> containers.RepeatedCompositeFieldContainer[source_pb2.MetadataCondition]:
-        """Only documents whose metadata meets all conditions are searched. Default: every document."""
+        """Only documents whose metadata meets all conditions are searched; at most 16. Default: every document."""
 
     @builtins.property
     def conversation(self) -> containers.RepeatedCompositeFieldContainer[message_pb2.ConversationTurn]:
-        """The conversation so far, oldest first. The newest turns that fit their share of the budget are kept, whole."""
+        """The conversation so far, at most 200 turns, oldest first. The newest turns that fit their share of the budget are kept, whole."""
 
     @builtins.property
     def passages(self) -> containers.RepeatedCompositeFieldContainer[InlinePassage]:
@@ -207,7 +207,7 @@ class BuildContextResponse(message.Message):
 
     @builtins.property
     def dropped(self) -> containers.RepeatedCompositeFieldContainer[DroppedPassage]:
-        """Passages and turns that were considered and left out, best first."""
+        """Passages that were left out, best first, then duplicates, then turns of the conversation."""
 
     @builtins.property
     def tokens(self) -> TokenUsage:
@@ -326,8 +326,8 @@ class Evidence(message.Message):
 
     @builtins.property
     def spans(self) -> containers.RepeatedCompositeFieldContainer[span_pb2.Span]:
-        """The kept ranges, in order: offsets into the document's text (into the given text for an inline passage). For HTML,
-        where the text is not a copy of the original, one range encloses the whole passage.
+        """The kept ranges, in order: offsets into the document's text (into the given text for an inline passage). For HTML
+        and conversations, where the text is not a copy of the original, one range encloses the whole passage.
         """
 
     @builtins.property
@@ -434,7 +434,7 @@ class DroppedPassage(message.Message):
     source: builtins.str
     """Its source; `inline` or `conversation` for those."""
     token_count: builtins.int
-    """Tokens of its whole text."""
+    """Tokens of its whole text; 0 for a duplicate, which was not counted."""
     reason: DroppedPassage.Reason.ValueType
     """Why it was left out."""
     @builtins.property
@@ -555,7 +555,7 @@ class PlanContextResponse(message.Message):
     request_id: builtins.str
     """The request's name."""
     cache_forecast: CacheStatus.ValueType
-    """HIT when BuildContext would answer from the cache now, MISS when it would compute."""
+    """HIT when BuildContext would answer from the cache now, MISS when it would compute, UNAVAILABLE without a cache."""
     model: builtins.str
     """The model whose encoding counted."""
     encoding: builtins.str

@@ -345,6 +345,9 @@ class FindUnchangedResponse(message.Message):
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
     UNCHANGED_FIELD_NUMBER: builtins.int
+    CORPUS_VERSION_FIELD_NUMBER: builtins.int
+    corpus_version: builtins.int
+    """Version of the corpus that holds them."""
     @builtins.property
     def unchanged(self) -> containers.RepeatedCompositeFieldContainer[FindUnchangedResponse.Unchanged]:
         """Those that are stored with just the given hash."""
@@ -353,10 +356,11 @@ class FindUnchangedResponse(message.Message):
         self,
         *,
         unchanged: abc.Iterable[FindUnchangedResponse.Unchanged] | None = ...,
+        corpus_version: builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["unchanged", b"unchanged"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["corpus_version", b"corpus_version", "unchanged", b"unchanged"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -12,12 +12,13 @@ from services.chassis.interceptors.validation import Validation, check
 __all__ = ["Call", "CallInterceptor", "Context", "Method", "chain", "check"]
 
 
-def chain(*, max_request_bytes: int, log_requests: bool) -> tuple[CallInterceptor, ...]:
-    """Give the interceptors of one server, outermost first; the service's own stand behind them."""
+def chain(*own: CallInterceptor, max_request_bytes: int, log_requests: bool) -> tuple[CallInterceptor, ...]:
+    """Give the interceptors of one server, outermost first; `own` are the service's."""
     return (
         RequestContext(),  # first, so that every log line has the request's id
         Observation(log_requests=log_requests),  # sees the final status, whoever made it
         Errors(),  # turns exceptions into statuses; inside it everything may raise a ScicError
+        *own,  # who may call comes before what is asked
         Decoding(max_request_bytes),  # bytes that are no message of ours, or too many
         Validation(),  # the rules of the protos
     )

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
+from grpc import StatusCode
+
 from scic import errors
 from scic.compressor.v1 import compressor_service_pb2 as compressor
 from scic.gateway.v1 import corpus_service_pb2 as pb
@@ -21,6 +23,12 @@ _log = get_logger(__name__)
 
 _PREPARE_PASSAGES = 32
 """Passages in one Prepare call: enough to fill the encoder's batches, few enough to spread over replicas."""
+
+_PREPARE_CALLS = 6
+"""Prepare calls under way in one gateway: a few waiting for each of several replicas keep them all busy."""
+
+_MAX_TITLES = 32
+"""Titles that a passage keeps; deeper nesting is cut."""
 
 _STAGE_TIMEOUT = 120.0
 """Seconds a stage may take for a batch; a laptop's encoder does some 50 passages a second, and calls queue up."""
@@ -41,6 +49,7 @@ class BatchIngester:
         self._stages = stages
         self._cache = cache
         self._executor = executor
+        self._preparing = asyncio.Semaphore(_PREPARE_CALLS)
 
     async def ingest(self, tenant: str, batch: Sequence[IncomingDocument]) -> list[pb.IngestDocumentsResponse]:
         """One result for each document of a batch. What is reported as indexed is durable and is found."""
@@ -48,9 +57,13 @@ class BatchIngester:
             return await self._ingest(tenant, batch)
         except StageError as error:
             failure = errors.STAGE_UNAVAILABLE.error(
-                f"the {error.stage} does not answer; send the document again", metadata={"stage": error.stage}
+                f"the {error.stage} has no answer ({error.reason}); send the document again",
+                metadata={"stage": error.stage},
             )
         except errors.ScicError as error:
+            if error.code is StatusCode.INVALID_ARGUMENT and len(batch) > 1:
+                # A stage refused one of them; the others shall not suffer for it.
+                return [result for incoming in batch for result in await self.ingest(tenant, [incoming])]
             failure = error
         return [failed(incoming.index, incoming.input.document_id, failure) for incoming in batch]
 
@@ -85,12 +98,15 @@ class BatchIngester:
             ],
         )
         response = await self._stages.selector.find_unchanged(request, timeout=_STAGE_TIMEOUT)
+        if response.unchanged:
+            # They may be stored since a moment ago, by a call whose reply was lost before it was announced.
+            await self._announce(tenant, response.corpus_version)
         return {document.document_id: document.passage_count for document in response.unchanged}
 
     async def _index(self, tenant: str, chunked: Sequence[_Chunked]) -> None:
         """Prepares and stores, then announces the new version: no cached reply outlives what it was built on."""
         raw = [
-            compressor.RawPassage(title_path=piece.title_path, text=piece.text, kind=one.incoming.kind)
+            compressor.RawPassage(title_path=piece.title_path[:_MAX_TITLES], text=piece.text, kind=one.incoming.kind)
             for one in chunked
             for piece in one.chunks
         ]
@@ -102,8 +118,11 @@ class BatchIngester:
             embedding_model=model,
         )
         response = await self._stages.selector.index(request, timeout=_STAGE_TIMEOUT)
+        await self._announce(tenant, response.corpus_version)
+
+    async def _announce(self, tenant: str, corpus_version: int) -> None:
         try:
-            await self._cache.publish_version(tenant, response.corpus_version)
+            await self._cache.publish_version(tenant, corpus_version)
         except CacheUnavailableError as error:
             # Cached replies may be stale until the version's lease ends; the documents themselves are safe.
             _log.warning("version_not_published", error=str(error))
@@ -112,18 +131,23 @@ class BatchIngester:
         # Sorted by length, so that the encoder pads little; handed back in the order asked for.
         order = sorted(range(len(raw)), key=lambda index: len(raw[index].text))
         groups = [order[start : start + _PREPARE_PASSAGES] for start in range(0, len(order), _PREPARE_PASSAGES)]
-        responses = await asyncio.gather(
-            *(
-                self._stages.compressor.prepare(
-                    compressor.PrepareRequest(passages=[raw[index] for index in group]), timeout=_STAGE_TIMEOUT
-                )
-                for group in groups
-            )
-        )
+        calls = [asyncio.create_task(self._prepare_group([raw[index] for index in group])) for group in groups]
+        try:
+            responses = await asyncio.gather(*calls)
+        finally:
+            # Where one failed, the others are of no use any more.
+            for call in calls:
+                call.cancel()
         found: dict[int, compressor.PreparedPassage] = {}
         for group, response in zip(groups, responses, strict=True):
             found.update(zip(group, response.passages, strict=True))
         return [found[index] for index in range(len(raw))], responses[0].embedding_model
+
+    async def _prepare_group(self, passages: Sequence[compressor.RawPassage]) -> compressor.PrepareResponse:
+        # The clock of a call starts when its turn comes, however many a large document needs.
+        async with self._preparing:
+            request = compressor.PrepareRequest(passages=passages)
+            return await self._stages.compressor.prepare(request, timeout=_STAGE_TIMEOUT)
 
 
 def failed(index: int, document_id: str, error: errors.ScicError) -> pb.IngestDocumentsResponse:
@@ -183,7 +207,7 @@ def _indexed(one: _Chunked, supply: Iterator[compressor.PreparedPassage]) -> sel
             document_id=sent.document_id,
             source=record.source,
             kind=record.kind,
-            title_path=piece.title_path,
+            title_path=piece.title_path[:_MAX_TITLES],
             text=piece.text,
             span=span_pb2.Span(start=piece.start, end=piece.end),
             metadata=sent.metadata,

@@ -12,6 +12,9 @@ from services.gateway.source import SOURCES
 
 _DEFAULT_CONTENT_TYPE = "text/plain"
 
+_PIPELINE = b"1 "
+"""Counts up when chunking or preparation change what they make of a document: then it is no longer unchanged."""
+
 
 @dataclass(frozen=True, slots=True)
 class IncomingDocument:
@@ -37,7 +40,7 @@ def read(index: int, request: pb.IngestDocumentsRequest) -> IncomingDocument:
     if source not in SOURCES:
         valid = ", ".join(sorted(SOURCES))
         raise errors.UNKNOWN_SOURCE.error(
-            f"source {source[:64]!r} is not known",
+            f"source {source[:64]!r} is not known; valid: {valid}",
             metadata={"valid": valid},
             field_violations=[("document.source", f"must be one of: {valid}")],
         )
@@ -49,7 +52,7 @@ def read(index: int, request: pb.IngestDocumentsRequest) -> IncomingDocument:
         ),
         source=source,
         kind=SOURCES[source],
-        content_hash=hashlib.sha256(sent.SerializeToString(deterministic=True)).hexdigest(),
+        content_hash=hashlib.sha256(_PIPELINE + sent.SerializeToString(deterministic=True)).hexdigest(),
     )
 
 
@@ -65,6 +68,10 @@ def _kind(content_type: str) -> str:
 
 
 def _decode(content: bytes) -> str:
+    if b"\0" in content:
+        raise errors.BINARY_CONTENT.error(
+            "the content has NUL bytes: it is not a text", field_violations=[("document.content", "must be text")]
+        )
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:

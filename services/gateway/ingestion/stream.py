@@ -14,6 +14,8 @@ _BATCH_BYTES = 1 << 20
 _BATCH_WAIT = 0.05
 """Seconds that a batch waits for more documents: a slow sender gets its results at once."""
 
+_LARGE_BYTES = 1 << 18
+
 _BATCHES_IN_FLIGHT = 3
 """Batches of one stream that are worked on together: enough to keep the encoders of two replicas busy while another
 batch is chunked or written. With the sizes above it bounds a stream's memory; reading stops meanwhile, and the sender
@@ -85,7 +87,7 @@ class IngestStream:
                 continue
             if request is None:
                 break
-            document = _read_one(index, request)
+            document = await _read_one(index, request)
             if isinstance(document, pb.IngestDocumentsResponse):
                 self._results.put_nowait(document)
             else:
@@ -121,14 +123,16 @@ class IngestStream:
             await asyncio.wait(self._running)
 
 
-def _read_one(
+async def _read_one(
     index: int, request: pb.IngestDocumentsRequest | errors.ScicError
 ) -> IncomingDocument | pb.IngestDocumentsResponse:
     """The document, or the result that says why it cannot be taken."""
     if isinstance(request, errors.ScicError):
         return failed(index, "", request)
     try:
-        return read(index, request)
+        # A large document takes a while to decode and to hash: not on the loop.
+        large = len(request.document.content) > _LARGE_BYTES
+        return await asyncio.to_thread(read, index, request) if large else read(index, request)
     except errors.ScicError as error:
         return failed(index, request.document.document_id, error)
 

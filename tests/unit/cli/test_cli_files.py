@@ -73,14 +73,23 @@ def test_folders_are_walked_in_the_order_of_names() -> None:
         pytest.param(".", "docs/adr/one.md", id="working directory"),
         pytest.param("./docs/../docs/", "docs/adr/one.md", id="detour"),
         pytest.param("../project/docs", "docs/adr/one.md", id="through the parent"),
-        pytest.param("../other", "other/two.md", id="folder elsewhere"),
-        pytest.param("../other/two.md", "two.md", id="file elsewhere"),
     ],
 )
 def test_an_id_does_not_depend_on_how_a_file_of_the_project_is_given(given: str, document_id: str) -> None:
     write("docs/adr/one.md")
-    write("../other/two.md")
     assert found(given) == found(str(Path(given).absolute())) == [document_id]
+
+
+@pytest.mark.parametrize("given", ["../other", "../other/two.md"], ids=["folder", "file"])
+def test_what_lies_elsewhere_has_its_whole_path_for_an_id(given: str) -> None:
+    write("../other/two.md")
+    assert found(given) == [Path("../other/two.md").resolve().as_posix()]
+
+
+def test_folders_of_one_name_do_not_hide_each_other() -> None:
+    write("../a/docs/x.md")
+    write("../b/docs/x.md")
+    assert len(set(found("../a/docs", "../b/docs"))) == 2
 
 
 @pytest.mark.parametrize(

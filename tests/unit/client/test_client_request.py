@@ -88,3 +88,12 @@ def test_messages_become_what_llm_libraries_take() -> None:
         {"role": "user", "content": "b"},
         {"role": "assistant", "content": "c"},
     ]
+
+
+def test_a_misspelt_option_is_refused() -> None:
+    with pytest.raises(TypeError, match="filter"):
+        context_request("Why?", max_tokens=10, filter={"team": "a"})  # type: ignore[call-arg]  # the mistake itself
+
+
+def test_one_source_may_be_named_alone() -> None:
+    assert [s.name for s in context_request("Why?", max_tokens=10, sources="docs").sources] == ["docs"]

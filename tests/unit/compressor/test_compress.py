@@ -193,6 +193,31 @@ def test_neighbours_become_one_span_and_keep_what_lies_between():
     assert result.spans == ((0, text.index(" Visitors")),)
 
 
+def test_a_passage_kept_to_the_last_character_is_not_counted_again():
+    counted = []
+
+    class Counter:
+        name = ENCODINGS[0].name
+
+        def count(self, text):
+            counted.append(text)
+            return ENCODINGS[0].count(text)
+
+        def count_batch(self, texts):
+            return [self.count(text) for text in texts]
+
+    asked = "The tower was finished in 1958."
+    passages = tuple(
+        Passage(str(i), "", text, "docs", sound("", text))
+        for i, text in enumerate([asked, "The park has many old trees."])
+    )
+    budget = ENCODINGS[0].count(f"{asked}\n")
+    output = compress(CompressInput("When was the tower finished?", None, passages, budget, Counter(), 0))
+    assert [bool(r.spans) for r in output.passages] == [True, False]
+    assert output.token_count == budget
+    assert not any(asked in text for text in counted)
+
+
 def test_repeats_are_not_paid_for_twice():
     text = "The tower was finished in 1958."
     other = "Workers painted the tower red over the winter."

@@ -16,6 +16,7 @@ from services.compressor.prepared import (
     PreparedErrorKind,
     pack,
     quantise,
+    restore,
     unpack,
 )
 from services.compressor.units import split_units
@@ -53,7 +54,7 @@ def test_what_is_packed_comes_back(text, dimension):
 
 def test_reading_copies_nothing():
     data = pack(signals())
-    for array in (unpack(data).table, unpack(data).terms, unpack(data).vectors):
+    for array in (unpack(data).table, unpack(data).terms, unpack(data).steps):
         assert not array.flags.owndata
         assert not array.flags.writeable
 
@@ -69,7 +70,7 @@ def test_no_altered_byte_goes_unseen(at, flip):
 
 @given(data=st.binary(max_size=200))
 def test_foreign_bytes_are_an_error_of_ours(data):
-    for candidate in (data, b"SCPP" + data, b"SCPP\x01\x00" + data):
+    for candidate in (data, b"SCPP" + data, b"SCPP\x02\x00" + data):
         with pytest.raises(PreparedError):
             unpack(candidate)
 
@@ -104,11 +105,19 @@ def test_what_is_known_of_a_unit():
 def test_it_is_compact():
     text = " ".join(f"Sentence number {i} of the passage says something about Ada Byrne in 1874." for i in range(6))
     original = signals(text)
-    assert len(pack(original)) / original.unit_count <= 600
+    assert len(pack(original)) / original.unit_count <= 350
 
 
 def test_quantised_vectors_keep_their_cosines():
     vectors = np.random.default_rng(2).normal(size=(50, 384)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    steps, scales = quantise(vectors)
-    assert np.abs((steps * scales[:, None]) @ vectors.T - vectors @ vectors.T).max() < 0.01
+    restored = restore(*quantise(vectors))
+    assert np.abs(restored @ vectors.T - vectors @ vectors.T).max() < 0.04
+    np.testing.assert_allclose(np.linalg.norm(restored, axis=1), 1, rtol=1e-6)
+
+
+def test_two_values_share_a_byte_the_first_in_the_low_half():
+    steps, scales = quantise(np.array([[-7, 7, 0, 1], [0, 0, 0, 0]], np.float32) / np.sqrt(np.float32(99)))
+    assert steps.tolist() == [[0xF1, 0x98], [0x88, 0x88]]
+    np.testing.assert_allclose(scales, [1 / np.sqrt(99), 0])
+    np.testing.assert_allclose(restore(steps, scales)[1], 0)

@@ -1,5 +1,6 @@
 """Requests share a cached reply exactly when the reply would be the same."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,6 +8,17 @@ import pytest
 from scic.gateway.v1 import context_service_pb2 as pb
 from scic.type.v1 import message_pb2, source_pb2
 from services.gateway.fingerprint import fingerprint
+from services.gateway.profile import default_profile
+
+PROFILE = default_profile("gpt-4o")
+
+
+def key(built: pb.BuildContextRequest) -> str:
+    return fingerprint(built, PROFILE)
+
+
+def test_a_profile_with_other_instructions_is_another_recipe():
+    assert fingerprint(request(), replace(PROFILE, instructions="Be brief.")) != key(request())
 
 
 def request(**changes: Any) -> pb.BuildContextRequest:
@@ -22,7 +34,7 @@ def request(**changes: Any) -> pb.BuildContextRequest:
     ],
 )
 def test_equal(changes):
-    assert fingerprint(request(**changes)) == fingerprint(request())
+    assert key(request(**changes)) == key(request())
 
 
 @pytest.mark.parametrize(
@@ -42,4 +54,4 @@ def test_equal(changes):
     ],
 )
 def test_different(changes):
-    assert fingerprint(request(**changes)) != fingerprint(request())
+    assert key(request(**changes)) != key(request())

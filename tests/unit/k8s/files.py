@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
+import scic
 from services.composer.settings import ComposerSettings
 from services.compressor.settings import CompressorSettings
 from services.gateway.settings import GatewaySettings
@@ -29,8 +29,7 @@ SERVICES = tuple(SETTINGS)
 
 def version() -> str:
     """The project's version."""
-    with (ROOT / "pyproject.toml").open("rb") as file:
-        return str(tomllib.load(file)["project"]["version"])
+    return scic.__version__
 
 
 @dataclass(frozen=True, slots=True)
