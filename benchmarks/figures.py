@@ -53,8 +53,8 @@ def throughput_figures(rounds: Sequence[Round]) -> list[Figure]:
 def cpu_figures(offered: Loaded, rate: int, rounds: Sequence[Round], *, cores: int) -> list[Figure]:
     """CPU of one cold request: by process on a full machine, and in all at a steady rate.
 
-    At a steady rate every request wakes each process anew, and health checks weigh more, so it costs more. What mesh and
-    load client do not get of a full machine, somebody else takes; then CPU times are too high as well.
+    At a steady rate every request wakes each process anew, so it costs more. What mesh and load client do not get of a
+    full machine, somebody else takes; then CPU times are too high as well.
     """
     requests = sum(r.cold.load.requests for r in rounds)
     used = sum((r.cold.cpu for r in rounds), Counter())
