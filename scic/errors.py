@@ -203,12 +203,6 @@ STAGE_UNAVAILABLE: Final = Reason(
     "A stage without a substitute does not answer (metadata `stage`).",
     "Retry with back-off.",
 )
-DEADLINE_TOO_SHORT: Final = Reason(
-    "DEADLINE_TOO_SHORT",
-    _CODE.DEADLINE_EXCEEDED,
-    "The remaining time cannot be enough, so no work was begun (metadata `required_ms`).",
-    "Give the call more time.",
-)
 DEADLINE_EXCEEDED: Final = Reason(
     "DEADLINE_EXCEEDED", _CODE.DEADLINE_EXCEEDED, "The time ran out during the work.", "Give the call more time."
 )
@@ -245,7 +239,6 @@ CATALOGUE: Final[Mapping[str, Reason]] = MappingProxyType(
             CORRUPT_CORPUS,
             MODEL_MISMATCH,
             STAGE_UNAVAILABLE,
-            DEADLINE_TOO_SHORT,
             DEADLINE_EXCEEDED,
             NOT_IMPLEMENTED,
             INTERNAL,

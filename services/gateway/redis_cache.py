@@ -9,9 +9,12 @@ from redis.asyncio import Redis, RedisCluster
 from redis.exceptions import RedisClusterException, RedisError
 
 from services.chassis.breaker import Breaker, BreakerOpenError
+from services.chassis.logs import get_logger
 from services.gateway.ports import CacheEntry, CacheLookup, CacheUnavailableError
 
 _Result = TypeVar("_Result")
+
+_log = get_logger(__name__)
 
 _VERSION_LEASE_MS = 5_000
 """How long a version may be trusted without asking the selector again. It bounds the harm of a write whose
@@ -76,6 +79,9 @@ class RedisContextCache:
             with self._breaker.calling():
                 return await command()
         except (RedisError, RedisClusterException, OSError, BreakerOpenError) as error:
+            if not isinstance(error, BreakerOpenError):
+                # What is wrong, a password say, stands nowhere else; the breaker bounds how often it is said.
+                _log.warning("redis_failed", error=type(error).__name__)
             raise CacheUnavailableError(f"redis: {type(error).__name__}") from error
 
 
