@@ -25,11 +25,11 @@ VERSION: Final = 2
 COUNTED_ENCODINGS: Final = ("cl100k_base", "o200k_base")
 """The encodings a prepared passage has token counts for; the order is part of the format."""
 
-# magic, version, vector dimension, checksum of all that follows, digest of title and text, code points of the text,
+# magic, version, bytes of a vector, checksum of all that follows, digest of title and text, code points of the text,
 # units, title terms, terms, names, tokens of the title line (two encodings), tokens of the whole text (two encodings)
 _HEADER: Final = struct.Struct("<4sHHIIIIIIIIIII")
 _CHECKED_FROM: Final = 12
-"""Where the checksummed part begins: behind magic, version, dimension and the checksum itself."""
+"""Where the checksummed part begins: behind magic, version, vector bytes (the length of the whole tells on them) and the checksum itself."""
 
 
 _PEAK: Final = 7
@@ -151,7 +151,7 @@ def pack(signals: PassageSignals) -> bytes:
         "<10I", signals.digest, signals.text_length, *counts, *signals.title_tokens, *signals.text_tokens
     )
     checksum = zlib.crc32(body, zlib.crc32(head))
-    return struct.pack("<4sHHI", MAGIC, VERSION, 2 * signals.steps.shape[1], checksum) + head + body
+    return struct.pack("<4sHHI", MAGIC, VERSION, signals.steps.shape[1], checksum) + head + body
 
 
 def unpack(data: bytes) -> PassageSignals:
@@ -163,13 +163,13 @@ def unpack(data: bytes) -> PassageSignals:
     if len(data) < _HEADER.size or data[:4] != MAGIC:
         raise PreparedError(PreparedErrorKind.DAMAGED, "not a prepared passage")
     fields = _HEADER.unpack_from(data)
-    version, dimension, checksum, digest, length, units, title_terms, terms, names = fields[1:10]
+    version, width, checksum, digest, length, units, title_terms, terms, names = fields[1:10]
     if version != VERSION:
         raise PreparedError(PreparedErrorKind.OTHER_VERSION, f"prepared by format {version}, not {VERSION}")
     cells = units * TABLE_WIDTH
     words = cells + title_terms + terms + names
     vectors_at = _HEADER.size + 4 * words
-    if len(data) != vectors_at + units * (dimension // 2) or zlib.crc32(memoryview(data)[_CHECKED_FROM:]) != checksum:
+    if len(data) != vectors_at + units * width or zlib.crc32(memoryview(data)[_CHECKED_FROM:]) != checksum:
         raise PreparedError(PreparedErrorKind.DAMAGED, "the prepared passage is damaged")
     block = np.frombuffer(data, "<u4", words, _HEADER.size)
     return PassageSignals(
@@ -177,7 +177,7 @@ def unpack(data: bytes) -> PassageSignals:
         title_terms=block[cells : cells + title_terms],
         terms=block[cells + title_terms : cells + title_terms + terms],
         names=block[cells + title_terms + terms :],
-        steps=np.frombuffer(data, np.uint8, units * (dimension // 2), vectors_at).reshape(units, dimension // 2),
+        steps=np.frombuffer(data, np.uint8, units * width, vectors_at).reshape(units, width),
         title_tokens=fields[10:12],
         text_tokens=fields[12:14],
         text_length=length,

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from services.compressor.prepare import prepare
@@ -61,6 +61,7 @@ def test_reading_copies_nothing():
 
 @settings(max_examples=300, deadline=None)
 @given(at=st.integers(0), flip=st.integers(1, 255))
+@example(at=6, flip=1)  # the lowest bit of the vectors' width, which no checksum covers
 def test_no_altered_byte_goes_unseen(at, flip):
     data = bytearray(pack(signals()))
     data[at % len(data)] ^= flip
