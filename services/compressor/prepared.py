@@ -29,7 +29,7 @@ COUNTED_ENCODINGS: Final = ("cl100k_base", "o200k_base")
 # units, title terms, terms, names, tokens of the title line (two encodings), tokens of the whole text (two encodings)
 _HEADER: Final = struct.Struct("<4sHHIIIIIIIIIII")
 _CHECKED_FROM: Final = 12
-"""Where the checksummed part begins: behind magic, version, bytes of a vector (the length tells on them) and checksum."""
+"""Where the checksummed part begins: behind magic, version, bytes of a vector (the length tells on it) and checksum."""
 
 
 _PEAK: Final = 7
