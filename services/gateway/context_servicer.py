@@ -5,13 +5,10 @@ from structlog.contextvars import bind_contextvars
 
 from scic.gateway.v1 import context_service_pb2 as pb
 from scic.gateway.v1 import context_service_pb2_grpc as rpc
-from services.chassis.deadline import Deadline
 from services.chassis.interceptors import Context
 from services.gateway.authentication import current_principal
+from services.gateway.caller_deadline import caller_deadline
 from services.gateway.contexts import Contexts
-
-_DEFAULT_SECONDS = 10.0
-_CAP_SECONDS = 60.0
 
 
 class ContextServicer(rpc.ContextServiceServicer):
@@ -25,14 +22,14 @@ class ContextServicer(rpc.ContextServiceServicer):
     ) -> pb.BuildContextResponse:
         """Builds a context."""
         _name(request)
-        return await self._contexts.build(current_principal().tenant, request, _deadline(context))
+        return await self._contexts.build(current_principal().tenant, request, caller_deadline(context))
 
     async def PlanContext(  # noqa: N802 - the name of the RPC
         self, request: pb.PlanContextRequest, context: Context
     ) -> pb.PlanContextResponse:
         """Plans a context."""
         _name(request.context)
-        return await self._contexts.plan(current_principal().tenant, request.context, _deadline(context))
+        return await self._contexts.plan(current_principal().tenant, request.context, caller_deadline(context))
 
 
 def _name(request: pb.BuildContextRequest) -> None:
@@ -41,7 +38,3 @@ def _name(request: pb.BuildContextRequest) -> None:
         bind_contextvars(request_id=request.request_id)
     else:
         request.request_id = structlog.contextvars.get_contextvars()["request_id"]
-
-
-def _deadline(context: Context) -> Deadline:
-    return Deadline.of(context, default=_DEFAULT_SECONDS, cap=_CAP_SECONDS)

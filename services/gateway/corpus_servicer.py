@@ -6,15 +6,12 @@ from contextlib import aclosing
 from scic import errors
 from scic.gateway.v1 import corpus_service_pb2 as pb
 from scic.gateway.v1 import corpus_service_pb2_grpc as rpc
-from services.chassis.deadline import Deadline
 from services.chassis.interceptors import Context
 from services.gateway.authentication import current_principal
+from services.gateway.caller_deadline import caller_deadline
 from services.gateway.corpus import Corpus
 from services.gateway.ingestion.batch import BatchIngester
 from services.gateway.ingestion.stream import IngestStream
-
-_DEFAULT_SECONDS = 10.0
-_CAP_SECONDS = 60.0
 
 
 class CorpusServicer(rpc.CorpusServiceServicer):
@@ -41,19 +38,21 @@ class CorpusServicer(rpc.CorpusServiceServicer):
     ) -> pb.GetDocumentResponse:
         """Returns a record."""
         tenant = current_principal().tenant
-        return pb.GetDocumentResponse(document=await self._corpus.get(tenant, request.document_id, _deadline(context)))
+        return pb.GetDocumentResponse(
+            document=await self._corpus.get(tenant, request.document_id, caller_deadline(context))
+        )
 
     async def ListDocuments(  # noqa: N802 - the name of the RPC
         self, request: pb.ListDocumentsRequest, context: Context
     ) -> pb.ListDocumentsResponse:
         """Lists records."""
-        return await self._corpus.list(current_principal().tenant, request, _deadline(context))
+        return await self._corpus.list(current_principal().tenant, request, caller_deadline(context))
 
     async def DeleteDocuments(  # noqa: N802 - the name of the RPC
         self, request: pb.DeleteDocumentsRequest, context: Context
     ) -> pb.DeleteDocumentsResponse:
         """Deletes documents."""
-        return await self._corpus.delete(current_principal().tenant, request, _deadline(context))
+        return await self._corpus.delete(current_principal().tenant, request, caller_deadline(context))
 
     async def EraseSubject(  # noqa: N802 - the name of the RPC
         self, request: pb.EraseSubjectRequest, context: Context
@@ -62,7 +61,3 @@ class CorpusServicer(rpc.CorpusServiceServicer):
         raise errors.NOT_IMPLEMENTED.error(
             "documents carry no subject in this version; delete them by id with DeleteDocuments"
         )
-
-
-def _deadline(context: Context) -> Deadline:
-    return Deadline.of(context, default=_DEFAULT_SECONDS, cap=_CAP_SECONDS)
