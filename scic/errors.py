@@ -142,6 +142,12 @@ UNKNOWN_MODEL: Final = Reason(
 UNKNOWN_PROFILE: Final = Reason(
     "UNKNOWN_PROFILE", _CODE.INVALID_ARGUMENT, "No profile has this name (metadata `valid`).", _CHOOSE
 )
+UNKNOWN_FILTER_KEY: Final = Reason(
+    "UNKNOWN_FILTER_KEY",
+    _CODE.INVALID_ARGUMENT,
+    "No document that the caller may see carries the metadata key of a filter.",
+    "Check the key; `scic corpus show` prints a document's metadata.",
+)
 MISSING_CREDENTIAL: Final = Reason(
     "MISSING_CREDENTIAL",
     _CODE.UNAUTHENTICATED,
@@ -163,6 +169,12 @@ DOCUMENT_NOT_FOUND: Final = Reason(
     "The caller's tenant has no such document; a document of another tenant looks the same.",
     "Check the id; list the documents.",
 )
+DOCUMENT_FORBIDDEN: Final = Reason(
+    "DOCUMENT_FORBIDDEN",
+    _CODE.PERMISSION_DENIED,
+    "A write would touch a document, or make one, whose groups the key is not in.",
+    "Use a key with one of the groups, or another document id.",
+)
 EMPTY_DOCUMENT: Final = Reason("EMPTY_DOCUMENT", _CODE.INVALID_ARGUMENT, "The document holds no text.", "Leave it out.")
 BINARY_CONTENT: Final = Reason(
     "BINARY_CONTENT", _CODE.INVALID_ARGUMENT, "The document is binary, not text.", "Convert it to text first."
@@ -178,6 +190,12 @@ UNSUPPORTED_CONTENT_TYPE: Final = Reason(
     _CODE.INVALID_ARGUMENT,
     "This content type is not read (metadata `valid`).",
     "Convert it to one of the valid types.",
+)
+UNREADABLE_DOCUMENT: Final = Reason(
+    "UNREADABLE_DOCUMENT",
+    _CODE.INVALID_ARGUMENT,
+    "The document cannot be parsed as its content type says: a broken or locked PDF, say.",
+    "Repair or unlock it, or send its text.",
 )
 MALFORMED_CONVERSATION: Final = Reason(
     "MALFORMED_CONVERSATION",
@@ -227,13 +245,16 @@ CATALOGUE: Final[Mapping[str, Reason]] = MappingProxyType(
             UNKNOWN_SOURCE,
             UNKNOWN_MODEL,
             UNKNOWN_PROFILE,
+            UNKNOWN_FILTER_KEY,
             MISSING_CREDENTIAL,
             INVALID_CREDENTIAL,
             ROLE_REQUIRED,
             DOCUMENT_NOT_FOUND,
+            DOCUMENT_FORBIDDEN,
             EMPTY_DOCUMENT,
             BINARY_CONTENT,
             BROKEN_ENCODING,
+            UNREADABLE_DOCUMENT,
             UNSUPPORTED_CONTENT_TYPE,
             MALFORMED_CONVERSATION,
             CORRUPT_CORPUS,

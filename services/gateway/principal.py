@@ -21,6 +21,9 @@ class Role(Enum):
     WRITER = "writer"
     """Change the corpus."""
 
+    ADMIN = "admin"
+    """Erase subjects and tenants, whoever may see the documents."""
+
 
 @dataclass(frozen=True, slots=True)
 class Principal:
@@ -33,6 +36,12 @@ class Principal:
     """The tenant that everything the request reads or writes belongs to."""
 
     roles: frozenset[Role]
+
+    groups: frozenset[str] = frozenset()
+    """Groups whose documents it may see, beside those that everybody of the tenant may see."""
+
+    sees_all: bool = False
+    """Whether it may see every document of the tenant."""
 
 
 class KeyFileError(ValueError):

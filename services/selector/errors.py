@@ -50,6 +50,22 @@ class EmbeddingModelMismatchError(StoreError):
         self.given = given
 
 
+class DocumentForbiddenError(StoreError):
+    """The caller would replace a document that it may not see."""
+
+    def __init__(self, document_id: str) -> None:
+        super().__init__(f"document {document_id!r} belongs to groups that the caller is not in")
+        self.document_id = document_id
+
+
+class UnknownFilterKeyError(StoreError):
+    """A condition names a metadata key that no document carries."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"no document carries metadata under {key!r}")
+        self.key = key
+
+
 class InvalidTenantError(ValueError):
     """The tenant's name is not one."""
 

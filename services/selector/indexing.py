@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,12 @@ def passage_terms(passage: Passage) -> list[str]:
 def question_terms(question: str) -> tuple[str, ...]:
     """Terms a question searches by."""
     return tuple(analyse(question))
+
+
+@lru_cache(maxsize=1 << 16)
+def term_key(term: str) -> int:
+    """64-bit hash that stands for a term. One collision is likely only among billions of terms."""
+    return int.from_bytes(blake2b(term.encode(), digest_size=8).digest(), "little")
 
 
 def fingerprint(text: str) -> int:

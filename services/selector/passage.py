@@ -56,14 +56,21 @@ class Document:
     metadata: Mapping[str, str] = field(default_factory=dict)
     created_at: datetime | None = None
     """When it came into being, with its time zone; None where unknown."""
+    acl_groups: tuple[str, ...] = ()
+    """Groups that may see it; none: everybody of the tenant."""
+    subjects: tuple[str, ...] = ()
+    """Persons or things it is about, for erasure."""
+    expires_at: datetime | None = None
+    """From when on it is removed, with its time zone; None: never."""
     passage_count: int = 0
     """Set by the store."""
     indexed_at: datetime | None = None
     """Set by the store."""
 
     def __post_init__(self) -> None:
-        if self.created_at is not None and self.created_at.tzinfo is None:
-            raise InvalidDocumentError(f"document {self.document_id!r}: created_at has no time zone")
+        for name, moment in (("created_at", self.created_at), ("expires_at", self.expires_at)):
+            if moment is not None and moment.tzinfo is None:
+                raise InvalidDocumentError(f"document {self.document_id!r}: {name} has no time zone")
 
 
 @dataclass(frozen=True, slots=True)

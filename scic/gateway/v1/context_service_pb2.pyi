@@ -11,6 +11,7 @@ from google.protobuf.internal import containers as containers
 from google.protobuf.internal import enum_type_wrapper as enum_type_wrapper
 from scic.type.v1 import degradation_pb2 as degradation_pb2
 from scic.type.v1 import message_pb2 as message_pb2
+from scic.type.v1 import score_pb2 as score_pb2
 from scic.type.v1 import source_pb2 as source_pb2
 from scic.type.v1 import span_pb2 as span_pb2
 import builtins as builtins
@@ -119,21 +120,29 @@ class SourceSelection(message.Message):
 
     NAME_FIELD_NUMBER: builtins.int
     LIMIT_FIELD_NUMBER: builtins.int
+    REQUIRED_FIELD_NUMBER: builtins.int
     name: builtins.str
     """Name of the source, such as `docs`, `code` or `history`."""
     limit: builtins.int
     """Passages to take at most, before the token budget is applied. 0 to 100; default (0): grows with `max_tokens`."""
+    required: builtins.bool
+    """Whether the reply needs this source. Where it cannot be searched, a required one is made up for from the cache, then
+    by its backup source; an optional one gets its declared default. Default: as the source is declared.
+    """
     def __init__(
         self,
         *,
         name: builtins.str = ...,
         limit: builtins.int = ...,
+        required: builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["_required", b"_required", "required", b"required"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["limit", b"limit", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["_required", b"_required", "limit", b"limit", "name", b"name", "required", b"required"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__required: _TypeAlias = typing.Literal["required"]  # noqa: Y015
+    _WhichOneofArgType__required: _TypeAlias = typing.Literal["_required", b"_required"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__required) -> _WhichOneofReturnType__required | None: ...
 
 @typing.final
 class InlinePassage(message.Message):
@@ -185,6 +194,7 @@ class BuildContextResponse(message.Message):
     ENCODING_FIELD_NUMBER: builtins.int
     PROFILE_FIELD_NUMBER: builtins.int
     CORPUS_VERSION_FIELD_NUMBER: builtins.int
+    SOURCES_FIELD_NUMBER: builtins.int
     request_id: builtins.str
     """The request's name."""
     cache: CacheStatus.ValueType
@@ -221,6 +231,10 @@ class BuildContextResponse(message.Message):
     def degradations(self) -> containers.RepeatedCompositeFieldContainer[degradation_pb2.Degradation]:
         """What was done less well than asked. Empty when all went well."""
 
+    @builtins.property
+    def sources(self) -> containers.RepeatedCompositeFieldContainer[SourceReport]:
+        """How each source that was asked for did, in the order of their names."""
+
     def __init__(
         self,
         *,
@@ -236,10 +250,92 @@ class BuildContextResponse(message.Message):
         encoding: builtins.str = ...,
         profile: builtins.str = ...,
         corpus_version: builtins.int = ...,
+        sources: abc.Iterable[SourceReport] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["tokens", b"tokens"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["cache", b"cache", "corpus_version", b"corpus_version", "degradations", b"degradations", "dropped", b"dropped", "encoding", b"encoding", "evidence", b"evidence", "messages", b"messages", "model", b"model", "profile", b"profile", "request_id", b"request_id", "timings", b"timings", "tokens", b"tokens"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["cache", b"cache", "corpus_version", b"corpus_version", "degradations", b"degradations", "dropped", b"dropped", "encoding", b"encoding", "evidence", b"evidence", "messages", b"messages", "model", b"model", "profile", b"profile", "request_id", b"request_id", "sources", b"sources", "timings", b"timings", "tokens", b"tokens"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class SourceReport(message.Message):
+    """How a source did."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    class _Rung:
+        ValueType = typing.NewType("ValueType", builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _RungEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[SourceReport._Rung.ValueType], builtins.type):
+        DESCRIPTOR: descriptor.EnumDescriptor
+        RUNG_UNSPECIFIED: SourceReport._Rung.ValueType  # 0
+        """Unset; never sent."""
+        RUNG_PRIMARY: SourceReport._Rung.ValueType  # 1
+        """The source itself."""
+        RUNG_CACHE: SourceReport._Rung.ValueType  # 2
+        """What it last gave for the same question, from the cache."""
+        RUNG_BACKUP: SourceReport._Rung.ValueType  # 3
+        """The source that is declared as its backup."""
+        RUNG_MINIMAL: SourceReport._Rung.ValueType  # 4
+        """What the request itself brought: its passages and its conversation; for an optional source its declared default."""
+        RUNG_EMERGENCY: SourceReport._Rung.ValueType  # 5
+        """Nothing but the question."""
+
+    class Rung(_Rung, metaclass=_RungEnumTypeWrapper):
+        """Where what stands for a source came from. Each rung is tried when the one before it fails."""
+
+    RUNG_UNSPECIFIED: SourceReport.Rung.ValueType  # 0
+    """Unset; never sent."""
+    RUNG_PRIMARY: SourceReport.Rung.ValueType  # 1
+    """The source itself."""
+    RUNG_CACHE: SourceReport.Rung.ValueType  # 2
+    """What it last gave for the same question, from the cache."""
+    RUNG_BACKUP: SourceReport.Rung.ValueType  # 3
+    """The source that is declared as its backup."""
+    RUNG_MINIMAL: SourceReport.Rung.ValueType  # 4
+    """What the request itself brought: its passages and its conversation; for an optional source its declared default."""
+    RUNG_EMERGENCY: SourceReport.Rung.ValueType  # 5
+    """Nothing but the question."""
+
+    SOURCE_FIELD_NUMBER: builtins.int
+    PASSAGE_COUNT_FIELD_NUMBER: builtins.int
+    DURATION_FIELD_NUMBER: builtins.int
+    REQUIRED_FIELD_NUMBER: builtins.int
+    RUNG_FIELD_NUMBER: builtins.int
+    ERROR_REASON_FIELD_NUMBER: builtins.int
+    STAND_IN_FIELD_NUMBER: builtins.int
+    source: builtins.str
+    """The source."""
+    passage_count: builtins.int
+    """Passages it gave, before the budget was applied."""
+    required: builtins.bool
+    """Whether the reply needed it."""
+    rung: SourceReport.Rung.ValueType
+    """The rung that answered."""
+    error_reason: builtins.str
+    """Reason of the error catalogue where the source itself failed; empty otherwise."""
+    stand_in: builtins.str
+    """What stood in, in words; empty where the source itself answered."""
+    @builtins.property
+    def duration(self) -> duration_pb2.Duration:
+        """How long its search took; unset where it was not searched."""
+
+    def __init__(
+        self,
+        *,
+        source: builtins.str = ...,
+        passage_count: builtins.int = ...,
+        duration: duration_pb2.Duration | None = ...,
+        required: builtins.bool = ...,
+        rung: SourceReport.Rung.ValueType = ...,
+        error_reason: builtins.str = ...,
+        stand_in: builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["duration", b"duration"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["duration", b"duration", "error_reason", b"error_reason", "passage_count", b"passage_count", "required", b"required", "rung", b"rung", "source", b"source", "stand_in", b"stand_in"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -331,7 +427,7 @@ class Evidence(message.Message):
         """
 
     @builtins.property
-    def score(self) -> Score:
+    def score(self) -> score_pb2.Score:
         """How well it fits the question, and why."""
 
     @builtins.property
@@ -348,7 +444,7 @@ class Evidence(message.Message):
         title_path: abc.Iterable[builtins.str] | None = ...,
         text: builtins.str = ...,
         spans: abc.Iterable[span_pb2.Span] | None = ...,
-        score: Score | None = ...,
+        score: score_pb2.Score | None = ...,
         fate: Evidence.Fate.ValueType = ...,
         token_count: builtins.int = ...,
         original_token_count: builtins.int = ...,
@@ -357,34 +453,6 @@ class Evidence(message.Message):
     _HasFieldArgType: _TypeAlias = typing.Literal["score", b"score"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
     _ClearFieldArgType: _TypeAlias = typing.Literal["citation", b"citation", "document_id", b"document_id", "fate", b"fate", "metadata", b"metadata", "original_token_count", b"original_token_count", "passage_id", b"passage_id", "score", b"score", "source", b"source", "spans", b"spans", "text", b"text", "title_path", b"title_path", "token_count", b"token_count"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-@typing.final
-class Score(message.Message):
-    """A score and its parts."""
-
-    DESCRIPTOR: descriptor.Descriptor
-
-    VALUE_FIELD_NUMBER: builtins.int
-    LEXICAL_FIELD_NUMBER: builtins.int
-    DENSE_FIELD_NUMBER: builtins.int
-    value: builtins.float
-    """The fused score within its source, 0 to 1. 0 for inline passages, which are not ranked."""
-    lexical: builtins.float
-    """BM25 over the analysed terms, 0 or more."""
-    dense: builtins.float
-    """Cosine of question and passage, -1 to 1."""
-    def __init__(
-        self,
-        *,
-        value: builtins.float = ...,
-        lexical: builtins.float = ...,
-        dense: builtins.float = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["dense", b"dense", "lexical", b"lexical", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -405,7 +473,7 @@ class DroppedPassage(message.Message):
         REASON_BUDGET: DroppedPassage._Reason.ValueType  # 1
         """Nothing of it was worth its tokens within the budget."""
         REASON_DUPLICATE: DroppedPassage._Reason.ValueType  # 2
-        """Its text equals that of a better one."""
+        """A better one says the same; `duplicate_of` names it."""
         REASON_CONVERSATION_SHARE: DroppedPassage._Reason.ValueType  # 3
         """An older turn of the conversation, beyond the conversation's share of the budget."""
 
@@ -417,7 +485,7 @@ class DroppedPassage(message.Message):
     REASON_BUDGET: DroppedPassage.Reason.ValueType  # 1
     """Nothing of it was worth its tokens within the budget."""
     REASON_DUPLICATE: DroppedPassage.Reason.ValueType  # 2
-    """Its text equals that of a better one."""
+    """A better one says the same; `duplicate_of` names it."""
     REASON_CONVERSATION_SHARE: DroppedPassage.Reason.ValueType  # 3
     """An older turn of the conversation, beyond the conversation's share of the budget."""
 
@@ -427,6 +495,7 @@ class DroppedPassage(message.Message):
     SCORE_FIELD_NUMBER: builtins.int
     TOKEN_COUNT_FIELD_NUMBER: builtins.int
     REASON_FIELD_NUMBER: builtins.int
+    DUPLICATE_OF_FIELD_NUMBER: builtins.int
     passage_id: builtins.str
     """The passage, or `conversation/` and the index of the turn."""
     document_id: builtins.str
@@ -437,8 +506,10 @@ class DroppedPassage(message.Message):
     """Tokens of its whole text; 0 for a duplicate, which was not counted."""
     reason: DroppedPassage.Reason.ValueType
     """Why it was left out."""
+    duplicate_of: builtins.str
+    """The passage that stands for it; empty for any other reason."""
     @builtins.property
-    def score(self) -> Score:
+    def score(self) -> score_pb2.Score:
         """Its score."""
 
     def __init__(
@@ -447,13 +518,14 @@ class DroppedPassage(message.Message):
         passage_id: builtins.str = ...,
         document_id: builtins.str = ...,
         source: builtins.str = ...,
-        score: Score | None = ...,
+        score: score_pb2.Score | None = ...,
         token_count: builtins.int = ...,
         reason: DroppedPassage.Reason.ValueType = ...,
+        duplicate_of: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["score", b"score"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["document_id", b"document_id", "passage_id", b"passage_id", "reason", b"reason", "score", b"score", "source", b"source", "token_count", b"token_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["document_id", b"document_id", "duplicate_of", b"duplicate_of", "passage_id", b"passage_id", "reason", b"reason", "score", b"score", "source", b"source", "token_count", b"token_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -552,6 +624,7 @@ class PlanContextResponse(message.Message):
     ENCODING_FIELD_NUMBER: builtins.int
     PROFILE_FIELD_NUMBER: builtins.int
     CORPUS_VERSION_FIELD_NUMBER: builtins.int
+    SOURCES_FIELD_NUMBER: builtins.int
     request_id: builtins.str
     """The request's name."""
     cache_forecast: CacheStatus.ValueType
@@ -584,6 +657,10 @@ class PlanContextResponse(message.Message):
     def degradations(self) -> containers.RepeatedCompositeFieldContainer[degradation_pb2.Degradation]:
         """What would be done less well than asked, as things stand."""
 
+    @builtins.property
+    def sources(self) -> containers.RepeatedCompositeFieldContainer[SourceReport]:
+        """How each source did."""
+
     def __init__(
         self,
         *,
@@ -598,9 +675,10 @@ class PlanContextResponse(message.Message):
         encoding: builtins.str = ...,
         profile: builtins.str = ...,
         corpus_version: builtins.int = ...,
+        sources: abc.Iterable[SourceReport] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["tokens", b"tokens"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["cache_forecast", b"cache_forecast", "corpus_version", b"corpus_version", "degradations", b"degradations", "dropped", b"dropped", "encoding", b"encoding", "evidence", b"evidence", "model", b"model", "profile", b"profile", "request_id", b"request_id", "timings", b"timings", "tokens", b"tokens"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["cache_forecast", b"cache_forecast", "corpus_version", b"corpus_version", "degradations", b"degradations", "dropped", b"dropped", "encoding", b"encoding", "evidence", b"evidence", "model", b"model", "profile", b"profile", "request_id", b"request_id", "sources", b"sources", "timings", b"timings", "tokens", b"tokens"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...

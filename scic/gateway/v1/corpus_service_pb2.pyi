@@ -54,6 +54,9 @@ class DocumentInput(message.Message):
     TITLE_FIELD_NUMBER: builtins.int
     METADATA_FIELD_NUMBER: builtins.int
     CREATE_TIME_FIELD_NUMBER: builtins.int
+    ACL_GROUPS_FIELD_NUMBER: builtins.int
+    SUBJECTS_FIELD_NUMBER: builtins.int
+    EXPIRE_TIME_FIELD_NUMBER: builtins.int
     document_id: builtins.str
     """Name of the document, unique in the tenant: a path or a URL, say. 1 to 256 characters without control characters."""
     content: builtins.bytes
@@ -76,6 +79,22 @@ class DocumentInput(message.Message):
     def create_time(self) -> timestamp_pb2.Timestamp:
         """When the document came into being. Default: unknown."""
 
+    @builtins.property
+    def acl_groups(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Groups that may see it, 1 to 128 letters, digits or any of `._@:/+-`, at most 64; at least one must be the caller's.
+        Default: everybody of the tenant.
+        """
+
+    @builtins.property
+    def subjects(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Persons or things that it is about, as EraseSubject will name them: 1 to 256 characters, at most 64."""
+
+    @builtins.property
+    def expire_time(self) -> timestamp_pb2.Timestamp:
+        """When it is to be removed, which is done within a minute of it. Default: by the retention of its source; never where
+        that has none.
+        """
+
     def __init__(
         self,
         *,
@@ -86,10 +105,13 @@ class DocumentInput(message.Message):
         title: builtins.str = ...,
         metadata: abc.Mapping[builtins.str, builtins.str] | None = ...,
         create_time: timestamp_pb2.Timestamp | None = ...,
+        acl_groups: abc.Iterable[builtins.str] | None = ...,
+        subjects: abc.Iterable[builtins.str] | None = ...,
+        expire_time: timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["create_time", b"create_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["create_time", b"create_time", "expire_time", b"expire_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["content", b"content", "content_type", b"content_type", "create_time", b"create_time", "document_id", b"document_id", "metadata", b"metadata", "source", b"source", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["acl_groups", b"acl_groups", "content", b"content", "content_type", b"content_type", "create_time", b"create_time", "document_id", b"document_id", "expire_time", b"expire_time", "metadata", b"metadata", "source", b"source", "subjects", b"subjects", "title", b"title"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -129,6 +151,9 @@ class Document(message.Message):
     METADATA_FIELD_NUMBER: builtins.int
     CREATE_TIME_FIELD_NUMBER: builtins.int
     INDEX_TIME_FIELD_NUMBER: builtins.int
+    ACL_GROUPS_FIELD_NUMBER: builtins.int
+    SUBJECTS_FIELD_NUMBER: builtins.int
+    EXPIRE_TIME_FIELD_NUMBER: builtins.int
     document_id: builtins.str
     """Its name."""
     source: builtins.str
@@ -155,6 +180,18 @@ class Document(message.Message):
     def index_time(self) -> timestamp_pb2.Timestamp:
         """When it was last indexed."""
 
+    @builtins.property
+    def acl_groups(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Groups that may see it; none: everybody of the tenant."""
+
+    @builtins.property
+    def subjects(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Persons or things that it is about."""
+
+    @builtins.property
+    def expire_time(self) -> timestamp_pb2.Timestamp:
+        """When it is removed; unset: never."""
+
     def __init__(
         self,
         *,
@@ -168,10 +205,13 @@ class Document(message.Message):
         metadata: abc.Mapping[builtins.str, builtins.str] | None = ...,
         create_time: timestamp_pb2.Timestamp | None = ...,
         index_time: timestamp_pb2.Timestamp | None = ...,
+        acl_groups: abc.Iterable[builtins.str] | None = ...,
+        subjects: abc.Iterable[builtins.str] | None = ...,
+        expire_time: timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["create_time", b"create_time", "index_time", b"index_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["create_time", b"create_time", "expire_time", b"expire_time", "index_time", b"index_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["content_hash", b"content_hash", "content_type", b"content_type", "create_time", b"create_time", "document_id", b"document_id", "index_time", b"index_time", "metadata", b"metadata", "passage_count", b"passage_count", "size_bytes", b"size_bytes", "source", b"source", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["acl_groups", b"acl_groups", "content_hash", b"content_hash", "content_type", b"content_type", "create_time", b"create_time", "document_id", b"document_id", "expire_time", b"expire_time", "index_time", b"index_time", "metadata", b"metadata", "passage_count", b"passage_count", "size_bytes", b"size_bytes", "source", b"source", "subjects", b"subjects", "title", b"title"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -387,18 +427,88 @@ class DeleteDocumentsResponse(message.Message):
     DESCRIPTOR: descriptor.Descriptor
 
     DELETED_DOCUMENT_IDS_FIELD_NUMBER: builtins.int
+    RECEIPT_FIELD_NUMBER: builtins.int
     @builtins.property
     def deleted_document_ids(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
         """Those that existed and are gone."""
+
+    @builtins.property
+    def receipt(self) -> Receipt:
+        """What was removed from where."""
 
     def __init__(
         self,
         *,
         deleted_document_ids: abc.Iterable[builtins.str] | None = ...,
+        receipt: Receipt | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["receipt", b"receipt"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["deleted_document_ids", b"deleted_document_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["deleted_document_ids", b"deleted_document_ids", "receipt", b"receipt"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class Receipt(message.Message):
+    """Says what was removed, for those who must prove it."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    @typing.final
+    class Place(message.Message):
+        """A place that held something."""
+
+        DESCRIPTOR: descriptor.Descriptor
+
+        NAME_FIELD_NUMBER: builtins.int
+        DOCUMENT_COUNT_FIELD_NUMBER: builtins.int
+        PASSAGE_COUNT_FIELD_NUMBER: builtins.int
+        ENTRY_COUNT_FIELD_NUMBER: builtins.int
+        name: builtins.str
+        """`corpus` or `cache`."""
+        document_count: builtins.int
+        """Documents removed there."""
+        passage_count: builtins.int
+        """Passages removed there."""
+        entry_count: builtins.int
+        """Cached entries removed there."""
+        def __init__(
+            self,
+            *,
+            name: builtins.str = ...,
+            document_count: builtins.int = ...,
+            passage_count: builtins.int = ...,
+            entry_count: builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = typing.Literal["document_count", b"document_count", "entry_count", b"entry_count", "name", b"name", "passage_count", b"passage_count"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    RECEIPT_ID_FIELD_NUMBER: builtins.int
+    TIME_FIELD_NUMBER: builtins.int
+    PLACES_FIELD_NUMBER: builtins.int
+    receipt_id: builtins.str
+    """Its name, a UUID."""
+    @builtins.property
+    def time(self) -> timestamp_pb2.Timestamp:
+        """When all was gone."""
+
+    @builtins.property
+    def places(self) -> containers.RepeatedCompositeFieldContainer[Receipt.Place]:
+        """Every place that was looked at, whether or not it held anything."""
+
+    def __init__(
+        self,
+        *,
+        receipt_id: builtins.str = ...,
+        time: timestamp_pb2.Timestamp | None = ...,
+        places: abc.Iterable[Receipt.Place] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["time", b"time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["places", b"places", "receipt_id", b"receipt_id", "time", b"time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -429,17 +539,176 @@ class EraseSubjectResponse(message.Message):
     DESCRIPTOR: descriptor.Descriptor
 
     DELETED_DOCUMENT_IDS_FIELD_NUMBER: builtins.int
+    RECEIPT_FIELD_NUMBER: builtins.int
     @builtins.property
     def deleted_document_ids(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
-        """Documents that were removed."""
+        """Documents that were removed; the first 1,000."""
+
+    @builtins.property
+    def receipt(self) -> Receipt:
+        """What was removed from where."""
 
     def __init__(
         self,
         *,
         deleted_document_ids: abc.Iterable[builtins.str] | None = ...,
+        receipt: Receipt | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["deleted_document_ids", b"deleted_document_ids", "receipt", b"receipt"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class EraseTenantRequest(message.Message):
+    """Confirms that all is to be erased."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    TENANT_FIELD_NUMBER: builtins.int
+    tenant: builtins.str
+    """The name of the caller's own tenant, as a confirmation. INVALID_ARGUMENT where it is another."""
+    def __init__(
+        self,
+        *,
+        tenant: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["deleted_document_ids", b"deleted_document_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["tenant", b"tenant"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class EraseTenantResponse(message.Message):
+    """What was erased."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: builtins.int
+    @builtins.property
+    def receipt(self) -> Receipt:
+        """What was removed from where."""
+
+    def __init__(
+        self,
+        *,
+        receipt: Receipt | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class GetCorpusStatsRequest(message.Message):
+    """Asks for counts."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class SourceStats(message.Message):
+    """What one source holds."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    SOURCE_FIELD_NUMBER: builtins.int
+    DOCUMENT_COUNT_FIELD_NUMBER: builtins.int
+    PASSAGE_COUNT_FIELD_NUMBER: builtins.int
+    SIZE_BYTES_FIELD_NUMBER: builtins.int
+    source: builtins.str
+    """The source."""
+    document_count: builtins.int
+    """Documents."""
+    passage_count: builtins.int
+    """Passages."""
+    size_bytes: builtins.int
+    """Bytes of the documents as they were sent."""
+    def __init__(
+        self,
+        *,
+        source: builtins.str = ...,
+        document_count: builtins.int = ...,
+        passage_count: builtins.int = ...,
+        size_bytes: builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["document_count", b"document_count", "passage_count", b"passage_count", "size_bytes", b"size_bytes", "source", b"source"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class Reindexing(message.Message):
+    """The state of a change of the embedding model."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    EMBEDDING_MODEL_FIELD_NUMBER: builtins.int
+    DONE_COUNT_FIELD_NUMBER: builtins.int
+    TOTAL_COUNT_FIELD_NUMBER: builtins.int
+    embedding_model: builtins.str
+    """The model that the corpus moves to; searches use the old one until all passages are done."""
+    done_count: builtins.int
+    """Passages that have their new vector."""
+    total_count: builtins.int
+    """Passages in all."""
+    def __init__(
+        self,
+        *,
+        embedding_model: builtins.str = ...,
+        done_count: builtins.int = ...,
+        total_count: builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["done_count", b"done_count", "embedding_model", b"embedding_model", "total_count", b"total_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class GetCorpusStatsResponse(message.Message):
+    """Counts of what the caller may see."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    SOURCES_FIELD_NUMBER: builtins.int
+    CORPUS_VERSION_FIELD_NUMBER: builtins.int
+    EMBEDDING_MODEL_FIELD_NUMBER: builtins.int
+    REINDEXING_FIELD_NUMBER: builtins.int
+    corpus_version: builtins.int
+    """Version of the corpus."""
+    embedding_model: builtins.str
+    """The model that made its vectors; empty where there are none."""
+    @builtins.property
+    def sources(self) -> containers.RepeatedCompositeFieldContainer[SourceStats]:
+        """By source, in the order of their names; sources without documents are left out."""
+
+    @builtins.property
+    def reindexing(self) -> Reindexing:
+        """Set while the corpus is being re-indexed for another model."""
+
+    def __init__(
+        self,
+        *,
+        sources: abc.Iterable[SourceStats] | None = ...,
+        corpus_version: builtins.int = ...,
+        embedding_model: builtins.str = ...,
+        reindexing: Reindexing | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["reindexing", b"reindexing"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["corpus_version", b"corpus_version", "embedding_model", b"embedding_model", "reindexing", b"reindexing", "sources", b"sources"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...

@@ -26,7 +26,8 @@ if _version_not_supported:
 
 
 class CorpusServiceStub(object):
-    """Holds the tenant's documents. The tenant is that of the API key; no request can name another.
+    """Holds the tenant's documents. The tenant is that of the API key; no request can name another. A key also has groups: a
+    document that lists groups exists only for keys that have one of them, or the group `*`.
     """
 
     def __init__(self, channel):
@@ -60,10 +61,21 @@ class CorpusServiceStub(object):
                 request_serializer=scic_dot_gateway_dot_v1_dot_corpus__service__pb2.EraseSubjectRequest.SerializeToString,
                 response_deserializer=scic_dot_gateway_dot_v1_dot_corpus__service__pb2.EraseSubjectResponse.FromString,
                 _registered_method=True)
+        self.EraseTenant = channel.unary_unary(
+                '/scic.gateway.v1.CorpusService/EraseTenant',
+                request_serializer=scic_dot_gateway_dot_v1_dot_corpus__service__pb2.EraseTenantRequest.SerializeToString,
+                response_deserializer=scic_dot_gateway_dot_v1_dot_corpus__service__pb2.EraseTenantResponse.FromString,
+                _registered_method=True)
+        self.GetCorpusStats = channel.unary_unary(
+                '/scic.gateway.v1.CorpusService/GetCorpusStats',
+                request_serializer=scic_dot_gateway_dot_v1_dot_corpus__service__pb2.GetCorpusStatsRequest.SerializeToString,
+                response_deserializer=scic_dot_gateway_dot_v1_dot_corpus__service__pb2.GetCorpusStatsResponse.FromString,
+                _registered_method=True)
 
 
 class CorpusServiceServicer(object):
-    """Holds the tenant's documents. The tenant is that of the API key; no request can name another.
+    """Holds the tenant's documents. The tenant is that of the API key; no request can name another. A key also has groups: a
+    document that lists groups exists only for keys that have one of them, or the group `*`.
     """
 
     def IngestDocuments(self, request_iterator, context):
@@ -97,7 +109,22 @@ class CorpusServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def EraseSubject(self, request, context):
-        """Erases everything about a person. Answers UNIMPLEMENTED in this version. Role: writer.
+        """Erases every document that carries a subject, whoever may see it, and every cached reply of the tenant. Answers when
+        nothing is left; a place that cannot be reached is UNAVAILABLE, and calling again goes on. Role: admin.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EraseTenant(self, request, context):
+        """Erases all that is stored for the tenant. Role: admin.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetCorpusStats(self, request, context):
+        """Counts what the caller may see. Role: reader.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -131,6 +158,16 @@ def add_CorpusServiceServicer_to_server(servicer, server):
                     request_deserializer=scic_dot_gateway_dot_v1_dot_corpus__service__pb2.EraseSubjectRequest.FromString,
                     response_serializer=scic_dot_gateway_dot_v1_dot_corpus__service__pb2.EraseSubjectResponse.SerializeToString,
             ),
+            'EraseTenant': grpc.unary_unary_rpc_method_handler(
+                    servicer.EraseTenant,
+                    request_deserializer=scic_dot_gateway_dot_v1_dot_corpus__service__pb2.EraseTenantRequest.FromString,
+                    response_serializer=scic_dot_gateway_dot_v1_dot_corpus__service__pb2.EraseTenantResponse.SerializeToString,
+            ),
+            'GetCorpusStats': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCorpusStats,
+                    request_deserializer=scic_dot_gateway_dot_v1_dot_corpus__service__pb2.GetCorpusStatsRequest.FromString,
+                    response_serializer=scic_dot_gateway_dot_v1_dot_corpus__service__pb2.GetCorpusStatsResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'scic.gateway.v1.CorpusService', rpc_method_handlers)
@@ -140,7 +177,8 @@ def add_CorpusServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class CorpusService(object):
-    """Holds the tenant's documents. The tenant is that of the API key; no request can name another.
+    """Holds the tenant's documents. The tenant is that of the API key; no request can name another. A key also has groups: a
+    document that lists groups exists only for keys that have one of them, or the group `*`.
     """
 
     @staticmethod
@@ -268,6 +306,60 @@ class CorpusService(object):
             '/scic.gateway.v1.CorpusService/EraseSubject',
             scic_dot_gateway_dot_v1_dot_corpus__service__pb2.EraseSubjectRequest.SerializeToString,
             scic_dot_gateway_dot_v1_dot_corpus__service__pb2.EraseSubjectResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EraseTenant(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/scic.gateway.v1.CorpusService/EraseTenant',
+            scic_dot_gateway_dot_v1_dot_corpus__service__pb2.EraseTenantRequest.SerializeToString,
+            scic_dot_gateway_dot_v1_dot_corpus__service__pb2.EraseTenantResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCorpusStats(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/scic.gateway.v1.CorpusService/GetCorpusStats',
+            scic_dot_gateway_dot_v1_dot_corpus__service__pb2.GetCorpusStatsRequest.SerializeToString,
+            scic_dot_gateway_dot_v1_dot_corpus__service__pb2.GetCorpusStatsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -27,7 +27,9 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class CorpusServiceStub:
-    """Holds the tenant's documents. The tenant is that of the API key; no request can name another."""
+    """Holds the tenant's documents. The tenant is that of the API key; no request can name another. A key also has groups: a
+    document that lists groups exists only for keys that have one of them, or the group `*`.
+    """
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -45,11 +47,19 @@ class CorpusServiceStub:
     DeleteDocuments: _grpc.UnaryUnaryMultiCallable[_corpus_service_pb2.DeleteDocumentsRequest, _corpus_service_pb2.DeleteDocumentsResponse]
     """Deletes documents with all their passages. Ids that do not exist are no error. Role: writer."""
     EraseSubject: _grpc.UnaryUnaryMultiCallable[_corpus_service_pb2.EraseSubjectRequest, _corpus_service_pb2.EraseSubjectResponse]
-    """Erases everything about a person. Answers UNIMPLEMENTED in this version. Role: writer."""
+    """Erases every document that carries a subject, whoever may see it, and every cached reply of the tenant. Answers when
+    nothing is left; a place that cannot be reached is UNAVAILABLE, and calling again goes on. Role: admin.
+    """
+    EraseTenant: _grpc.UnaryUnaryMultiCallable[_corpus_service_pb2.EraseTenantRequest, _corpus_service_pb2.EraseTenantResponse]
+    """Erases all that is stored for the tenant. Role: admin."""
+    GetCorpusStats: _grpc.UnaryUnaryMultiCallable[_corpus_service_pb2.GetCorpusStatsRequest, _corpus_service_pb2.GetCorpusStatsResponse]
+    """Counts what the caller may see. Role: reader."""
 
 @_typing.type_check_only
 class CorpusServiceAsyncStub(CorpusServiceStub):
-    """Holds the tenant's documents. The tenant is that of the API key; no request can name another."""
+    """Holds the tenant's documents. The tenant is that of the API key; no request can name another. A key also has groups: a
+    document that lists groups exists only for keys that have one of them, or the group `*`.
+    """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     IngestDocuments: _aio.StreamStreamMultiCallable[_corpus_service_pb2.IngestDocumentsRequest, _corpus_service_pb2.IngestDocumentsResponse]  # type: ignore[assignment]
@@ -64,10 +74,18 @@ class CorpusServiceAsyncStub(CorpusServiceStub):
     DeleteDocuments: _aio.UnaryUnaryMultiCallable[_corpus_service_pb2.DeleteDocumentsRequest, _corpus_service_pb2.DeleteDocumentsResponse]  # type: ignore[assignment]
     """Deletes documents with all their passages. Ids that do not exist are no error. Role: writer."""
     EraseSubject: _aio.UnaryUnaryMultiCallable[_corpus_service_pb2.EraseSubjectRequest, _corpus_service_pb2.EraseSubjectResponse]  # type: ignore[assignment]
-    """Erases everything about a person. Answers UNIMPLEMENTED in this version. Role: writer."""
+    """Erases every document that carries a subject, whoever may see it, and every cached reply of the tenant. Answers when
+    nothing is left; a place that cannot be reached is UNAVAILABLE, and calling again goes on. Role: admin.
+    """
+    EraseTenant: _aio.UnaryUnaryMultiCallable[_corpus_service_pb2.EraseTenantRequest, _corpus_service_pb2.EraseTenantResponse]  # type: ignore[assignment]
+    """Erases all that is stored for the tenant. Role: admin."""
+    GetCorpusStats: _aio.UnaryUnaryMultiCallable[_corpus_service_pb2.GetCorpusStatsRequest, _corpus_service_pb2.GetCorpusStatsResponse]  # type: ignore[assignment]
+    """Counts what the caller may see. Role: reader."""
 
 class CorpusServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Holds the tenant's documents. The tenant is that of the API key; no request can name another."""
+    """Holds the tenant's documents. The tenant is that of the API key; no request can name another. A key also has groups: a
+    document that lists groups exists only for keys that have one of them, or the group `*`.
+    """
 
     @_abc_1.abstractmethod
     def IngestDocuments(
@@ -110,6 +128,24 @@ class CorpusServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _corpus_service_pb2.EraseSubjectRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_corpus_service_pb2.EraseSubjectResponse, _abc.Awaitable[_corpus_service_pb2.EraseSubjectResponse]]:
-        """Erases everything about a person. Answers UNIMPLEMENTED in this version. Role: writer."""
+        """Erases every document that carries a subject, whoever may see it, and every cached reply of the tenant. Answers when
+        nothing is left; a place that cannot be reached is UNAVAILABLE, and calling again goes on. Role: admin.
+        """
+
+    @_abc_1.abstractmethod
+    def EraseTenant(
+        self,
+        request: _corpus_service_pb2.EraseTenantRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_corpus_service_pb2.EraseTenantResponse, _abc.Awaitable[_corpus_service_pb2.EraseTenantResponse]]:
+        """Erases all that is stored for the tenant. Role: admin."""
+
+    @_abc_1.abstractmethod
+    def GetCorpusStats(
+        self,
+        request: _corpus_service_pb2.GetCorpusStatsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_corpus_service_pb2.GetCorpusStatsResponse, _abc.Awaitable[_corpus_service_pb2.GetCorpusStatsResponse]]:
+        """Counts what the caller may see. Role: reader."""
 
 def add_CorpusServiceServicer_to_server(servicer: CorpusServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

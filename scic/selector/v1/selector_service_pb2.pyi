@@ -10,6 +10,7 @@ from google.protobuf import message as message
 from google.protobuf import timestamp_pb2 as timestamp_pb2
 from google.protobuf.internal import containers as containers
 from scic.type.v1 import passage_pb2 as passage_pb2
+from scic.type.v1 import score_pb2 as score_pb2
 from scic.type.v1 import source_pb2 as source_pb2
 import builtins as builtins
 import sys
@@ -21,6 +22,34 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: descriptor.FileDescriptor
+
+@typing.final
+class Caller(message.Message):
+    """What a caller may see of its tenant's documents: those without groups and those that share a group with it. To all
+    others it is as if they did not exist.
+    """
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    GROUPS_FIELD_NUMBER: builtins.int
+    SEES_ALL_FIELD_NUMBER: builtins.int
+    sees_all: builtins.bool
+    """Whether it may see every document, whatever its groups."""
+    @builtins.property
+    def groups(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Its groups, at most 256."""
+
+    def __init__(
+        self,
+        *,
+        groups: abc.Iterable[builtins.str] | None = ...,
+        sees_all: builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["groups", b"groups", "sees_all", b"sees_all"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 @typing.final
 class DocumentRecord(message.Message):
@@ -59,6 +88,9 @@ class DocumentRecord(message.Message):
     METADATA_FIELD_NUMBER: builtins.int
     CREATE_TIME_FIELD_NUMBER: builtins.int
     INDEX_TIME_FIELD_NUMBER: builtins.int
+    ACL_GROUPS_FIELD_NUMBER: builtins.int
+    SUBJECTS_FIELD_NUMBER: builtins.int
+    EXPIRE_TIME_FIELD_NUMBER: builtins.int
     document_id: builtins.str
     """Its name."""
     source: builtins.str
@@ -87,6 +119,18 @@ class DocumentRecord(message.Message):
     def index_time(self) -> timestamp_pb2.Timestamp:
         """When it was indexed. Output only."""
 
+    @builtins.property
+    def acl_groups(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Groups that may see it; none: everybody of the tenant. At most 64."""
+
+    @builtins.property
+    def subjects(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Persons or things it is about, for erasure. At most 64."""
+
+    @builtins.property
+    def expire_time(self) -> timestamp_pb2.Timestamp:
+        """From when on it is removed; unset: never."""
+
     def __init__(
         self,
         *,
@@ -101,10 +145,13 @@ class DocumentRecord(message.Message):
         metadata: abc.Mapping[builtins.str, builtins.str] | None = ...,
         create_time: timestamp_pb2.Timestamp | None = ...,
         index_time: timestamp_pb2.Timestamp | None = ...,
+        acl_groups: abc.Iterable[builtins.str] | None = ...,
+        subjects: abc.Iterable[builtins.str] | None = ...,
+        expire_time: timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["create_time", b"create_time", "index_time", b"index_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["create_time", b"create_time", "expire_time", b"expire_time", "index_time", b"index_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["content_hash", b"content_hash", "content_type", b"content_type", "create_time", b"create_time", "document_id", b"document_id", "index_time", b"index_time", "kind", b"kind", "metadata", b"metadata", "passage_count", b"passage_count", "size_bytes", b"size_bytes", "source", b"source", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["acl_groups", b"acl_groups", "content_hash", b"content_hash", "content_type", b"content_type", "create_time", b"create_time", "document_id", b"document_id", "expire_time", b"expire_time", "index_time", b"index_time", "kind", b"kind", "metadata", b"metadata", "passage_count", b"passage_count", "size_bytes", b"size_bytes", "source", b"source", "subjects", b"subjects", "title", b"title"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -171,13 +218,18 @@ class IndexRequest(message.Message):
     TENANT_FIELD_NUMBER: builtins.int
     DOCUMENTS_FIELD_NUMBER: builtins.int
     EMBEDDING_MODEL_FIELD_NUMBER: builtins.int
+    CALLER_FIELD_NUMBER: builtins.int
     tenant: builtins.str
     """The tenant."""
     embedding_model: builtins.str
-    """The model that made the vectors. A tenant's corpus has one; FAILED_PRECONDITION where it differs."""
+    """The model that made the vectors. INVALID_ARGUMENT where it is not one that this selector runs."""
     @builtins.property
     def documents(self) -> containers.RepeatedCompositeFieldContainer[IndexedDocument]:
         """The documents, 1 to 1,000."""
+
+    @builtins.property
+    def caller(self) -> Caller:
+        """What the caller may see. PERMISSION_DENIED where an id belongs to a document it may not see."""
 
     def __init__(
         self,
@@ -185,10 +237,11 @@ class IndexRequest(message.Message):
         tenant: builtins.str = ...,
         documents: abc.Iterable[IndexedDocument] | None = ...,
         embedding_model: builtins.str = ...,
+        caller: Caller | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["caller", b"caller"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["documents", b"documents", "embedding_model", b"embedding_model", "tenant", b"tenant"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["caller", b"caller", "documents", b"documents", "embedding_model", b"embedding_model", "tenant", b"tenant"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -199,16 +252,20 @@ class IndexResponse(message.Message):
     DESCRIPTOR: descriptor.Descriptor
 
     CORPUS_VERSION_FIELD_NUMBER: builtins.int
+    REPLACED_COUNT_FIELD_NUMBER: builtins.int
     corpus_version: builtins.int
     """Version of the corpus that includes them."""
+    replaced_count: builtins.int
+    """How many of them took the place of an older content."""
     def __init__(
         self,
         *,
         corpus_version: builtins.int = ...,
+        replaced_count: builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["corpus_version", b"corpus_version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["corpus_version", b"corpus_version", "replaced_count", b"replaced_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -220,21 +277,27 @@ class DeleteRequest(message.Message):
 
     TENANT_FIELD_NUMBER: builtins.int
     DOCUMENT_IDS_FIELD_NUMBER: builtins.int
+    CALLER_FIELD_NUMBER: builtins.int
     tenant: builtins.str
     """The tenant."""
     @builtins.property
     def document_ids(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
         """Names of documents, 1 to 1,000."""
 
+    @builtins.property
+    def caller(self) -> Caller:
+        """What the caller may see."""
+
     def __init__(
         self,
         *,
         tenant: builtins.str = ...,
         document_ids: abc.Iterable[builtins.str] | None = ...,
+        caller: Caller | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["caller", b"caller"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["document_ids", b"document_ids", "tenant", b"tenant"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["caller", b"caller", "document_ids", b"document_ids", "tenant", b"tenant"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -246,8 +309,11 @@ class DeleteResponse(message.Message):
 
     DELETED_DOCUMENT_IDS_FIELD_NUMBER: builtins.int
     CORPUS_VERSION_FIELD_NUMBER: builtins.int
+    PASSAGE_COUNT_FIELD_NUMBER: builtins.int
     corpus_version: builtins.int
     """Version of the corpus without them."""
+    passage_count: builtins.int
+    """Their passages."""
     @builtins.property
     def deleted_document_ids(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
         """Those that existed."""
@@ -257,10 +323,75 @@ class DeleteResponse(message.Message):
         *,
         deleted_document_ids: abc.Iterable[builtins.str] | None = ...,
         corpus_version: builtins.int = ...,
+        passage_count: builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["corpus_version", b"corpus_version", "deleted_document_ids", b"deleted_document_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["corpus_version", b"corpus_version", "deleted_document_ids", b"deleted_document_ids", "passage_count", b"passage_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class EraseRequest(message.Message):
+    """What to erase."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    TENANT_FIELD_NUMBER: builtins.int
+    SUBJECT_FIELD_NUMBER: builtins.int
+    EVERYTHING_FIELD_NUMBER: builtins.int
+    tenant: builtins.str
+    """The tenant."""
+    subject: builtins.str
+    """Those that carry this subject."""
+    everything: builtins.bool
+    """All, and the tenant's corpus with them."""
+    def __init__(
+        self,
+        *,
+        tenant: builtins.str = ...,
+        subject: builtins.str = ...,
+        everything: builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["everything", b"everything", "scope", b"scope", "subject", b"subject"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["everything", b"everything", "scope", b"scope", "subject", b"subject", "tenant", b"tenant"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_scope: _TypeAlias = typing.Literal["subject", "everything"]  # noqa: Y015
+    _WhichOneofArgType_scope: _TypeAlias = typing.Literal["scope", b"scope"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_scope) -> _WhichOneofReturnType_scope | None: ...
+
+@typing.final
+class EraseResponse(message.Message):
+    """What was erased."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    DELETED_DOCUMENT_IDS_FIELD_NUMBER: builtins.int
+    DOCUMENT_COUNT_FIELD_NUMBER: builtins.int
+    PASSAGE_COUNT_FIELD_NUMBER: builtins.int
+    CORPUS_VERSION_FIELD_NUMBER: builtins.int
+    document_count: builtins.int
+    """Documents."""
+    passage_count: builtins.int
+    """Their passages."""
+    corpus_version: builtins.int
+    """Version of the corpus without them. It grows even where nothing was found, so that no cached reply survives."""
+    @builtins.property
+    def deleted_document_ids(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Names of the documents; the first 1,000."""
+
+    def __init__(
+        self,
+        *,
+        deleted_document_ids: abc.Iterable[builtins.str] | None = ...,
+        document_count: builtins.int = ...,
+        passage_count: builtins.int = ...,
+        corpus_version: builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["corpus_version", b"corpus_version", "deleted_document_ids", b"deleted_document_ids", "document_count", b"document_count", "passage_count", b"passage_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -296,21 +427,27 @@ class FindUnchangedRequest(message.Message):
 
     TENANT_FIELD_NUMBER: builtins.int
     FINGERPRINTS_FIELD_NUMBER: builtins.int
+    CALLER_FIELD_NUMBER: builtins.int
     tenant: builtins.str
     """The tenant."""
     @builtins.property
     def fingerprints(self) -> containers.RepeatedCompositeFieldContainer[Fingerprint]:
         """Names and hashes, 1 to 1,000."""
 
+    @builtins.property
+    def caller(self) -> Caller:
+        """What the caller may see."""
+
     def __init__(
         self,
         *,
         tenant: builtins.str = ...,
         fingerprints: abc.Iterable[Fingerprint] | None = ...,
+        caller: Caller | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["caller", b"caller"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["fingerprints", b"fingerprints", "tenant", b"tenant"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["caller", b"caller", "fingerprints", b"fingerprints", "tenant", b"tenant"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -372,19 +509,25 @@ class GetDocumentRequest(message.Message):
 
     TENANT_FIELD_NUMBER: builtins.int
     DOCUMENT_ID_FIELD_NUMBER: builtins.int
+    CALLER_FIELD_NUMBER: builtins.int
     tenant: builtins.str
     """The tenant."""
     document_id: builtins.str
     """The document's name."""
+    @builtins.property
+    def caller(self) -> Caller:
+        """What the caller may see."""
+
     def __init__(
         self,
         *,
         tenant: builtins.str = ...,
         document_id: builtins.str = ...,
+        caller: Caller | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["caller", b"caller"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["document_id", b"document_id", "tenant", b"tenant"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["caller", b"caller", "document_id", b"document_id", "tenant", b"tenant"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -420,6 +563,7 @@ class ListDocumentsRequest(message.Message):
     PAGE_SIZE_FIELD_NUMBER: builtins.int
     PAGE_TOKEN_FIELD_NUMBER: builtins.int
     SOURCE_FIELD_NUMBER: builtins.int
+    CALLER_FIELD_NUMBER: builtins.int
     tenant: builtins.str
     """The tenant."""
     page_size: builtins.int
@@ -428,6 +572,10 @@ class ListDocumentsRequest(message.Message):
     """`next_page_token` of the page before; empty for the first."""
     source: builtins.str
     """Only documents of this source; empty for all."""
+    @builtins.property
+    def caller(self) -> Caller:
+        """What the caller may see."""
+
     def __init__(
         self,
         *,
@@ -435,10 +583,11 @@ class ListDocumentsRequest(message.Message):
         page_size: builtins.int = ...,
         page_token: builtins.str = ...,
         source: builtins.str = ...,
+        caller: Caller | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["caller", b"caller"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["page_size", b"page_size", "page_token", b"page_token", "source", b"source", "tenant", b"tenant"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["caller", b"caller", "page_size", b"page_size", "page_token", b"page_token", "source", b"source", "tenant", b"tenant"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -509,6 +658,154 @@ class GetCorpusVersionResponse(message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 @typing.final
+class GetStatsRequest(message.Message):
+    """Names a tenant and who asks."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    TENANT_FIELD_NUMBER: builtins.int
+    CALLER_FIELD_NUMBER: builtins.int
+    tenant: builtins.str
+    """The tenant."""
+    @builtins.property
+    def caller(self) -> Caller:
+        """What the caller may see: the rest is not counted."""
+
+    def __init__(
+        self,
+        *,
+        tenant: builtins.str = ...,
+        caller: Caller | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["caller", b"caller"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["caller", b"caller", "tenant", b"tenant"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class SourceStats(message.Message):
+    """What one source holds."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    SOURCE_FIELD_NUMBER: builtins.int
+    DOCUMENT_COUNT_FIELD_NUMBER: builtins.int
+    PASSAGE_COUNT_FIELD_NUMBER: builtins.int
+    SIZE_BYTES_FIELD_NUMBER: builtins.int
+    source: builtins.str
+    """The source."""
+    document_count: builtins.int
+    """Documents."""
+    passage_count: builtins.int
+    """Passages."""
+    size_bytes: builtins.int
+    """Bytes of the documents as they were sent."""
+    def __init__(
+        self,
+        *,
+        source: builtins.str = ...,
+        document_count: builtins.int = ...,
+        passage_count: builtins.int = ...,
+        size_bytes: builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["document_count", b"document_count", "passage_count", b"passage_count", "size_bytes", b"size_bytes", "source", b"source"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class Reindexing(message.Message):
+    """The state of a change of the embedding model."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    EMBEDDING_MODEL_FIELD_NUMBER: builtins.int
+    DONE_COUNT_FIELD_NUMBER: builtins.int
+    TOTAL_COUNT_FIELD_NUMBER: builtins.int
+    embedding_model: builtins.str
+    """The model that the corpus moves to; searches use the one it has until all passages are done."""
+    done_count: builtins.int
+    """Passages that have their new vector."""
+    total_count: builtins.int
+    """Passages in all."""
+    def __init__(
+        self,
+        *,
+        embedding_model: builtins.str = ...,
+        done_count: builtins.int = ...,
+        total_count: builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["done_count", b"done_count", "embedding_model", b"embedding_model", "total_count", b"total_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class GetStatsResponse(message.Message):
+    """Counts."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    SOURCES_FIELD_NUMBER: builtins.int
+    CORPUS_VERSION_FIELD_NUMBER: builtins.int
+    EMBEDDING_MODEL_FIELD_NUMBER: builtins.int
+    REINDEXING_FIELD_NUMBER: builtins.int
+    corpus_version: builtins.int
+    """Version of the corpus."""
+    embedding_model: builtins.str
+    """The model that made its vectors; empty where there are none."""
+    @builtins.property
+    def sources(self) -> containers.RepeatedCompositeFieldContainer[SourceStats]:
+        """By source, in the order of their names; sources without documents are left out."""
+
+    @builtins.property
+    def reindexing(self) -> Reindexing:
+        """Set while the corpus is being re-indexed."""
+
+    def __init__(
+        self,
+        *,
+        sources: abc.Iterable[SourceStats] | None = ...,
+        corpus_version: builtins.int = ...,
+        embedding_model: builtins.str = ...,
+        reindexing: Reindexing | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["reindexing", b"reindexing"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["corpus_version", b"corpus_version", "embedding_model", b"embedding_model", "reindexing", b"reindexing", "sources", b"sources"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class Recency(message.Message):
+    """A preference for what is new."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    HALF_LIFE_FIELD_NUMBER: builtins.int
+    WEIGHT_FIELD_NUMBER: builtins.int
+    weight: builtins.float
+    """Part of the score that age can take away, above 0 to 1."""
+    @builtins.property
+    def half_life(self) -> duration_pb2.Duration:
+        """Age at which half of the weight is gone. More than 0."""
+
+    def __init__(
+        self,
+        *,
+        half_life: duration_pb2.Duration | None = ...,
+        weight: builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["half_life", b"half_life"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["half_life", b"half_life", "weight", b"weight"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
 class SourceQuery(message.Message):
     """A source to search."""
 
@@ -517,22 +814,38 @@ class SourceQuery(message.Message):
     SOURCE_FIELD_NUMBER: builtins.int
     KIND_FIELD_NUMBER: builtins.int
     LIMIT_FIELD_NUMBER: builtins.int
+    EVERYWHERE_FIELD_NUMBER: builtins.int
+    RECENCY_FIELD_NUMBER: builtins.int
+    TIMEOUT_FIELD_NUMBER: builtins.int
     source: builtins.str
     """Its name."""
     kind: source_pb2.SourceKind.ValueType
     """Its kind, which decides how words and meaning are weighed."""
     limit: builtins.int
     """Passages to return at most, 1 to 100."""
+    everywhere: builtins.bool
+    """Whether passages of every source are searched, by their vectors alone; `source` is then only a name."""
+    @builtins.property
+    def recency(self) -> Recency:
+        """Whether newer documents are preferred; unset: age does not matter."""
+
+    @builtins.property
+    def timeout(self) -> duration_pb2.Duration:
+        """Time the search of this source may take. Default: what is left of the call's deadline."""
+
     def __init__(
         self,
         *,
         source: builtins.str = ...,
         kind: source_pb2.SourceKind.ValueType = ...,
         limit: builtins.int = ...,
+        everywhere: builtins.bool = ...,
+        recency: Recency | None = ...,
+        timeout: duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["recency", b"recency", "timeout", b"timeout"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["kind", b"kind", "limit", b"limit", "source", b"source"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["everywhere", b"everywhere", "kind", b"kind", "limit", b"limit", "recency", b"recency", "source", b"source", "timeout", b"timeout"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -546,6 +859,7 @@ class SelectRequest(message.Message):
     QUESTION_FIELD_NUMBER: builtins.int
     SOURCES_FIELD_NUMBER: builtins.int
     FILTER_FIELD_NUMBER: builtins.int
+    CALLER_FIELD_NUMBER: builtins.int
     tenant: builtins.str
     """The tenant."""
     question: builtins.str
@@ -556,7 +870,13 @@ class SelectRequest(message.Message):
 
     @builtins.property
     def filter(self) -> containers.RepeatedCompositeFieldContainer[source_pb2.MetadataCondition]:
-        """Conditions that a document must meet, all of them."""
+        """Conditions that a document must meet, all of them.
+        INVALID_ARGUMENT for a key that no document carries which the caller may see.
+        """
+
+    @builtins.property
+    def caller(self) -> Caller:
+        """What the caller may see. Applied before anything is ranked."""
 
     def __init__(
         self,
@@ -565,10 +885,11 @@ class SelectRequest(message.Message):
         question: builtins.str = ...,
         sources: abc.Iterable[SourceQuery] | None = ...,
         filter: abc.Iterable[source_pb2.MetadataCondition] | None = ...,
+        caller: Caller | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["caller", b"caller"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["filter", b"filter", "question", b"question", "sources", b"sources", "tenant", b"tenant"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["caller", b"caller", "filter", b"filter", "question", b"question", "sources", b"sources", "tenant", b"tenant"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -580,33 +901,31 @@ class ScoredPassage(message.Message):
 
     PASSAGE_FIELD_NUMBER: builtins.int
     SCORE_FIELD_NUMBER: builtins.int
-    LEXICAL_FIELD_NUMBER: builtins.int
-    DENSE_FIELD_NUMBER: builtins.int
     DUPLICATE_OF_FIELD_NUMBER: builtins.int
-    score: builtins.float
-    """The fused score within its source, 0 to 1."""
-    lexical: builtins.float
-    """BM25, 0 or more."""
-    dense: builtins.float
-    """Cosine, -1 to 1."""
+    FOUND_BY_FIELD_NUMBER: builtins.int
     duplicate_of: builtins.str
-    """Set where the passage was found but not returned in full since its text equals that of a better one."""
+    """Set where the passage was found but not returned in full, since a better one says the same: its passage_id."""
+    found_by: builtins.str
+    """Name of the source query that found it."""
     @builtins.property
     def passage(self) -> passage_pb2.Passage:
         """The passage, `prepared` included."""
+
+    @builtins.property
+    def score(self) -> score_pb2.Score:
+        """What it was ranked by, 0 or more."""
 
     def __init__(
         self,
         *,
         passage: passage_pb2.Passage | None = ...,
-        score: builtins.float = ...,
-        lexical: builtins.float = ...,
-        dense: builtins.float = ...,
+        score: score_pb2.Score | None = ...,
         duplicate_of: builtins.str = ...,
+        found_by: builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["passage", b"passage"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["passage", b"passage", "score", b"score"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["dense", b"dense", "duplicate_of", b"duplicate_of", "lexical", b"lexical", "passage", b"passage", "score", b"score"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["duplicate_of", b"duplicate_of", "found_by", b"found_by", "passage", b"passage", "score", b"score"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -655,7 +974,7 @@ class SelectResponse(message.Message):
     CORPUS_VERSION_FIELD_NUMBER: builtins.int
     SOURCES_FIELD_NUMBER: builtins.int
     question_vector: builtins.bytes
-    """The question's vector: little-endian 32-bit floats of unit length."""
+    """The question's vector by the model of prepared passages: little-endian 32-bit floats of unit length."""
     corpus_version: builtins.int
     """Version of the corpus that was searched."""
     @builtins.property

@@ -51,6 +51,11 @@ class SelectorServiceStub(object):
                 request_serializer=scic_dot_selector_dot_v1_dot_selector__service__pb2.DeleteRequest.SerializeToString,
                 response_deserializer=scic_dot_selector_dot_v1_dot_selector__service__pb2.DeleteResponse.FromString,
                 _registered_method=True)
+        self.Erase = channel.unary_unary(
+                '/scic.selector.v1.SelectorService/Erase',
+                request_serializer=scic_dot_selector_dot_v1_dot_selector__service__pb2.EraseRequest.SerializeToString,
+                response_deserializer=scic_dot_selector_dot_v1_dot_selector__service__pb2.EraseResponse.FromString,
+                _registered_method=True)
         self.FindUnchanged = channel.unary_unary(
                 '/scic.selector.v1.SelectorService/FindUnchanged',
                 request_serializer=scic_dot_selector_dot_v1_dot_selector__service__pb2.FindUnchangedRequest.SerializeToString,
@@ -70,6 +75,11 @@ class SelectorServiceStub(object):
                 '/scic.selector.v1.SelectorService/GetCorpusVersion',
                 request_serializer=scic_dot_selector_dot_v1_dot_selector__service__pb2.GetCorpusVersionRequest.SerializeToString,
                 response_deserializer=scic_dot_selector_dot_v1_dot_selector__service__pb2.GetCorpusVersionResponse.FromString,
+                _registered_method=True)
+        self.GetStats = channel.unary_unary(
+                '/scic.selector.v1.SelectorService/GetStats',
+                request_serializer=scic_dot_selector_dot_v1_dot_selector__service__pb2.GetStatsRequest.SerializeToString,
+                response_deserializer=scic_dot_selector_dot_v1_dot_selector__service__pb2.GetStatsResponse.FromString,
                 _registered_method=True)
 
 
@@ -94,7 +104,14 @@ class SelectorServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def Delete(self, request, context):
-        """Removes documents. Ids that do not exist are no error.
+        """Removes documents. Ids that do not exist, or that the caller may not see, are no error.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Erase(self, request, context):
+        """Removes everything about a subject, or everything of a tenant, whoever may see it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -128,6 +145,13 @@ class SelectorServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetStats(self, request, context):
+        """Counts what a tenant's corpus holds.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SelectorServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -145,6 +169,11 @@ def add_SelectorServiceServicer_to_server(servicer, server):
                     servicer.Delete,
                     request_deserializer=scic_dot_selector_dot_v1_dot_selector__service__pb2.DeleteRequest.FromString,
                     response_serializer=scic_dot_selector_dot_v1_dot_selector__service__pb2.DeleteResponse.SerializeToString,
+            ),
+            'Erase': grpc.unary_unary_rpc_method_handler(
+                    servicer.Erase,
+                    request_deserializer=scic_dot_selector_dot_v1_dot_selector__service__pb2.EraseRequest.FromString,
+                    response_serializer=scic_dot_selector_dot_v1_dot_selector__service__pb2.EraseResponse.SerializeToString,
             ),
             'FindUnchanged': grpc.unary_unary_rpc_method_handler(
                     servicer.FindUnchanged,
@@ -165,6 +194,11 @@ def add_SelectorServiceServicer_to_server(servicer, server):
                     servicer.GetCorpusVersion,
                     request_deserializer=scic_dot_selector_dot_v1_dot_selector__service__pb2.GetCorpusVersionRequest.FromString,
                     response_serializer=scic_dot_selector_dot_v1_dot_selector__service__pb2.GetCorpusVersionResponse.SerializeToString,
+            ),
+            'GetStats': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetStats,
+                    request_deserializer=scic_dot_selector_dot_v1_dot_selector__service__pb2.GetStatsRequest.FromString,
+                    response_serializer=scic_dot_selector_dot_v1_dot_selector__service__pb2.GetStatsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -250,6 +284,33 @@ class SelectorService(object):
             '/scic.selector.v1.SelectorService/Delete',
             scic_dot_selector_dot_v1_dot_selector__service__pb2.DeleteRequest.SerializeToString,
             scic_dot_selector_dot_v1_dot_selector__service__pb2.DeleteResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Erase(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/scic.selector.v1.SelectorService/Erase',
+            scic_dot_selector_dot_v1_dot_selector__service__pb2.EraseRequest.SerializeToString,
+            scic_dot_selector_dot_v1_dot_selector__service__pb2.EraseResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -358,6 +419,33 @@ class SelectorService(object):
             '/scic.selector.v1.SelectorService/GetCorpusVersion',
             scic_dot_selector_dot_v1_dot_selector__service__pb2.GetCorpusVersionRequest.SerializeToString,
             scic_dot_selector_dot_v1_dot_selector__service__pb2.GetCorpusVersionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetStats(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/scic.selector.v1.SelectorService/GetStats',
+            scic_dot_selector_dot_v1_dot_selector__service__pb2.GetStatsRequest.SerializeToString,
+            scic_dot_selector_dot_v1_dot_selector__service__pb2.GetStatsResponse.FromString,
             options,
             channel_credentials,
             insecure,

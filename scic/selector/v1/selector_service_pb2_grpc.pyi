@@ -42,7 +42,9 @@ class SelectorServiceStub:
     When it returns, the documents are durable and every later Select finds them.
     """
     Delete: _grpc.UnaryUnaryMultiCallable[_selector_service_pb2.DeleteRequest, _selector_service_pb2.DeleteResponse]
-    """Removes documents. Ids that do not exist are no error."""
+    """Removes documents. Ids that do not exist, or that the caller may not see, are no error."""
+    Erase: _grpc.UnaryUnaryMultiCallable[_selector_service_pb2.EraseRequest, _selector_service_pb2.EraseResponse]
+    """Removes everything about a subject, or everything of a tenant, whoever may see it."""
     FindUnchanged: _grpc.UnaryUnaryMultiCallable[_selector_service_pb2.FindUnchangedRequest, _selector_service_pb2.FindUnchangedResponse]
     """Says which documents are stored already with just this content."""
     GetDocument: _grpc.UnaryUnaryMultiCallable[_selector_service_pb2.GetDocumentRequest, _selector_service_pb2.GetDocumentResponse]
@@ -51,6 +53,8 @@ class SelectorServiceStub:
     """Lists records in the order of their ids."""
     GetCorpusVersion: _grpc.UnaryUnaryMultiCallable[_selector_service_pb2.GetCorpusVersionRequest, _selector_service_pb2.GetCorpusVersionResponse]
     """Returns the version of a tenant's corpus."""
+    GetStats: _grpc.UnaryUnaryMultiCallable[_selector_service_pb2.GetStatsRequest, _selector_service_pb2.GetStatsResponse]
+    """Counts what a tenant's corpus holds."""
 
 @_typing.type_check_only
 class SelectorServiceAsyncStub(SelectorServiceStub):
@@ -66,7 +70,9 @@ class SelectorServiceAsyncStub(SelectorServiceStub):
     When it returns, the documents are durable and every later Select finds them.
     """
     Delete: _aio.UnaryUnaryMultiCallable[_selector_service_pb2.DeleteRequest, _selector_service_pb2.DeleteResponse]  # type: ignore[assignment]
-    """Removes documents. Ids that do not exist are no error."""
+    """Removes documents. Ids that do not exist, or that the caller may not see, are no error."""
+    Erase: _aio.UnaryUnaryMultiCallable[_selector_service_pb2.EraseRequest, _selector_service_pb2.EraseResponse]  # type: ignore[assignment]
+    """Removes everything about a subject, or everything of a tenant, whoever may see it."""
     FindUnchanged: _aio.UnaryUnaryMultiCallable[_selector_service_pb2.FindUnchangedRequest, _selector_service_pb2.FindUnchangedResponse]  # type: ignore[assignment]
     """Says which documents are stored already with just this content."""
     GetDocument: _aio.UnaryUnaryMultiCallable[_selector_service_pb2.GetDocumentRequest, _selector_service_pb2.GetDocumentResponse]  # type: ignore[assignment]
@@ -75,6 +81,8 @@ class SelectorServiceAsyncStub(SelectorServiceStub):
     """Lists records in the order of their ids."""
     GetCorpusVersion: _aio.UnaryUnaryMultiCallable[_selector_service_pb2.GetCorpusVersionRequest, _selector_service_pb2.GetCorpusVersionResponse]  # type: ignore[assignment]
     """Returns the version of a tenant's corpus."""
+    GetStats: _aio.UnaryUnaryMultiCallable[_selector_service_pb2.GetStatsRequest, _selector_service_pb2.GetStatsResponse]  # type: ignore[assignment]
+    """Counts what a tenant's corpus holds."""
 
 class SelectorServiceServicer(metaclass=_abc_1.ABCMeta):
     """Stores passages and finds those that fit a question. An internal service: the gateway sets `tenant` from the
@@ -105,7 +113,15 @@ class SelectorServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _selector_service_pb2.DeleteRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_selector_service_pb2.DeleteResponse, _abc.Awaitable[_selector_service_pb2.DeleteResponse]]:
-        """Removes documents. Ids that do not exist are no error."""
+        """Removes documents. Ids that do not exist, or that the caller may not see, are no error."""
+
+    @_abc_1.abstractmethod
+    def Erase(
+        self,
+        request: _selector_service_pb2.EraseRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_selector_service_pb2.EraseResponse, _abc.Awaitable[_selector_service_pb2.EraseResponse]]:
+        """Removes everything about a subject, or everything of a tenant, whoever may see it."""
 
     @_abc_1.abstractmethod
     def FindUnchanged(
@@ -138,5 +154,13 @@ class SelectorServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_selector_service_pb2.GetCorpusVersionResponse, _abc.Awaitable[_selector_service_pb2.GetCorpusVersionResponse]]:
         """Returns the version of a tenant's corpus."""
+
+    @_abc_1.abstractmethod
+    def GetStats(
+        self,
+        request: _selector_service_pb2.GetStatsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_selector_service_pb2.GetStatsResponse, _abc.Awaitable[_selector_service_pb2.GetStatsResponse]]:
+        """Counts what a tenant's corpus holds."""
 
 def add_SelectorServiceServicer_to_server(servicer: SelectorServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

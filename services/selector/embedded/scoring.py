@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from services.selector.embedded.signals import facet_key, source_key, term_key
+from services.selector.embedded.signals import facet_key, source_key
+from services.selector.indexing import term_key
 from services.selector.query import Candidates
 
 if TYPE_CHECKING:

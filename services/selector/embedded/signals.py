@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from services.selector.indexing import fingerprint, passage_terms
+from services.selector.indexing import fingerprint, passage_terms, term_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,12 +35,6 @@ class Signals(NamedTuple):
     """uint16 (t,): how often the passage has the term."""
     facets: bytes
     """uint64: hashes of the document's (metadata key, value) pairs."""
-
-
-@lru_cache(maxsize=1 << 16)
-def term_key(term: str) -> int:
-    """64-bit hash that stands for a term. One collision is likely only among billions of terms."""
-    return int.from_bytes(blake2b(term.encode(), digest_size=8).digest(), "little")
 
 
 def facet_key(key: str, value: str) -> int:
