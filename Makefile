@@ -6,10 +6,10 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock api format check test demo up bench clean
+.PHONY: help install lock api format check test weaviate demo up bench bench-retrieval clean
 
 help: ## Say what there is to do
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
 
 install: .venv/installed ## Make .venv with everything in it
 
@@ -44,7 +44,10 @@ check: install ## Lint, types, import rules, protos, Envoy and Kubernetes files
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/kubectl kustomize k8s/overlays/prod | $(BIN)/kubernetes-validate --strict --quiet /dev/stdin
 
-test: install ## Run all tests, real Envoy and Valkey among them
+weaviate: install ## Build the Weaviate server, unless it is there (needs Go; five minutes)
+	$(BIN)/python tools/install_weaviate.py
+
+test: install ## Run all tests, real Envoy and Valkey among them, and Weaviate where there is one
 	$(BIN)/pytest
 
 demo: install ## Start a mesh, ingest this repository, ask three questions, stop
@@ -55,6 +58,10 @@ up: install ## Start the mesh on this machine
 
 bench: install ## Measure the mesh beside its ceiling
 	$(BIN)/python -m benchmarks.mesh
+
+bench-retrieval: install ## Measure what is found, and what finding it costs, on both stores
+	$(BIN)/python -m benchmarks.retrieval
+	$(BIN)/python -m benchmarks.select
 
 clean: ## Remove what was made
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

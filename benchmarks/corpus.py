@@ -73,9 +73,7 @@ def cut(documents: Iterable[DocumentInput], *, passages: int) -> list[CutDocumen
     taken: list[CutDocument] = []
     count = 0
     for document in documents:
-        source = SourceDocument(
-            document.document_id, document.title, document.content_type, document.content.decode("utf-8")
-        )
+        source = SourceDocument(document.document_id, document.title, document.content_type, document.content)
         pieces = chunk(source)
         taken.append(CutDocument(document, format_of(document.content_type).kind, pieces))
         count += len(pieces)

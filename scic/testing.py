@@ -15,7 +15,7 @@ import secrets
 import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,8 @@ from scic.client import Client
 
 __all__ = ["Mesh", "ServicesMissingError", "mesh"]
 
-_ROLES = ("reader", "writer")
+_ROLES = ("reader", "writer", "admin")
+_GROUP_ROLES = ("reader", "writer")
 
 
 class ServicesMissingError(ImportError):
@@ -40,11 +41,14 @@ class Mesh:
     """host:port of the gateway."""
 
     api_keys: Mapping[str, str]
-    """API key by tenant."""
+    """API key by tenant: it has all roles and sees every document."""
 
-    def client(self, tenant: str = "test") -> Client:
-        """A client of a tenant, with the roles reader and writer; close it, or use it as a context manager."""
-        return Client(self.address, api_key=self.api_keys[tenant])
+    group_keys: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """API key by tenant and group: a reader and writer that is in no other group."""
+
+    def client(self, tenant: str = "test", *, group: str | None = None) -> Client:
+        """A client of a tenant, with the key of a group if one is named; close it, or use it as a context manager."""
+        return Client(self.address, api_key=self.api_keys[tenant] if group is None else self.group_keys[tenant, group])
 
 
 @asynccontextmanager
@@ -53,6 +57,7 @@ async def mesh(
     data_dir: Path | None = None,
     redis_url: str | None = None,
     tenants: Sequence[str] = ("test",),
+    groups: Sequence[str] = (),
 ) -> AsyncIterator[Mesh]:
     """Runs a mesh on the present event loop for as long as the context lasts.
 
@@ -60,8 +65,15 @@ async def mesh(
         data_dir: where documents are kept; by default a temporary folder that goes with the mesh.
         redis_url: Redis for the cache; by default nothing is cached, and replies say so.
         tenants: tenants to make an API key for.
+        groups: groups of which every tenant gets a key, beside the one that sees every document.
     """
-    keys = {tenant: f"scic_{secrets.token_urlsafe(32)}" for tenant in tenants}
+    keys = {tenant: _new_key() for tenant in tenants}
+    group_keys = {(tenant, group): _new_key() for tenant in tenants for group in groups}
+    entries = [_key_entry(tenant, tenant, key, _ROLES, "*") for tenant, key in keys.items()]
+    entries += [
+        _key_entry(f"{tenant}.{number}", tenant, key, _GROUP_ROLES, group)
+        for number, ((tenant, group), key) in enumerate(group_keys.items())
+    ]
     models = Path(platformdirs.user_cache_dir("scic")) / "models"
     async with AsyncExitStack() as stack:
         folder = data_dir or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="scic-")))
@@ -75,9 +87,9 @@ async def mesh(
             compressor_address=compressor,
             composer_address=composer,
             redis_url=redis_url,
-            keys=json.dumps({"keys": [_key_entry(tenant, key) for tenant, key in keys.items()]}),
+            keys=json.dumps({"keys": entries}),
         )
-        yield Mesh(gateway, keys)
+        yield Mesh(gateway, keys, group_keys)
 
 
 async def _start(stack: AsyncExitStack, service: str, **settings: object) -> str:
@@ -104,5 +116,10 @@ def _load(service: str) -> tuple[Any, Any, Any]:
     return app, getattr(settings, f"{service.title()}Settings"), server
 
 
-def _key_entry(tenant: str, key: str) -> dict[str, object]:
-    return {"id": tenant, "sha256": hashlib.sha256(key.encode()).hexdigest(), "tenant": tenant, "roles": _ROLES}
+def _new_key() -> str:
+    return f"scic_{secrets.token_urlsafe(32)}"
+
+
+def _key_entry(key_id: str, tenant: str, key: str, roles: Sequence[str], group: str) -> dict[str, object]:
+    digest = hashlib.sha256(key.encode()).hexdigest()
+    return {"id": key_id, "sha256": digest, "tenant": tenant, "roles": roles, "groups": [group]}

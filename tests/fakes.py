@@ -1,21 +1,32 @@
 """Stand-ins behind the gateway's ports: small, honest, and able to be away."""
 
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+from google.protobuf.duration_pb2 import Duration
 
+from scic import errors
 from scic.composer.v1 import composer_service_pb2 as composer
 from scic.compressor.v1 import compressor_service_pb2 as compressor
 from scic.selector.v1 import selector_service_pb2 as selector
-from scic.type.v1 import message_pb2, passage_pb2, source_pb2, span_pb2
+from scic.type.v1 import message_pb2, passage_pb2, score_pb2, source_pb2, span_pb2
 from services.composer.evidence import Evidence
 from services.composer.prompt import Role, compose
 from services.composer.servicer import SECTIONS
+from services.gateway.ladder import Ladder
 from services.gateway.ports import CacheEntry, CacheLookup, CacheUnavailableError
+from services.gateway.source import BUILT_IN, Sources
 from services.gateway.stage_error import StageError
 from services.text.tokens import encoding_for
 
 UNIT = np.eye(1, 4, dtype="<f4").tobytes()
+MOMENT = Duration(nanos=1_000_000)
+
+
+def may_see(caller: selector.Caller, record: selector.DocumentRecord) -> bool:
+    return caller.sees_all or not record.acl_groups or not set(caller.groups).isdisjoint(record.acl_groups)
 
 
 @dataclass
@@ -23,6 +34,11 @@ class FakeSelector:
     """Finds every stored passage of the sources asked for, in the order of their ids."""
 
     away: bool = False
+    broken: dict[str, str] = field(default_factory=dict)
+    """Sources that fail, and why."""
+    copies: dict[str, str] = field(default_factory=dict)
+    """Passages that are found a second time, and their names there."""
+    requests: list[selector.SelectRequest] = field(default_factory=list)
     version: int = 0
     documents: dict[tuple[str, str], selector.IndexedDocument] = field(default_factory=dict)
     timeouts: list[float] = field(default_factory=list)
@@ -34,54 +50,129 @@ class FakeSelector:
         if self.away:
             raise StageError("selector", "STAGE_UNAVAILABLE")
 
+    def _visible(self, request) -> dict[str, selector.IndexedDocument]:
+        """The tenant's documents that exist for the caller, in the order of their ids."""
+        return {
+            name: document
+            for (tenant, name), document in sorted(self.documents.items())
+            if tenant == request.tenant and may_see(request.caller, document.record)
+        }
+
     async def select(self, request, *, timeout):
         self._enter("select", timeout)
-        wanted = {source.source for source in request.sources}
+        self.requests.append(request)
         found = [
-            selector.ScoredPassage(passage=item.passage, score=0.5)
-            for (tenant, _), document in sorted(self.documents.items())
-            if tenant == request.tenant and document.record.source in wanted
+            selector.ScoredPassage(passage=item.passage, score=score_pb2.Score(value=0.5), found_by=query.source)
+            for query in request.sources
+            for document in self._visible(request).values()
+            if query.source not in self.broken and (query.everywhere or document.record.source == query.source)
             for item in document.passages
         ]
-        return selector.SelectResponse(passages=found, question_vector=UNIT, corpus_version=self.version)
+        found += [
+            selector.ScoredPassage(
+                passage=passage_pb2.Passage(passage_id=self.copies[one.passage.passage_id]),
+                duplicate_of=one.passage.passage_id,
+                found_by=one.found_by,
+            )
+            for one in found
+            if one.passage.passage_id in self.copies
+        ]
+        outcomes = [
+            selector.SourceOutcome(source=query.source, error_reason=self.broken.get(query.source, ""), duration=MOMENT)
+            for query in request.sources
+        ]
+        return selector.SelectResponse(
+            passages=found, question_vector=UNIT, corpus_version=self.version, sources=outcomes
+        )
 
     async def index(self, request, *, timeout):
         self._enter("index", timeout)
+        names = [(request.tenant, document.record.document_id) for document in request.documents]
+        replaced = [self.documents[name].record for name in names if name in self.documents]
+        if not all(may_see(request.caller, record) for record in replaced):
+            raise errors.DOCUMENT_FORBIDDEN.error("no", field_violations=[("documents", "no")])
         self.version += 1
-        for document in request.documents:
-            self.documents[request.tenant, document.record.document_id] = document
-        return selector.IndexResponse(corpus_version=self.version)
+        self.documents.update(zip(names, request.documents, strict=True))
+        return selector.IndexResponse(corpus_version=self.version, replaced_count=len(replaced))
 
     async def delete(self, request, *, timeout):
         self._enter("delete", timeout)
-        keys = [(request.tenant, name) for name in request.document_ids]
-        gone = [key[1] for key in keys if self.documents.pop(key, None)]
+        visible = self._visible(request)
+        gone = [name for name in request.document_ids if name in visible]
+        passages = sum(len(self.documents.pop((request.tenant, name)).passages) for name in gone)
         self.version += bool(gone)
-        return selector.DeleteResponse(deleted_document_ids=gone, corpus_version=self.version)
+        return selector.DeleteResponse(deleted_document_ids=gone, corpus_version=self.version, passage_count=passages)
+
+    async def erase(self, request, *, timeout):
+        self._enter("erase", timeout)
+        gone = [
+            name
+            for name, document in sorted(self.documents.items())
+            if name[0] == request.tenant and (request.everything or request.subject in document.record.subjects)
+        ]
+        passages = sum(len(self.documents.pop(name).passages) for name in gone)
+        self.version += 1
+        return selector.EraseResponse(
+            deleted_document_ids=[name for _, name in gone],
+            document_count=len(gone),
+            passage_count=passages,
+            corpus_version=self.version,
+        )
 
     async def find_unchanged(self, request, *, timeout):
         self._enter("find_unchanged", timeout)
-        response = selector.FindUnchangedResponse()
+        response = selector.FindUnchangedResponse(corpus_version=self.version)
+        visible = self._visible(request)
         for item in request.fingerprints:
-            stored = self.documents.get((request.tenant, item.document_id))
+            stored = visible.get(item.document_id)
             if stored and stored.record.content_hash == item.content_hash:
                 response.unchanged.add(document_id=item.document_id, passage_count=len(stored.passages))
         return response
 
     async def get_document(self, request, *, timeout):
-        raise NotImplementedError
+        self._enter("get_document", timeout)
+        document = self._visible(request).get(request.document_id)
+        if document is None:
+            raise errors.DOCUMENT_NOT_FOUND.error("no")
+        return selector.GetDocumentResponse(record=document.record)
 
     async def list_documents(self, request, *, timeout):
-        raise NotImplementedError
+        self._enter("list_documents", timeout)
+        records = [document.record for document in self._visible(request).values()]
+        return selector.ListDocumentsResponse(
+            records=[record for record in records if request.source in {"", record.source}]
+        )
+
+    async def get_stats(self, request, *, timeout):
+        self._enter("get_stats", timeout)
+        response = selector.GetStatsResponse(corpus_version=self.version, embedding_model="fake")
+        visible = list(self._visible(request).values())
+        for source in sorted({document.record.source for document in visible}):
+            documents = [document for document in visible if document.record.source == source]
+            response.sources.add(
+                source=source,
+                document_count=len(documents),
+                passage_count=sum(len(document.passages) for document in documents),
+                size_bytes=sum(document.record.size_bytes for document in documents),
+            )
+        return response
 
     async def get_corpus_version(self, request, *, timeout):
         self._enter("get_corpus_version", timeout)
         return selector.GetCorpusVersionResponse(corpus_version=self.version)
 
-    def store(self, tenant: str, document_id: str, *texts: str, source: str = "docs") -> None:
+    def store(
+        self,
+        tenant: str,
+        document_id: str,
+        *texts: str,
+        source: str = "docs",
+        groups: Sequence[str] = (),
+        subjects: Sequence[str] = (),
+    ) -> None:
         """Puts a document in without a call."""
         self.version += 1
-        record = selector.DocumentRecord(document_id=document_id, source=source)
+        record = selector.DocumentRecord(document_id=document_id, source=source, acl_groups=groups, subjects=subjects)
         self.documents[tenant, document_id] = selector.IndexedDocument(
             record=record,
             passages=[
@@ -176,6 +267,7 @@ class FakeCache:
     away: bool = False
     entries: dict[tuple[str, str], CacheEntry] = field(default_factory=dict)
     versions: dict[str, int] = field(default_factory=dict)
+    floors: dict[str, int] = field(default_factory=dict)
 
     def _enter(self) -> None:
         if self.away:
@@ -190,6 +282,53 @@ class FakeCache:
         self.entries[tenant, fingerprint] = entry
         self.versions[tenant] = max(entry.corpus_version, self.versions.get(tenant, 0))
 
-    async def publish_version(self, tenant: str, corpus_version: int) -> None:
+    async def publish_version(self, tenant: str, corpus_version: int, *, removed: bool) -> None:
         self._enter()
         self.versions[tenant] = max(corpus_version, self.versions.get(tenant, 0))
+        if removed:
+            self.floors[tenant] = max(corpus_version, self.floors.get(tenant, 0))
+
+    async def erase(self, tenant: str, corpus_version: int) -> int:
+        await self.publish_version(tenant, corpus_version, removed=True)
+        gone = [key for key in self.entries if key[0] == tenant]
+        for key in gone:
+            del self.entries[key]
+        return len(gone)
+
+
+@dataclass
+class FakeSelections:
+    """Keeps what sources gave in a dictionary."""
+
+    away: bool = False
+    kept: dict[tuple[str, str], selector.SelectResponse] = field(default_factory=dict)
+
+    def _enter(self) -> None:
+        if self.away:
+            raise CacheUnavailableError("away")
+
+    async def find(self, tenant: str, keys: Sequence[str]) -> list[selector.SelectResponse | None]:
+        self._enter()
+        return [self.kept.get((tenant, key)) for key in keys]
+
+    async def store(self, tenant: str, selections: Mapping[str, selector.SelectResponse]) -> None:
+        self._enter()
+        self.kept.update({(tenant, key): selection for key, selection in selections.items()})
+
+
+def ladder_of(
+    selector_stage: FakeSelector,
+    spawn: Callable[[Coroutine[Any, Any, None]], None],
+    *,
+    backup: FakeSelector | None = None,
+    cache: FakeSelections | None = None,
+    sources: Sources = BUILT_IN,
+) -> Ladder:
+    """A ladder over the fakes; its backup is the selector itself, its cache empty, unless given."""
+    return Ladder(
+        selector_stage=selector_stage,
+        backup=backup or selector_stage,
+        cache=cache or FakeSelections(),
+        sources=sources,
+        spawn=spawn,
+    )

@@ -37,6 +37,8 @@ class LaptopMesh:
     port: int
     keys: Mapping[str, str]
     """API key by tenant, beside the mesh's own tenant."""
+    store: str = "embedded"
+    """`embedded` or `weaviate`."""
     mark: str = field(default_factory=lambda: secrets.token_hex(8))
 
     @property
@@ -80,7 +82,7 @@ class LaptopMesh:
 
     def up(self) -> None:
         """`scic up --detach`."""
-        self.scic("up", "--port", str(self.port), "--detach")
+        self.scic("up", "--port", str(self.port), "--store", self.store, "--detach")
 
     def down(self) -> None:
         """`scic down`; the test that uses the mesh must not leave it worse than that."""
@@ -100,7 +102,9 @@ class LaptopMesh:
         """Whether every process that should run does, and answers."""
         state = self.state
         names = {(record.service, record.replica) for record in state.processes}
-        expected = {(service, replica) for service in SERVICES for replica in (1, 2)}
+        expected = {(service, replica) for service in SERVICES for replica in (1, 2)} | {("valkey", 1)}
+        if self.store == "weaviate":
+            expected.add(("weaviate", 1))
         return expected < names and all(entry.health is Health.HEALTHY for entry in await report(state))
 
     def processes(self) -> list[psutil.Process]:
@@ -148,8 +152,8 @@ def run_scic(
 
 
 def _environment(more: Mapping[str, str]) -> dict[str, str]:
-    """The environment without what a person set for `scic` and for services."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("SCIC_")}
+    """The environment without what a person set for `scic` and for services, and without a Weaviate of theirs."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SCIC_", "WEAVIATE_"))}
     return {**kept, "PYTHONPATH": str(ROOT), "COLUMNS": "80", **more}
 
 
@@ -159,7 +163,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def prepare_mesh(data_dir: Path, tenants: Sequence[str] = ()) -> LaptopMesh:
+def prepare_mesh(data_dir: Path, tenants: Sequence[str] = (), *, store: str = "embedded") -> LaptopMesh:
     """A data directory whose key file knows further tenants; nothing is started."""
     keys = {tenant: f"scic_{secrets.token_urlsafe(32)}" for tenant in tenants}
     entries = [
@@ -173,11 +177,11 @@ def prepare_mesh(data_dir: Path, tenants: Sequence[str] = ()) -> LaptopMesh:
     ]
     data_dir.mkdir(parents=True, exist_ok=True)
     (data_dir / "keys.json").write_text(json.dumps({"keys": entries}), encoding="utf-8")
-    return LaptopMesh(data_dir, free_port(), keys)
+    return LaptopMesh(data_dir, free_port(), keys, store)
 
 
-def start_mesh(data_dir: Path, tenants: Sequence[str] = ()) -> LaptopMesh:
+def start_mesh(data_dir: Path, tenants: Sequence[str] = (), *, store: str = "embedded") -> LaptopMesh:
     """Starts a mesh and waits until it is healthy."""
-    mesh = prepare_mesh(data_dir, tenants)
+    mesh = prepare_mesh(data_dir, tenants, store=store)
     mesh.up()
     return mesh

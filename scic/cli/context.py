@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from google.protobuf.json_format import MessageToJson
-from google.protobuf.message import Message
 from rich.console import Console
 
 from scic.cli.connection import Address, ApiKey, DataDir, connect
+from scic.cli.json_output import print_json
 from scic.cli.show import show_context, show_plan
 from scic.client import ContextOptions
 
@@ -57,7 +56,7 @@ def context(
         async with connect(address, api_key, data_dir) as client:
             built = await client.build_context(question, max_tokens=max_tokens, **options)
         if as_json:
-            _print_json(built)
+            print_json(built)
         else:
             show_context(Console(), built, explain=explain)
 
@@ -84,7 +83,7 @@ def plan(
         async with connect(address, api_key, data_dir) as client:
             planned = await client.plan_context(question, max_tokens=max_tokens, **options)
         if as_json:
-            _print_json(planned)
+            print_json(planned)
         else:
             show_plan(Console(), planned, explain=explain)
 
@@ -125,7 +124,3 @@ def _text(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise typer.BadParameter(f"{path}: {error}", param_hint="--passage") from None
-
-
-def _print_json(message: Message) -> None:
-    print(MessageToJson(message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True))

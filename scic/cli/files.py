@@ -22,8 +22,13 @@ CONTENT_TYPES: Mapping[str, str] = {
     ".markdown": "text/markdown",
     ".html": "text/html",
     ".htm": "text/html",
+    ".pdf": "application/pdf",
     ".py": "text/x-python",
     ".pyi": "text/x-python",
+    **dict.fromkeys((".js", ".mjs", ".cjs", ".jsx"), "text/javascript"),
+    **dict.fromkeys((".ts", ".mts", ".cts", ".tsx"), "text/typescript"),
+    ".go": "text/x-go",
+    ".java": "text/x-java",
     ".jsonl": "application/x-ndjson",
     ".ndjson": "application/x-ndjson",
     **dict.fromkeys((".txt", ".rst", ".proto", ".toml", ".yaml", ".yml"), "text/plain"),
@@ -42,6 +47,8 @@ _SKIPPED_ENDINGS = {
     "_pb2.pyi": "generated code",
     "_pb2_grpc.py": "generated code",
     "_pb2_grpc.pyi": "generated code",
+    ".pb.go": "generated code",
+    ".min.js": "minified code",
 }
 _DOCUMENT_ID = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,256}")
 
@@ -86,7 +93,8 @@ def discover(paths: Sequence[Path]) -> Iterator[Finding]:
     """What files and folders hold: in the order given, folders sorted by name. Nothing found twice is found again.
 
     Links are followed. A file or folder named in `paths` is taken even if a walk would pass it by as hidden or
-    generated. Raises PathNotFoundError, before anything else is done, if one of the paths does not exist.
+    generated; a file named there that is of no use is a failure. Raises PathNotFoundError, before anything else is
+    done, if one of the paths does not exist.
     """
     for path in paths:
         if not os.path.lexists(path):
@@ -135,11 +143,8 @@ class _Walk:
                 return sorted(path.iterdir())
         except OSError as error:
             return Failed(path, _sentence(error))
-        if not stat.S_ISREG(status.st_mode):
-            return Skipped(path, "not a regular file")
-        here = Path.cwd()
-        document_id = (path.relative_to(here) if path.is_relative_to(here) else path).as_posix()
-        return _file(path, document_id, status.st_size, asked_for=path == given)
+        found = _file(path, status)
+        return Failed(path, found.reason) if isinstance(found, Skipped) and path == given else found
 
 
 def _passed_by(name: str, *, is_folder: bool) -> str | None:
@@ -150,17 +155,21 @@ def _passed_by(name: str, *, is_folder: bool) -> str | None:
     return next((reason for ending, reason in _SKIPPED_ENDINGS.items() if name.endswith(ending)), None)
 
 
-def _file(path: Path, document_id: str, size: int, *, asked_for: bool) -> Finding:
+def _file(path: Path, status: os.stat_result) -> Finding:
+    if not stat.S_ISREG(status.st_mode):
+        return Skipped(path, "not a regular file")
     content_type = CONTENT_TYPES.get(path.suffix.lower())
     if content_type is None:
         return Skipped(path, f"no text that can be read by structure ({path.suffix or 'no suffix'})")
-    if not size and not asked_for:
+    if not status.st_size:
         return Skipped(path, "empty")
-    if unfit := _unfit(path, size):
+    if unfit := _unfit(path, status.st_size):
         return unfit
+    here = Path.cwd()
+    document_id = (path.relative_to(here) if path.is_relative_to(here) else path).as_posix()
     if not _DOCUMENT_ID.fullmatch(document_id):
         return Failed(path, "its path is longer than 256 characters, or has control characters or broken UTF-8")
-    return FoundFile(path, document_id, content_type, size, {"path": document_id})
+    return FoundFile(path, document_id, content_type, status.st_size, {"path": document_id})
 
 
 def _unfit(path: Path, size: int) -> Failed | None:

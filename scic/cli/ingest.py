@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +14,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from scic.cli.connection import Address, ApiKey, DataDir, connect
-from scic.cli.files import Failed, FoundFile, PathNotFoundError, Skipped, discover, read_content
+from scic.cli.duration import expiry
+from scic.cli.files import Failed, Finding, FoundFile, PathNotFoundError, Skipped, discover, read_content
+from scic.cli.prune import PruneError, delete_unsent, prefixes
 from scic.errors import ScicError, from_status
 from scic.gateway.v1 import corpus_service_pb2 as pb
 
@@ -27,6 +30,31 @@ Source = Annotated[
 Metadata = Annotated[
     list[str] | None,
     typer.Option("--metadata", "-m", help="Fact to filter by later, KEY=VALUE; can be given again."),
+]
+Groups = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--acl", metavar="GROUP", help="Group that may see the files; can be given again. Default: everybody."
+    ),
+]
+Subjects = Annotated[
+    list[str] | None,
+    typer.Option("--subject", help="Person or thing that the files are about, for erasure; can be given again."),
+]
+ExpiresIn = Annotated[
+    str | None,
+    typer.Option(
+        "--expires-in",
+        metavar="DURATION",
+        help="Remove the files after that time: 30d, 12h; rounded up to a whole day, hour or minute. "
+        "Default: by the retention of the source.",
+    ),
+]
+Prune = Annotated[
+    bool,
+    typer.Option(
+        "--prune", help="Then delete stored documents of the given folders that were not sent; not if a file failed."
+    ),
 ]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Name the files that are left out, too.")]
 
@@ -44,6 +72,10 @@ def ingest(
     paths: Paths,
     source: Source = "",
     metadata: Metadata = None,
+    acl: Groups = None,
+    subject: Subjects = None,
+    expires_in: ExpiresIn = None,
+    prune: Prune = False,
     verbose: Verbose = False,
     address: Address = None,
     api_key: ApiKey = None,
@@ -53,28 +85,27 @@ def ingest(
 
     Exit code 0: everything went in; 1: some files did not, each is named; 2: nothing was done.
     """
-    facts = dict(map(_fact, metadata or ()))
-    try:
-        findings = list(discover(paths))
-    except PathNotFoundError as error:
-        raise typer.BadParameter(str(error), param_hint="PATHS") from None
+    common = _common(source, metadata or (), acl or (), subject or (), expires_in)
+    beginnings = _prefixes(paths) if prune else []
+    findings = _discovered(paths)
     console = Console(stderr=True)
     found = [finding for finding in findings if isinstance(finding, FoundFile)]
     tally = _Tally(failures=[(str(f.path), f.reason) for f in findings if isinstance(f, Failed)])
     skipped = [finding for finding in findings if isinstance(finding, Skipped)]
     if verbose:
-        for finding in skipped:
-            console.print(f"left out {finding.path}: {finding.reason}", style="dim", markup=False, highlight=False)
+        _name_left_out(console, skipped)
 
     async def send() -> None:
         async with connect(address, api_key, data_dir) as client:
-            documents = _documents(found, source, facts, tally)
-            async for result in client.ingest_documents(documents):
+            async for result in client.ingest_documents(_documents(found, common, tally)):
                 _count(result, tally)
                 progress.update(task, completed=tally.outcomes.total(), passages=tally.passages)
 
+    async def delete() -> int:
+        async with connect(address, api_key, data_dir) as client:
+            return await delete_unsent(client, beginnings, {file.document_id for file in found})
+
     start = time.monotonic()
-    broken: ScicError | None = None
     with _progress(console) as progress:
         task = progress.add_task("ingesting", total=len(found), passages=0)
         try:
@@ -82,30 +113,61 @@ def ingest(
         except ScicError as error:
             if not tally.outcomes:
                 raise
-            broken = error
-    if broken:
-        rest = len(found) - tally.outcomes.total()
-        tally.failures.append((f"{rest} files", f"the stream broke: {broken}; give the same command again"))
+            rest = len(found) - tally.outcomes.total()
+            tally.failures.append((f"{rest} files", f"the stream broke: {error}; give the same command again"))
     _report(console, tally, len(skipped), time.monotonic() - start)
+    if prune and not tally.failures:
+        print(f"{asyncio.run(delete())} deleted that the folders no longer have")
+    elif prune:
+        console.print("nothing was deleted, since not every file went in", highlight=False)
     if tally.failures:
         raise typer.Exit(EXIT_SOME_FAILED)
 
 
+def _name_left_out(console: Console, skipped: Sequence[Skipped]) -> None:
+    for finding in skipped:
+        console.print(f"left out {finding.path}: {finding.reason}", style="dim", markup=False, highlight=False)
+
+
+def _discovered(paths: Sequence[Path]) -> list[Finding]:
+    try:
+        return list(discover(paths))
+    except PathNotFoundError as error:
+        raise typer.BadParameter(str(error), param_hint="PATHS") from None
+
+
+def _common(
+    source: str, metadata: Sequence[str], groups: Sequence[str], subjects: Sequence[str], expires_in: str | None
+) -> pb.DocumentInput:
+    """What all files share."""
+    common = pb.DocumentInput(
+        source=source,
+        metadata=dict(map(_fact, metadata)),
+        acl_groups=dict.fromkeys(groups),
+        subjects=dict.fromkeys(subjects),
+    )
+    if expires_in is not None:
+        try:
+            common.expire_time.FromDatetime(expiry(expires_in, datetime.now(UTC)))
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint="--expires-in") from None
+    return common
+
+
 async def _documents(
-    files: Sequence[FoundFile], source: str, facts: dict[str, str], tally: _Tally
+    files: Sequence[FoundFile], common: pb.DocumentInput, tally: _Tally
 ) -> AsyncIterator[pb.DocumentInput]:
+    """The files, each with what is `common` to all."""
     for file in files:
         content = await asyncio.to_thread(read_content, file)
         if isinstance(content, Failed):
             tally.failures.append((file.document_id, content.reason))
             continue
-        yield pb.DocumentInput(
-            document_id=file.document_id,
-            content=content,
-            content_type=file.content_type,
-            source=source,
-            metadata={**file.metadata, **facts},
+        document = pb.DocumentInput(
+            document_id=file.document_id, content=content, content_type=file.content_type, metadata=file.metadata
         )
+        document.MergeFrom(common)
+        yield document
 
 
 def _count(result: pb.IngestDocumentsResponse, tally: _Tally) -> None:
@@ -136,6 +198,13 @@ def _report(console: Console, tally: _Tally, skipped: int, seconds: float) -> No
         f"{indexed} indexed, {unchanged} unchanged, {len(tally.failures)} failed, {skipped} left out; "
         f"{tally.passages} passages in {seconds:.1f} s"
     )
+
+
+def _prefixes(paths: Sequence[Path]) -> list[str]:
+    try:
+        return prefixes(paths)
+    except PruneError as error:
+        raise typer.BadParameter(str(error), param_hint="--prune") from None
 
 
 def _fact(text: str) -> tuple[str, str]:

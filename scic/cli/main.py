@@ -10,6 +10,7 @@ from rich.console import Console
 from scic import __version__
 from scic.cli.connection import NoConnectionError
 from scic.cli.context import context, plan
+from scic.cli.corpus import corpus
 from scic.cli.ingest import ingest
 from scic.cli.mesh import down, restart, status, up
 from scic.errors import ScicError
@@ -43,6 +44,7 @@ def options(
 
 for command in (up, status, restart, down, ingest, context, plan):
     app.command()(command)
+app.add_typer(corpus)
 
 
 def main() -> None:
@@ -55,6 +57,9 @@ def main() -> None:
         # What grpc or Envoy say of a connection does not name the mesh.
         away = error.reason == grpc.StatusCode.UNAVAILABLE.name
         _fail(f"the mesh does not answer: {error}" if away else str(error))
+    except UnicodeEncodeError:
+        # What a shell passes on need not be text; no message can hold it.
+        _fail("an argument has bytes that are not UTF-8")
     except KeyboardInterrupt:
         sys.exit(130)
 

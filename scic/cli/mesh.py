@@ -21,6 +21,7 @@ from scic.mesh.options import DEFAULT_EDGE_PORT, MeshOptions, default_data_dir
 from scic.mesh.packages import check_packages
 from scic.mesh.paths import MeshPaths
 from scic.mesh.state import MeshState, read_state
+from scic.mesh.store import Store, hidden_documents
 
 if TYPE_CHECKING:
     from scic.mesh.report import ProcessReport
@@ -48,12 +49,18 @@ def up(
         DEFAULT_EDGE_PORT
     ),
     replicas: Annotated[int, typer.Option(min=1, max=16, help="Processes of each service.")] = 2,
+    store: Annotated[
+        Store | None,
+        typer.Option(help="Where passages are kept. Default: as at the last start of this directory, first embedded."),
+    ] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Return when the mesh is healthy, and let it run.")] = False,
 ) -> None:
-    """Start the mesh: Valkey, the four services, Envoy. Ctrl-C stops it."""
-    options = MeshOptions(data_dir=_directory(data_dir), edge_port=port, replicas=replicas)
+    """Start the mesh: Valkey, the four services, Envoy, Weaviate if it is the store. Ctrl-C stops it."""
+    options = MeshOptions(data_dir=_directory(data_dir), edge_port=port, replicas=replicas, store=store)
     with _one_sentence():
         check_packages()
+        if note := hidden_documents(MeshPaths(options.data_dir), options.store):
+            _console().print(note)
         if detach:
             _detach(options)
             return
@@ -183,10 +190,12 @@ def _detach(options: MeshOptions) -> None:
         raise MeshError(
             f"The data directory {paths.data_dir} cannot be written ({error.strerror}): choose another with --data-dir."
         ) from error
-    arguments = (
+    arguments: tuple[str, ...] = (
         *("up", "--data-dir", str(options.data_dir)),
         *("--port", str(options.edge_port), "--replicas", str(options.replicas)),
     )
+    if options.store is not None:
+        arguments = (*arguments, "--store", options.store)
     with log:
         child = subprocess.Popen(
             # -P: a folder `services` where the person stands is not ours.

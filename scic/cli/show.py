@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from scic.gateway.v1 import context_service_pb2 as pb
-from scic.type.v1 import degradation_pb2, message_pb2
+from scic.type.v1 import degradation_pb2, message_pb2, score_pb2
 
 _ROLE_STYLE = {
     message_pb2.ROLE_SYSTEM: "magenta",
@@ -71,8 +71,14 @@ def _show_dropped(console: Console, dropped: Sequence[pb.DroppedPassage]) -> Non
         table.add_column(heading, justify="right" if heading in {"score", "tokens"} else "left", overflow="fold")
     for item in dropped:
         reason = pb.DroppedPassage.Reason.Name(item.reason).removeprefix("REASON_").lower().replace("_", " ")
+        if item.duplicate_of:
+            reason = f"{reason} of {item.duplicate_of}"
         table.add_row(
-            escape(item.passage_id), item.source, _score(item.score, explain=True), str(item.token_count), reason
+            escape(item.passage_id),
+            item.source,
+            _score(item.score, explain=True),
+            str(item.token_count),
+            escape(reason),
         )
     console.print(table)
 
@@ -91,15 +97,30 @@ def _show_figures(console: Console, reply: pb.BuildContextResponse | pb.PlanCont
                 for t in reply.timings
             )
         )
+    if reply.sources:
+        console.print("[bold]sources[/bold] " + _list(_source(report) for report in reply.sources), highlight=False)
     for degradation in reply.degradations:
         stage = _name(degradation_pb2.Stage.Name(degradation.stage))
         console.print(f"[yellow]degraded[/yellow] {stage}: {escape(degradation.detail)} ({degradation.reason})")
 
 
-def _score(score: pb.Score, *, explain: bool) -> str:
+def _source(report: pb.SourceReport) -> str:
+    time = f" in {report.duration.ToNanoseconds() / 1e6:.1f} ms" if report.HasField("duration") else ""
+    rung = _name(pb.SourceReport.Rung.Name(report.rung))
+    stands_in = f" ({rung}: {escape(report.stand_in)}; {report.error_reason})" if report.error_reason else ""
+    return f"{report.source} {report.passage_count}{time}{stands_in}"
+
+
+def _score(score: score_pb2.Score, *, explain: bool) -> str:
     if not explain:
         return f"{score.value:.2f}"
-    return f"{score.value:.2f} = bm25 {score.lexical:.1f}, cosine {score.dense:.2f}"
+    text = f"{score.value:.2f} = {score.lexical_part:.2f} of bm25 {score.lexical:.1f}"
+    text += f" + {score.dense_part:.2f} of cosine {score.dense:.2f}"
+    for name, factor in (("recency", score.recency), ("novelty", score.novelty)):
+        # 0 is that of a passage that was not ranked.
+        if 0 < factor < 1:
+            text += f", times {factor:.2f} for {name}"
+    return text
 
 
 def _tokens(item: pb.Evidence) -> str:
@@ -110,7 +131,7 @@ def _tokens(item: pb.Evidence) -> str:
 
 def _name(constant: str) -> str:
     """The last word of an enum constant, as people say it."""
-    for prefix in ("CACHE_STATUS_", "SECTION_", "STAGE_", "ROLE_"):
+    for prefix in ("CACHE_STATUS_", "SECTION_", "STAGE_", "ROLE_", "RUNG_"):
         constant = constant.removeprefix(prefix)
     return constant.lower()
 

@@ -133,17 +133,33 @@ class Client:
                 return
             request.page_token = page.next_page_token
 
-    async def delete_documents(self, document_ids: Iterable[str], *, timeout: float | None = None) -> list[str]:
-        """Deletes documents and returns the ids of those that existed."""
+    async def delete_documents(
+        self, document_ids: Iterable[str], *, timeout: float | None = None
+    ) -> corpus.DeleteDocumentsResponse:
+        """Deletes documents; says which of them existed, and what was removed from where."""
         request = corpus.DeleteDocumentsRequest(document_ids=document_ids)
-        response = await _answer(self._corpus.DeleteDocuments(request, metadata=self._metadata, timeout=timeout))
-        return list(response.deleted_document_ids)
+        return await _answer(self._corpus.DeleteDocuments(request, metadata=self._metadata, timeout=timeout))
 
-    async def erase_subject(self, subject: str, *, timeout: float | None = None) -> list[str]:
-        """Erases everything about a person; answers NOT_IMPLEMENTED in this version."""
+    async def erase_subject(self, subject: str, *, timeout: float | None = None) -> corpus.EraseSubjectResponse:
+        """Erases every document of the tenant that carries a subject, whoever may see it. Needs the role admin.
+
+        When it returns, nothing is left. STAGE_UNAVAILABLE: something may be; call again, which goes on.
+        """
         request = corpus.EraseSubjectRequest(subject=subject)
-        response = await _answer(self._corpus.EraseSubject(request, metadata=self._metadata, timeout=timeout))
-        return list(response.deleted_document_ids)
+        return await _answer(self._corpus.EraseSubject(request, metadata=self._metadata, timeout=timeout))
+
+    async def erase_tenant(self, tenant: str, *, timeout: float | None = None) -> corpus.EraseTenantResponse:
+        """Erases all that is stored for the key's own tenant, whose name confirms it. Needs the role admin.
+
+        When it returns, nothing is left. STAGE_UNAVAILABLE: something may be; call again, which goes on.
+        """
+        request = corpus.EraseTenantRequest(tenant=tenant)
+        return await _answer(self._corpus.EraseTenant(request, metadata=self._metadata, timeout=timeout))
+
+    async def get_corpus_stats(self, *, timeout: float | None = None) -> corpus.GetCorpusStatsResponse:
+        """Counts, by source, of the documents that the key may see."""
+        request = corpus.GetCorpusStatsRequest()
+        return await _answer(self._corpus.GetCorpusStats(request, metadata=self._metadata, timeout=timeout))
 
 
 async def _answer(call: Awaitable[_Reply]) -> _Reply:

@@ -85,8 +85,12 @@ class Keeper:
         self._tell(Event(EventKind.STARTING, self.spec.name))
         return self.running
 
+    @property
+    def _healthy_within(self) -> float:
+        return self.spec.healthy_within or self._policy.healthy_within
+
     async def _becomes_healthy(self, running: process.Running) -> bool:
-        first = await race(running.wait(), wait_healthy(self.spec.probe), timeout_seconds=self._policy.healthy_within)
+        first = await race(running.wait(), wait_healthy(self.spec.probe), timeout_seconds=self._healthy_within)
         if first != 1:
             return False
         self._tell(Event(EventKind.HEALTHY, self.spec.name))
@@ -109,7 +113,7 @@ class Keeper:
 
     def _failure(self, running: process.Running) -> str:
         code = running.process.returncode
-        what = f"was not healthy within {self._policy.healthy_within:g} s" if code is None else how_it_ended(code)
+        what = f"was not healthy within {self._healthy_within:g} s" if code is None else how_it_ended(code)
         return f"{self.spec.name} {what}; the end of {self.spec.log}:\n{running.last_words() or '(nothing)'}"
 
 

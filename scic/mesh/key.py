@@ -10,13 +10,16 @@ from scic.mesh.paths import MeshPaths
 
 KEY_ID = "laptop"
 TENANT = "laptop"
-ROLES = ("reader", "writer")
+ROLES = ("reader", "writer", "admin")
+GROUPS = ("*",)
+"""The laptop's owner sees every document."""
 
 
 def ensure_key(paths: MeshPaths) -> str:
     """The API key of this data directory, made at its first start.
 
-    `keys.json` may hold further keys that a person added: they stay. Raises MeshError where it cannot be read.
+    `keys.json` may hold further keys that a person added: they stay; the laptop's own entry is made anew where an older
+    version wrote it. Raises MeshError where it cannot be read.
     """
     if not paths.api_key.exists():
         write_private(paths.api_key, f"scic_{secrets.token_urlsafe(32)}\n")
@@ -32,7 +35,7 @@ def ensure_key(paths: MeshPaths) -> str:
 def _entry(key: str) -> dict[str, object]:
     # 256 random bits need no slow hash: there is nothing to guess.
     digest = hashlib.sha256(key.encode()).hexdigest()
-    return {"id": KEY_ID, "sha256": digest, "tenant": TENANT, "roles": list(ROLES)}
+    return {"id": KEY_ID, "sha256": digest, "tenant": TENANT, "roles": list(ROLES), "groups": list(GROUPS)}
 
 
 def _read_entries(paths: MeshPaths) -> list[object]:

@@ -25,7 +25,9 @@ from scic.mesh.ports import LOOPBACK, free_ports, is_free
 from scic.mesh.restart import REQUEST_SIGNAL, answer_requests
 from scic.mesh.spec import MeshPlan
 from scic.mesh.state import MeshState, ProcessRecord, read_state, write_state
+from scic.mesh.store import Store, chosen_store, remember_store
 from scic.mesh.supervisor import Supervisor
+from scic.mesh.weaviate import find_weaviate
 
 
 async def run_mesh(options: MeshOptions, tell: Listener) -> None:
@@ -42,8 +44,11 @@ async def run_mesh(options: MeshOptions, tell: Listener) -> None:
                 f"Port {options.edge_port} is in use: stop what listens there, or choose another with --port."
             )
         ensure_key(paths)
-        rng = random.SystemRandom()
-        plan = laptop_plan(options, installation(), ports=free_ports(rng), password=secrets.token_urlsafe(24))
+        store = chosen_store(paths, options.store)
+        server = find_weaviate(os.environ, paths) if store is Store.WEAVIATE else None
+        remember_store(paths, store)
+        ports, password = free_ports(random.SystemRandom()), secrets.token_urlsafe(24)
+        plan = laptop_plan(options, installation(), ports=ports, password=password, store=server)
         await supervise(plan, paths, edge=f"{LOOPBACK}:{options.edge_port}", tell=tell)
 
 

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import platformdirs
 
+from scic.mesh.store import Store
+
 DEFAULT_EDGE_PORT = 8080
 
 
@@ -23,3 +25,5 @@ class MeshOptions:
     """Loopback TCP port of the public API, 1-65535."""
     replicas: int = 2
     """Processes of each of the four services, at least 1."""
+    store: Store | None = None
+    """Where the selectors keep passages; None is the store of the directory's last start, at first the embedded one."""

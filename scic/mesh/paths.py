@@ -46,6 +46,21 @@ class MeshPaths:
         return self.data_dir / "valkey"
 
     @property
+    def weaviate(self) -> Path:
+        """Weaviate's data."""
+        return self.data_dir / "weaviate"
+
+    @property
+    def weaviate_key(self) -> Path:
+        """The API key of the Weaviate that the mesh starts, in clear."""
+        return self.data_dir / "weaviate-key"
+
+    @property
+    def store(self) -> Path:
+        """The name of the store that the last start used."""
+        return self.data_dir / "store"
+
+    @property
     def logs(self) -> Path:
         """One log a process."""
         return self.data_dir / "logs"
@@ -58,5 +73,5 @@ class MeshPaths:
     def create(self) -> None:
         """Create every directory, for this user only; raises OSError where that is not possible."""
         self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for directory in (self.models, self.selector, self.valkey, self.logs, self.run):
+        for directory in (self.models, self.selector, self.valkey, self.weaviate, self.logs, self.run):
             directory.mkdir(exist_ok=True, mode=0o700)

@@ -4,36 +4,55 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from scic.mesh import envoy, valkey
+from scic.mesh import envoy, valkey, weaviate
 from scic.mesh.options import MeshOptions
 from scic.mesh.packages import Installation
 from scic.mesh.paths import MeshPaths
 from scic.mesh.ports import LOOPBACK
 from scic.mesh.spec import Command, MeshPlan, Probe, ProbeKind, ProcessSpec
+from scic.mesh.store import Store
 
 STAGES = ("selector", "compressor", "composer")
+
+_WEAVIATE_HEALTHY_WITHIN = 120.0
+"""Seconds. It took four on two idle cores; after a crash it first reads its logs of writes."""
 
 # Replicas share the cores: parallelism comes from processes, and thread pools inside each would only fight.
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
-def laptop_plan(options: MeshOptions, installation: Installation, *, ports: Iterator[int], password: str) -> MeshPlan:
+def laptop_plan(
+    options: MeshOptions,
+    installation: Installation,
+    *,
+    ports: Iterator[int],
+    password: str,
+    store: weaviate.Connection | weaviate.Server | None = None,
+) -> MeshPlan:
     """Plan a mesh: two replicas of each service, one Valkey, one Envoy at the edge, one beside the gateways.
 
-    `ports` yields free loopback ports; `password` is Valkey's for this run.
+    `ports` yields free loopback ports; `password` is Valkey's for this run; `store` is the Weaviate that holds the
+    passages, which the mesh starts if it is a Server, and None the embedded store.
     """
     planner = _Planner(options, installation, ports)
     cache, redis_url = planner.cache(password)
-    stages = [replica for service in STAGES for replica in planner.replicas(service, planner.stage_env(service))]
+    engines = [cache]
+    if isinstance(store, weaviate.Server):
+        server, store = planner.store_server(store)
+        engines.append(server)
+    store_env = planner.store_env(store, redis_url)
+    stages = [
+        replica for service in STAGES for replica in planner.replicas(service, planner.stage_env(service, store_env))
+    ]
     sidecar, stage_listeners = planner.sidecar(stages)
     gateways = planner.replicas("gateway", planner.gateway_env(stage_listeners, redis_url))
     edge = planner.edge(gateways)
     return MeshPlan(
         files=planner.files,
         preparations=(planner.python("model", "services.text.model", "--dir", str(planner.paths.models)),),
-        waves=((cache, *stages), (sidecar,), tuple(gateways), (edge,)),
+        waves=((*engines, *stages), (sidecar,), tuple(gateways), (edge,)),
         # The gateways drain while the edge still carries their replies; the stages go when nobody calls them any more.
-        stop_order=(("gateway",), ("edge",), ("sidecar",), STAGES, ("valkey",)),
+        stop_order=(("gateway",), ("edge",), ("sidecar",), STAGES, tuple(engine.service for engine in engines)),
         rolling=(*STAGES, "gateway"),
     )
 
@@ -86,14 +105,27 @@ class _Planner:
             )
         return specs
 
-    def stage_env(self, service: str) -> dict[str, str]:
+    def stage_env(self, service: str, store_env: Mapping[str, str]) -> dict[str, str]:
         """What a stage is told beyond its ports."""
         models = {f"SCIC_{service.upper()}_MODEL_DIR": str(self.paths.models)}
         return {
-            "selector": {**models, "SCIC_SELECTOR_DATA_DIR": str(self.paths.selector)},
+            "selector": {**models, **store_env},
             "compressor": models,
             "composer": {},
         }[service]
+
+    def store_env(self, store: weaviate.Connection | None, redis_url: str) -> dict[str, str]:
+        """What a selector is told about its store."""
+        if store is None:
+            return {"SCIC_SELECTOR_STORE": Store.EMBEDDED, "SCIC_SELECTOR_DATA_DIR": str(self.paths.selector)}
+        key = {} if store.api_key is None else {"SCIC_SELECTOR_WEAVIATE_API_KEY": store.api_key}
+        return {
+            "SCIC_SELECTOR_STORE": Store.WEAVIATE,
+            "SCIC_SELECTOR_WEAVIATE_URL": store.url,
+            "SCIC_SELECTOR_WEAVIATE_GRPC_PORT": str(store.grpc_port),
+            **key,
+            "SCIC_SELECTOR_REDIS_URL": redis_url,
+        }
 
     def gateway_env(self, stage_addresses: Mapping[str, str], redis_url: str) -> dict[str, str]:
         """What a gateway is told beyond its ports."""
@@ -121,6 +153,31 @@ class _Planner:
             log=self._log("valkey-1"),
         )
         return spec, f"redis://:{password}@{_at(port)}/0"
+
+    def store_server(self, server: weaviate.Server) -> tuple[ProcessSpec, weaviate.Connection]:
+        """Weaviate, and how selectors reach it."""
+        http, grpc, gossip, internal, raft, raft_rpc = (next(self._ports) for _ in range(6))
+        spec = ProcessSpec(
+            name="weaviate-1",
+            service="weaviate",
+            replica=1,
+            argv=(str(server.program), "--scheme", "http", "--host", LOOPBACK, "--port", str(http)),
+            env=weaviate.server_environment(
+                data=self.paths.weaviate,
+                grpc=grpc,
+                gossip=gossip,
+                internal=internal,
+                raft=raft,
+                raft_rpc=raft_rpc,
+                api_key=server.api_key,
+            ),
+            cwd=self.paths.weaviate,
+            address=_at(http),
+            probe=Probe(ProbeKind.HTTP, f"{_at(http)}/v1/.well-known/ready"),
+            healthy_within=_WEAVIATE_HEALTHY_WITHIN,
+            log=self._log("weaviate-1"),
+        )
+        return spec, weaviate.Connection(url=f"http://{_at(http)}", grpc_port=grpc, api_key=server.api_key)
 
     def sidecar(self, stages: list[ProcessSpec]) -> tuple[ProcessSpec, dict[str, str]]:
         """The Envoy between gateways and stages, and the address it gives each stage."""

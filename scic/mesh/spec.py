@@ -50,6 +50,8 @@ class ProcessSpec(Command):
     probe: Probe
     metrics: str | None = None
     """URL of its Prometheus page, if it has one."""
+    healthy_within: float | None = None
+    """Seconds from start to the first healthy answer, where the supervisor's own limit is too short for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,8 @@
 """The only owner of metric names. One registry a process; every label has a bounded set of values.
 
 Labels never carry a tenant, an id or anything a caller chose: `operation` is a method of ours, `error_type` a reason of
-the catalogue, `stage`, `component`, `cache_type`, `model` and `breaker` are names from the code or the configuration.
+the catalogue, `stage`, `component`, `cache_type`, `model`, `breaker`, `source` and `rung` are names from the code or
+the configuration.
 """
 
 from __future__ import annotations
@@ -63,6 +64,19 @@ STAGE_DURATION: Final = Histogram(
 DEGRADATIONS: Final = Counter(
     "context_degradations_total", "Answers given without a component.", ["component", "reason"], registry=REGISTRY
 )
+SOURCE_DURATION: Final = Histogram(
+    "context_source_duration_seconds",
+    "Time that the search of one source took, whether it answered or not.",
+    ["source"],
+    buckets=_STAGE_BUCKETS,
+    registry=REGISTRY,
+)
+FALLBACKS: Final = Counter(
+    "context_fallbacks_total",
+    "Sources that could not be searched, by the rung of the ladder that stood in.",
+    ["source", "rung"],
+    registry=REGISTRY,
+)
 CACHE_HITS: Final = Counter(
     "context_cache_hits_total", "Look-ups that the cache answered.", ["cache_type"], registry=REGISTRY
 )
@@ -71,6 +85,12 @@ CACHE_MISSES: Final = Counter(
 )
 INGESTED_DOCUMENTS: Final = Counter(
     "context_ingested_documents_total", "Documents by what became of them.", ["outcome"], registry=REGISTRY
+)
+EXPIRED_DOCUMENTS: Final = Counter(
+    "context_expired_documents_total", "Documents removed since their time was over.", registry=REGISTRY
+)
+REINDEXED_PASSAGES: Final = Counter(
+    "context_reindexed_passages_total", "Passages that got a vector of the preferred model.", registry=REGISTRY
 )
 LLM_TOKENS: Final = Counter(
     "llm_tokens_used_total", "Tokens sent to and received from models.", ["model", "operation"], registry=REGISTRY

@@ -14,6 +14,7 @@ from services.chassis.app import App, Build, StartupError
 from services.chassis.breaker import Breaker
 from services.chassis.channel import stage_channel
 from services.chassis.health import Health
+from services.gateway.announcer import Announcer
 from services.gateway.authentication import Authentication
 from services.gateway.background import Background
 from services.gateway.builder import ContextBuilder
@@ -21,13 +22,17 @@ from services.gateway.context_servicer import ContextServicer
 from services.gateway.contexts import Contexts
 from services.gateway.corpus import Corpus
 from services.gateway.corpus_servicer import CorpusServicer
+from services.gateway.erasure import Erasure
 from services.gateway.ingestion.batch import BatchIngester
-from services.gateway.no_cache import NoCache
-from services.gateway.ports import ContextCache, Stages
+from services.gateway.ladder import Ladder
+from services.gateway.no_cache import NoCache, NoSelectionCache
+from services.gateway.ports import ContextCache, SelectionCache, Stages
 from services.gateway.principal import KeyFileError, KeyRing, parse_keys, read_keys
 from services.gateway.profile import default_profile
 from services.gateway.redis_cache import RedisContextCache
+from services.gateway.redis_selections import RedisSelectionCache
 from services.gateway.settings import GatewaySettings
+from services.gateway.source_declarations import declared_sources
 from services.gateway.stages import ComposerClient, CompressorClient, SelectorClient
 from services.text.tokens import ENCODING_NAMES, UnknownModelError, encoding_for
 
@@ -44,22 +49,35 @@ def build(settings: GatewaySettings) -> Build:
             keys = _keys(settings)
             # Half a second each: before the first request, not in it.
             await asyncio.gather(*(asyncio.to_thread(encoding_for, name) for name in ENCODING_NAMES))
-            profile = default_profile(_known_model(settings.default_model))
+            sources = declared_sources(settings.sources)
+            profile = default_profile(_known_model(settings.default_model), sources)
             stages = await _stages(settings, stack, "")
             # Breakers of its own: a long ingestion that overwhelms the encoders must not cut questions off.
             ingestion_stages = await _stages(settings, stack, "-ingestion")
             cache = await _cache(settings, stack)
             background = await stack.enter_async_context(Background())
-            executor = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="chunking"))
+            ladder = Ladder(
+                selector_stage=stages.selector,
+                backup=await _selector(settings, stack, "-backup"),
+                cache=await _selections(settings, stack),
+                sources=sources,
+                spawn=background.spawn,
+            )
+            executor = stack.enter_context(ThreadPoolExecutor(2, thread_name_prefix="chunking"))
             contexts = Contexts(
-                builder=ContextBuilder(stages, time.monotonic),
+                builder=ContextBuilder(ladder, stages.compressor, stages.composer, time.monotonic),
                 cache=cache,
                 selector=stages.selector,
                 profiles={profile.name: profile},
                 default_profile=profile.name,
                 spawn=background.spawn,
             )
-            corpus = CorpusServicer(Corpus(stages.selector, cache), BatchIngester(ingestion_stages, cache, executor))
+            announcer = await stack.enter_async_context(Announcer(cache))
+            corpus = CorpusServicer(
+                Corpus(stages.selector, sources.holding),
+                Erasure(stages.selector, cache, announcer),
+                BatchIngester(ingestion_stages, announcer, executor, sources.holding),
+            )
 
             def register(server: grpc.aio.Server) -> None:
                 context_service_pb2_grpc.add_ContextServiceServicer_to_server(ContextServicer(contexts), server)
@@ -99,20 +117,40 @@ def _known_model(model: str) -> str:
     return model
 
 
+async def _selector(settings: GatewaySettings, stack: AsyncExitStack, purpose: str) -> SelectorClient:
+    channel = await stack.enter_async_context(stage_channel(settings.selector_address))
+    return SelectorClient(channel, Breaker(f"selector{purpose}"))
+
+
 async def _stages(settings: GatewaySettings, stack: AsyncExitStack, purpose: str) -> Stages:
     async def channel(address: str) -> grpc.aio.Channel:
         return await stack.enter_async_context(stage_channel(address))
 
     return Stages(
-        selector=SelectorClient(await channel(settings.selector_address), Breaker(f"selector{purpose}")),
+        selector=await _selector(settings, stack, purpose),
         compressor=CompressorClient(await channel(settings.compressor_address), Breaker(f"compressor{purpose}")),
         composer=ComposerClient(await channel(settings.composer_address), Breaker(f"composer{purpose}")),
     )
 
 
 async def _cache(settings: GatewaySettings, stack: AsyncExitStack) -> ContextCache:
-    if settings.redis_url is None:
+    redis = _redis(settings, stack)
+    if redis is None:
         return NoCache()
+    return RedisContextCache(redis, Breaker("redis"), ttl_seconds=settings.cache_ttl_seconds)
+
+
+async def _selections(settings: GatewaySettings, stack: AsyncExitStack) -> SelectionCache:
+    # Connections of its own: what is large and not waited for must not hold up what is.
+    redis = _redis(settings, stack)
+    if redis is None:
+        return NoSelectionCache()
+    return RedisSelectionCache(redis, Breaker("redis-selections"), ttl_seconds=settings.selection_ttl_seconds)
+
+
+def _redis(settings: GatewaySettings, stack: AsyncExitStack) -> Redis | RedisCluster | None:
+    if settings.redis_url is None:
+        return None
     url = settings.redis_url.get_secret_value()
     kind = RedisCluster if settings.redis_cluster else Redis
     try:
@@ -121,4 +159,4 @@ async def _cache(settings: GatewaySettings, stack: AsyncExitStack) -> ContextCac
         # Its text may quote the password.
         raise StartupError("SCIC_GATEWAY_REDIS_URL is not a redis://, rediss:// or unix:// URL") from None
     stack.push_async_callback(redis.aclose)
-    return RedisContextCache(redis, Breaker("redis"), ttl_seconds=settings.cache_ttl_seconds)
+    return redis

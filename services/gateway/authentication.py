@@ -17,9 +17,11 @@ REQUIRED_ROLE: Mapping[str, Role] = MappingProxyType(
         "/scic.gateway.v1.ContextService/PlanContext": Role.READER,
         "/scic.gateway.v1.CorpusService/GetDocument": Role.READER,
         "/scic.gateway.v1.CorpusService/ListDocuments": Role.READER,
+        "/scic.gateway.v1.CorpusService/GetCorpusStats": Role.READER,
         "/scic.gateway.v1.CorpusService/IngestDocuments": Role.WRITER,
         "/scic.gateway.v1.CorpusService/DeleteDocuments": Role.WRITER,
-        "/scic.gateway.v1.CorpusService/EraseSubject": Role.WRITER,
+        "/scic.gateway.v1.CorpusService/EraseSubject": Role.ADMIN,
+        "/scic.gateway.v1.CorpusService/EraseTenant": Role.ADMIN,
     }
 )
 """A method that is not listed is open to nobody, health and reflection apart."""

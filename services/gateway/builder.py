@@ -1,7 +1,8 @@
 """Builds a context: select, compress, compose, each within its share of the deadline and with a declared stand-in."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -10,16 +11,18 @@ from google.protobuf.duration_pb2 import Duration
 from scic.composer.v1 import composer_service_pb2 as composer
 from scic.compressor.v1 import compressor_service_pb2 as compressor
 from scic.gateway.v1 import context_service_pb2 as pb
-from scic.selector.v1 import selector_service_pb2 as selector
 from scic.type.v1 import degradation_pb2
 from services.chassis import metrics
 from services.chassis.deadline import Deadline
 from services.gateway import reply
 from services.gateway.candidate import Candidate, candidates
+from services.gateway.climb import Selected
 from services.gateway.fallback import plain_cut, plain_prompt
-from services.gateway.ports import Stages
+from services.gateway.ladder import Ladder
+from services.gateway.ports import Composer, Compressor
+from services.gateway.principal import Principal
 from services.gateway.recipe import Recipe
-from services.gateway.source import SOURCES
+from services.gateway.search import Search
 from services.gateway.stage_error import StageError
 
 _Reply = TypeVar("_Reply")
@@ -50,19 +53,25 @@ class _Run:
 class ContextBuilder:
     """Orchestrates the stages for one request after another; holds no state between them."""
 
-    def __init__(self, stages: Stages, clock: Callable[[], float]) -> None:
-        self._stages = stages
+    def __init__(
+        self, ladder: Ladder, compressor_stage: Compressor, composer_stage: Composer, clock: Callable[[], float]
+    ) -> None:
+        self._ladder = ladder
+        self._compressor = compressor_stage
+        self._composer = composer_stage
         self._clock = clock
 
-    async def build(self, tenant: str, recipe: Recipe, deadline: Deadline) -> pb.BuildContextResponse:
-        """The reply for a recipe, never above its budget.
+    async def build(
+        self, principal: Principal, recipe: Recipe, deadline: Deadline, *, keep: bool = True
+    ) -> pb.BuildContextResponse:
+        """The reply for a recipe, never above its budget. Without `keep`, nothing that is found is kept for later.
 
         A stage that is away or too slow costs quality: its stand-in's result is used and the reply says so. Errors that
         a stage reports about the request or the corpus itself are raised as they are.
         """
         run = _Run(recipe, deadline)
-        selected = await self._select(run, tenant)
-        found = candidates(recipe.request, selected)
+        selected = await self._select(run, Search(principal, recipe), keep=keep)
+        found = candidates(recipe.request, selected.passages)
         compressed = await self._compress(run, found, selected.question_vector)
         kept = [(c, outcome) for c, outcome in zip(found, compressed.passages, strict=True) if outcome.spans]
         composed = await self._compose(run, kept)
@@ -77,31 +86,12 @@ class ContextBuilder:
             degradations=run.degradations,
         )
 
-    async def _select(self, run: _Run, tenant: str) -> selector.SelectResponse:
-        recipe = run.recipe
-        request = selector.SelectRequest(
-            tenant=tenant,
-            question=recipe.request.question,
-            sources=[
-                selector.SourceQuery(source=s.name, kind=SOURCES[s.name], limit=s.limit) for s in recipe.request.sources
-            ],
-            filter=recipe.request.filter,
-        )
-        response = await self._stage(
-            run,
-            degradation_pb2.STAGE_SELECT,
-            lambda timeout: self._stages.selector.select(request, timeout=timeout),
-            selector.SelectResponse,
-            "no source was searched; only passages that came with the request are used",
-        )
-        for outcome in response.sources:
-            if outcome.error_reason:
-                run.degrade(
-                    degradation_pb2.STAGE_SELECT,
-                    outcome.error_reason,
-                    f"source {outcome.source} could not be searched; the others are used",
-                )
-        return response
+    async def _select(self, run: _Run, search: Search, *, keep: bool) -> Selected:
+        with self._timed(run, degradation_pb2.STAGE_SELECT):
+            selected = await self._ladder.select(search, run.deadline, keep=keep)
+        for reason, detail in selected.failures:
+            run.degrade(degradation_pb2.STAGE_SELECT, reason, detail)
+        return selected
 
     async def _compress(self, run: _Run, found: list[Candidate], question_vector: bytes) -> compressor.CompressResponse:
         if not found:
@@ -119,7 +109,7 @@ class ContextBuilder:
         response = await self._stage(
             run,
             degradation_pb2.STAGE_COMPRESS,
-            lambda timeout: self._stages.compressor.compress(request, timeout=timeout),
+            lambda timeout: self._compressor.compress(request, timeout=timeout),
             lambda: plain_cut(request, recipe.encoding),
             "passages were kept whole, best first, as far as they fit",
         )
@@ -147,7 +137,7 @@ class ContextBuilder:
         return await self._stage(
             run,
             degradation_pb2.STAGE_COMPOSE,
-            lambda timeout: self._stages.composer.compose(request, timeout=timeout),
+            lambda timeout: self._composer.compose(request, timeout=timeout),
             lambda: plain_prompt(request, recipe.encoding),
             "the gateway wrote the messages itself, in their plainest form",
         )
@@ -162,13 +152,19 @@ class ContextBuilder:
     ) -> _Reply:
         """Runs a stage within its share of what is left of the deadline, or its stand-in."""
         share = run.recipe.profile.deadline_shares[stage]
+        with self._timed(run, stage):
+            try:
+                return await call(run.deadline.share(share).remaining())
+            except StageError as error:
+                run.degrade(stage, error.reason, detail)
+                # Counting tokens of long texts takes a while: not on the loop.
+                return await asyncio.to_thread(stand_in)
+
+    @contextmanager
+    def _timed(self, run: _Run, stage: degradation_pb2.Stage.ValueType) -> Iterator[None]:
         start = self._clock()
         try:
-            return await call(run.deadline.share(share).remaining())
-        except StageError as error:
-            run.degrade(stage, error.reason, detail)
-            # Counting tokens of long texts takes a while: not on the loop.
-            return await asyncio.to_thread(stand_in)
+            yield
         finally:
             seconds = self._clock() - start
             metrics.STAGE_DURATION.labels(_NAMES[stage]).observe(seconds)

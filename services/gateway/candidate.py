@@ -7,7 +7,7 @@ from scic.composer.v1 import composer_service_pb2 as composer
 from scic.compressor.v1 import compressor_service_pb2 as compressor
 from scic.gateway.v1 import context_service_pb2 as pb
 from scic.selector.v1 import selector_service_pb2 as selector
-from scic.type.v1 import passage_pb2, source_pb2, span_pb2
+from scic.type.v1 import passage_pb2, score_pb2, source_pb2, span_pb2
 
 INLINE = "inline"
 """The source of passages that came with the request."""
@@ -18,7 +18,7 @@ class Candidate:
     """A passage and its score."""
 
     passage: passage_pb2.Passage
-    score: pb.Score
+    score: score_pb2.Score
 
     @property
     def compressible(self) -> compressor.CompressiblePassage:
@@ -62,8 +62,8 @@ class Candidate:
         return [span_pb2.Span(start=whole.start + span.start, end=whole.start + span.end) for span in spans]
 
 
-def candidates(request: pb.BuildContextRequest, selected: selector.SelectResponse) -> list[Candidate]:
-    """All that competes, most valuable first: what the caller brought, then what was found, by score."""
+def candidates(request: pb.BuildContextRequest, found: Sequence[selector.ScoredPassage]) -> list[Candidate]:
+    """All that competes, most valuable first: what the caller brought, then what was found, best first as it comes."""
     given = [
         Candidate(
             passage_pb2.Passage(
@@ -74,13 +74,8 @@ def candidates(request: pb.BuildContextRequest, selected: selector.SelectRespons
                 text=passage.text,
                 span=span_pb2.Span(start=0, end=len(passage.text)),
             ),
-            pb.Score(),
+            score_pb2.Score(),
         )
         for passage in request.passages
     ]
-    found = [
-        Candidate(scored.passage, pb.Score(value=scored.score, lexical=scored.lexical, dense=scored.dense))
-        for scored in selected.passages
-        if not scored.duplicate_of
-    ]
-    return given + found
+    return given + [Candidate(scored.passage, scored.score) for scored in found if not scored.duplicate_of]

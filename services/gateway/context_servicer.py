@@ -22,14 +22,14 @@ class ContextServicer(rpc.ContextServiceServicer):
     ) -> pb.BuildContextResponse:
         """Builds a context."""
         _name(request)
-        return await self._contexts.build(current_principal().tenant, request, caller_deadline(context))
+        return await self._contexts.build(current_principal(), request, caller_deadline(context))
 
     async def PlanContext(  # noqa: N802 - the name of the RPC
         self, request: pb.PlanContextRequest, context: Context
     ) -> pb.PlanContextResponse:
         """Plans a context."""
         _name(request.context)
-        return await self._contexts.plan(current_principal().tenant, request.context, caller_deadline(context))
+        return await self._contexts.plan(current_principal(), request.context, caller_deadline(context))
 
 
 def _name(request: pb.BuildContextRequest) -> None:

@@ -14,6 +14,7 @@ from services.gateway import reply
 from services.gateway.builder import ContextBuilder
 from services.gateway.fingerprint import fingerprint
 from services.gateway.ports import CacheEntry, CacheUnavailableError, ContextCache, Selector
+from services.gateway.principal import Principal
 from services.gateway.profile import Profile
 from services.gateway.recipe import Recipe, resolve
 from services.gateway.rewording import reword
@@ -44,12 +45,14 @@ class Contexts:
         self._default_profile = default_profile
         self._spawn = spawn
 
-    async def build(self, tenant: str, request: pb.BuildContextRequest, deadline: Deadline) -> pb.BuildContextResponse:
+    async def build(
+        self, principal: Principal, request: pb.BuildContextRequest, deadline: Deadline
+    ) -> pb.BuildContextResponse:
         """The context for a request. Raises ScicError for a request that cannot be answered."""
         recipe = await self._resolve(request)
-        key = fingerprint(recipe.request, recipe.profile)
+        key = fingerprint(recipe.request, recipe.profile, principal)
         try:
-            cached = await self._cached(tenant, key, recipe, deadline)
+            cached = await self._cached(principal.tenant, key, recipe, deadline)
             available = True
         except CacheUnavailableError:
             cached, available = None, False
@@ -57,25 +60,27 @@ class Contexts:
             metrics.CACHE_HITS.labels("exact").inc()
             return cached
         metrics.CACHE_MISSES.labels("exact").inc()
-        built = await self._builder.build(tenant, recipe, deadline)
+        built = await self._builder.build(principal, recipe, deadline)
         if not available:
             built.cache = pb.CACHE_STATUS_UNAVAILABLE
         elif not built.degradations:
             # The caller does not wait for the write.
-            self._spawn(self._store(tenant, key, built))
+            self._spawn(self._store(principal.tenant, key, built))
         return built
 
-    async def plan(self, tenant: str, request: pb.BuildContextRequest, deadline: Deadline) -> pb.PlanContextResponse:
+    async def plan(
+        self, principal: Principal, request: pb.BuildContextRequest, deadline: Deadline
+    ) -> pb.PlanContextResponse:
         """What `build` would do now; stores nothing."""
         recipe = await self._resolve(request)
         try:
-            key = fingerprint(recipe.request, recipe.profile)
-            cached = await self._cached(tenant, key, recipe, deadline)
+            key = fingerprint(recipe.request, recipe.profile, principal)
+            cached = await self._cached(principal.tenant, key, recipe, deadline)
         except CacheUnavailableError:
             built, forecast = None, pb.CACHE_STATUS_UNAVAILABLE
         else:
             built, forecast = cached, pb.CACHE_STATUS_HIT if cached else pb.CACHE_STATUS_MISS
-        return reply.plan(built or await self._builder.build(tenant, recipe, deadline), forecast)
+        return reply.plan(built or await self._builder.build(principal, recipe, deadline, keep=False), forecast)
 
     async def _resolve(self, request: pb.BuildContextRequest) -> Recipe:
         work = partial(resolve, request, self._profiles, default_profile=self._default_profile)
@@ -104,7 +109,7 @@ class Contexts:
             response = await self._selector.get_corpus_version(request, timeout=deadline.share(0.2).remaining())
         except StageError:
             return None
-        await self._cache.publish_version(tenant, response.corpus_version)
+        await self._cache.publish_version(tenant, response.corpus_version, removed=False)
         return response.corpus_version
 
     async def _store(self, tenant: str, key: str, built: pb.BuildContextResponse) -> None:

@@ -1,24 +1,28 @@
 """CorpusService: wire to domain and back."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import aclosing
+from typing import TypeVar
 
-from scic import errors
 from scic.gateway.v1 import corpus_service_pb2 as pb
 from scic.gateway.v1 import corpus_service_pb2_grpc as rpc
 from services.chassis.interceptors import Context
 from services.gateway.authentication import current_principal
 from services.gateway.caller_deadline import caller_deadline
 from services.gateway.corpus import Corpus
+from services.gateway.erasure import Erasure, UnfinishedErasureError
 from services.gateway.ingestion.batch import BatchIngester
 from services.gateway.ingestion.stream import IngestStream
+
+_Reply = TypeVar("_Reply")
 
 
 class CorpusServicer(rpc.CorpusServiceServicer):
     """Answers for the tenant's documents."""
 
-    def __init__(self, corpus: Corpus, ingester: BatchIngester) -> None:
+    def __init__(self, corpus: Corpus, erasure: Erasure, ingester: BatchIngester) -> None:
         self._corpus = corpus
+        self._erasure = erasure
         self._ingester = ingester
 
     async def IngestDocuments(  # noqa: N802 - the name of the RPC
@@ -28,7 +32,7 @@ class CorpusServicer(rpc.CorpusServiceServicer):
         # Says at once that the stream is accepted: senders wait for it, since a call that is refused while they write
         # may reach them as an error of their own library (grpc's issue 36066).
         await context.send_initial_metadata(())
-        stream = IngestStream(self._ingester, current_principal().tenant)
+        stream = IngestStream(self._ingester, current_principal())
         async with aclosing(stream.run(request_iterator)) as results:
             async for result in results:
                 yield result
@@ -37,27 +41,51 @@ class CorpusServicer(rpc.CorpusServiceServicer):
         self, request: pb.GetDocumentRequest, context: Context
     ) -> pb.GetDocumentResponse:
         """Returns a record."""
-        tenant = current_principal().tenant
-        return pb.GetDocumentResponse(
-            document=await self._corpus.get(tenant, request.document_id, caller_deadline(context))
-        )
+        document = await self._corpus.get(current_principal(), request.document_id, caller_deadline(context))
+        return pb.GetDocumentResponse(document=document)
 
     async def ListDocuments(  # noqa: N802 - the name of the RPC
         self, request: pb.ListDocumentsRequest, context: Context
     ) -> pb.ListDocumentsResponse:
         """Lists records."""
-        return await self._corpus.list(current_principal().tenant, request, caller_deadline(context))
+        return await self._corpus.list(current_principal(), request, caller_deadline(context))
+
+    async def GetCorpusStats(  # noqa: N802 - the name of the RPC
+        self, request: pb.GetCorpusStatsRequest, context: Context
+    ) -> pb.GetCorpusStatsResponse:
+        """Counts."""
+        return await self._corpus.stats(current_principal(), caller_deadline(context))
 
     async def DeleteDocuments(  # noqa: N802 - the name of the RPC
         self, request: pb.DeleteDocumentsRequest, context: Context
     ) -> pb.DeleteDocumentsResponse:
         """Deletes documents."""
-        return await self._corpus.delete(current_principal().tenant, request, caller_deadline(context))
+        work = self._erasure.delete(current_principal(), request, caller_deadline(context))
+        return await _told_once(work, context)
 
     async def EraseSubject(  # noqa: N802 - the name of the RPC
         self, request: pb.EraseSubjectRequest, context: Context
     ) -> pb.EraseSubjectResponse:
-        """Not there yet."""
-        raise errors.NOT_IMPLEMENTED.error(
-            "documents carry no subject in this version; delete them by id with DeleteDocuments"
-        )
+        """Erases a subject."""
+        work = self._erasure.erase_subject(current_principal(), request, caller_deadline(context))
+        return await _told_once(work, context)
+
+    async def EraseTenant(  # noqa: N802 - the name of the RPC
+        self, request: pb.EraseTenantRequest, context: Context
+    ) -> pb.EraseTenantResponse:
+        """Erases all of the caller's tenant."""
+        work = self._erasure.erase_tenant(current_principal(), request, caller_deadline(context))
+        return await _told_once(work, context)
+
+
+async def _told_once(work: Awaitable[_Reply], context: Context) -> _Reply:
+    """Makes an erasure that is done by half reach the caller.
+
+    Behind headers neither Envoy nor gRPC's own retries ask again by themselves: the reply to their second try would
+    not say what the first one removed.
+    """
+    try:
+        return await work
+    except UnfinishedErasureError:
+        await context.send_initial_metadata(())
+        raise

@@ -6,6 +6,8 @@ from functools import lru_cache
 
 import scic
 from scic.gateway.v1 import context_service_pb2 as pb
+from services.gateway.caller import caller_of
+from services.gateway.principal import Principal
 from services.gateway.profile import Profile
 
 
@@ -22,8 +24,10 @@ def normalise(question: str) -> str:
     return " ".join(unicodedata.normalize("NFC", question).split())
 
 
-def fingerprint(request: pb.BuildContextRequest, profile: Profile) -> str:
+def fingerprint(request: pb.BuildContextRequest, profile: Profile, principal: Principal) -> str:
     """A digest over everything that shapes the reply; the request's id does not.
+
+    What the caller may see does: a reply is shared only by callers that may see the same.
 
     The request must be resolved: defaults written out, so that a default and the same value said aloud are equal. The
     whole profile counts, not its name: after a change of its instructions old replies are of another recipe.
@@ -32,6 +36,9 @@ def fingerprint(request: pb.BuildContextRequest, profile: Profile) -> str:
     canonical.CopyFrom(request)
     canonical.question = normalise(request.question)
     canonical.ClearField("request_id")
-    return hashlib.blake2b(
-        canonical.SerializeToString(deterministic=True), digest_size=20, key=_digest(repr(profile))
-    ).hexdigest()
+    digest = hashlib.blake2b(digest_size=20, key=_digest(repr(profile)))
+    visible = caller_of(principal).SerializeToString(deterministic=True)
+    digest.update(len(visible).to_bytes(4))
+    digest.update(visible)
+    digest.update(canonical.SerializeToString(deterministic=True))
+    return digest.hexdigest()

@@ -1,5 +1,8 @@
-"""The cache of a gateway that has none configured."""
+"""The caches of a gateway that has none configured."""
 
+from collections.abc import Mapping, Sequence
+
+from scic.selector.v1 import selector_service_pb2 as selector
 from services.gateway.ports import CacheEntry, CacheLookup, CacheUnavailableError
 
 
@@ -14,5 +17,20 @@ class NoCache:
         """See ContextCache."""
         raise CacheUnavailableError("no Redis is configured")
 
-    async def publish_version(self, tenant: str, corpus_version: int) -> None:
+    async def publish_version(self, tenant: str, corpus_version: int, *, removed: bool) -> None:
         """Nothing to tell: nobody keeps replies."""
+
+    async def erase(self, tenant: str, corpus_version: int) -> int:
+        """Nothing to erase."""
+        return 0
+
+
+class NoSelectionCache:
+    """Remembers nothing, so a source that fails has no other to stand for it than its backup."""
+
+    async def find(self, tenant: str, keys: Sequence[str]) -> list[selector.SelectResponse | None]:
+        """See SelectionCache."""
+        return [None] * len(keys)
+
+    async def store(self, tenant: str, selections: Mapping[str, selector.SelectResponse]) -> None:
+        """Keeps nothing."""

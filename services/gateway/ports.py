@@ -1,5 +1,6 @@
 """What the gateway needs of the world."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -21,6 +22,10 @@ class Selector(Protocol):
 
     async def delete(self, request: selector.DeleteRequest, *, timeout: float) -> selector.DeleteResponse:
         """Removes documents."""
+        ...
+
+    async def erase(self, request: selector.EraseRequest, *, timeout: float) -> selector.EraseResponse:
+        """Removes all about a subject, or all of a tenant."""
         ...
 
     async def find_unchanged(
@@ -45,6 +50,10 @@ class Selector(Protocol):
         self, request: selector.GetCorpusVersionRequest, *, timeout: float
     ) -> selector.GetCorpusVersionResponse:
         """Returns the version of a corpus."""
+        ...
+
+    async def get_stats(self, request: selector.GetStatsRequest, *, timeout: float) -> selector.GetStatsResponse:
+        """Counts what a corpus holds."""
         ...
 
 
@@ -109,6 +118,32 @@ class ContextCache(Protocol):
         """Stores a reply, unless the corpus has moved past it already."""
         ...
 
-    async def publish_version(self, tenant: str, corpus_version: int) -> None:
-        """Tells every gateway that the corpus is at least at this version: older entries are dead."""
+    async def publish_version(self, tenant: str, corpus_version: int, *, removed: bool) -> None:
+        """Tells every gateway that the corpus is at least at this version: older entries are dead.
+
+        `removed`: something may be gone or replaced since the version before. Then nothing of an older version may be
+        used ever again, not even where the present version cannot be learnt.
+        """
+        ...
+
+    async def erase(self, tenant: str, corpus_version: int) -> int:
+        """Publishes a version from which something was removed, then removes all entries of the tenant.
+
+        Returns how many there were. Entries of an older version cannot come back: `store` refuses them from now on.
+        """
+        ...
+
+
+class SelectionCache(Protocol):
+    """What sources gave, by tenant and key. Every method raises CacheUnavailableError where the cache is away."""
+
+    async def find(self, tenant: str, keys: Sequence[str]) -> list[selector.SelectResponse | None]:
+        """Looks selections up, in one round trip.
+
+        None where there is none, or where something was removed from the tenant's corpus or replaced since.
+        """
+        ...
+
+    async def store(self, tenant: str, selections: Mapping[str, selector.SelectResponse]) -> None:
+        """Stores selections of one corpus version, unless something was removed or replaced since."""
         ...

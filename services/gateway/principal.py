@@ -1,4 +1,4 @@
-"""Who calls: a tenant and roles, known by an API key."""
+"""Who calls: a tenant, roles and groups, known by an API key."""
 
 import hashlib
 import re
@@ -6,10 +6,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 TENANT_PATTERN = re.compile(r"^[a-z0-9][a-z0-9_-]{0,62}$")
+
+_ALL = "*"
+"""The group of keys that see every document of their tenant."""
+
+_GROUP = r"^([A-Za-z0-9._@:/+-]{1,128}|\*)$"
 
 
 class Role(Enum):
@@ -57,10 +63,16 @@ class _KeyEntry(BaseModel):
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     tenant: str = Field(pattern=TENANT_PATTERN.pattern)
     roles: frozenset[Role]
+    groups: frozenset[Annotated[str, Field(pattern=_GROUP)]] = Field(frozenset(), max_length=256)
+
+    def principal(self) -> Principal:
+        if _ALL in self.groups:
+            return Principal(self.id, self.tenant, self.roles, sees_all=True)
+        return Principal(self.id, self.tenant, self.roles, self.groups)
 
 
 class _KeyFile(BaseModel):
-    """The file: `{"keys": [{"id", "sha256", "tenant", "roles"}]}`."""
+    """The file: `{"keys": [{"id", "sha256", "tenant", "roles", "groups"}]}`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -95,7 +107,7 @@ def parse_keys(text: str, *, origin: str) -> KeyRing:
     doubles = _doubles(entry.id for entry in entries) | _doubles(entry.sha256 for entry in entries)
     if doubles:
         raise KeyFileError(f"{origin}: stands twice: {', '.join(sorted(doubles))}")
-    return KeyRing({bytes.fromhex(e.sha256): Principal(e.id, e.tenant, e.roles) for e in entries})
+    return KeyRing({bytes.fromhex(e.sha256): e.principal() for e in entries})
 
 
 def read_keys(path: Path) -> KeyRing:

@@ -6,6 +6,7 @@ from math import ceil
 from types import MappingProxyType
 
 from scic.type.v1 import degradation_pb2
+from services.gateway.source import BUILT_IN, Sources
 
 _INSTRUCTIONS = (
     "Answer the question from the numbered passages. Cite each passage you use by its number, as in [1]. "
@@ -16,6 +17,9 @@ _INSTRUCTIONS = (
 _SHARES = MappingProxyType(
     {degradation_pb2.STAGE_SELECT: 0.6, degradation_pb2.STAGE_COMPRESS: 0.6, degradation_pb2.STAGE_COMPOSE: 0.9}
 )
+
+_SOURCE_SHARE = 0.25
+_SOURCE_SHARES = MappingProxyType({"docs": 0.5})
 
 _PASSAGE_TOKENS = 170
 """Tokens of a typical passage, title included."""
@@ -36,8 +40,11 @@ class Profile:
     model: str
     """The model whose encoding counts where the request names none."""
 
-    source_shares: Mapping[str, float]
-    """The sources that are searched where a request names none, and each one's part of the candidates."""
+    sources: Sources
+    """All that are known. A request that names none searches those that are declared so."""
+
+    source_shares: Mapping[str, float] = field(default_factory=lambda: _SOURCE_SHARES)
+    """Each source's part of the candidates, a quarter where it does not stand here."""
 
     candidate_factor: float = 2.0
     """How many times the tokens that fit the candidates should hold: enough to choose from, not more."""
@@ -57,10 +64,9 @@ class Profile:
     def source_limit(self, source: str, evidence_tokens: int) -> int:
         """Passages to take from a source where a request does not say: it grows with the tokens there are to fill."""
         candidates = self.candidate_factor * evidence_tokens / _PASSAGE_TOKENS
-        return min(max(ceil(candidates * self.source_shares[source]), _FEWEST), _MOST)
+        return min(max(ceil(candidates * self.source_shares.get(source, _SOURCE_SHARE)), _FEWEST), _MOST)
 
 
-def default_profile(model: str) -> Profile:
+def default_profile(model: str, sources: Sources = BUILT_IN) -> Profile:
     """The profile that a request follows where it names none."""
-    shares = MappingProxyType({"docs": 0.5, "code": 0.25, "history": 0.25})
-    return Profile(name="default", instructions=_INSTRUCTIONS, model=model, source_shares=shares)
+    return Profile(name="default", instructions=_INSTRUCTIONS, model=model, sources=sources)

@@ -8,7 +8,7 @@ from scic.gateway.v1 import context_service_pb2 as pb
 from scic.type.v1 import message_pb2
 from services.gateway.budget import Budget, BudgetTooSmallError, share_out
 from services.gateway.profile import Profile
-from services.gateway.source import SOURCES
+from services.gateway.source import Sources
 from services.text.tokens import ENCODING_NAMES, Encoding, UnknownModelError, encoding_for
 
 
@@ -47,7 +47,7 @@ def resolve(request: pb.BuildContextRequest, profiles: Mapping[str, Profile], *,
         encoding = encoding_for(resolved.model)
     except UnknownModelError:
         raise _unknown(errors.UNKNOWN_MODEL, "model", resolved.model, valid=ENCODING_NAMES) from None
-    _check_sources(resolved)
+    _check_sources(resolved, profile.sources)
     for index, passage in enumerate(resolved.passages):
         passage.passage_id = passage.passage_id or f"inline/{index}"
     try:
@@ -69,12 +69,11 @@ def resolve(request: pb.BuildContextRequest, profiles: Mapping[str, Profile], *,
     return Recipe(resolved, profile, encoding, budget)
 
 
-def _check_sources(request: pb.BuildContextRequest) -> None:
+def _check_sources(request: pb.BuildContextRequest, sources: Sources) -> None:
     seen: set[str] = set()
     for index, selection in enumerate(request.sources):
         field = f"sources[{index}].name"
-        if selection.name not in SOURCES:
-            raise _unknown(errors.UNKNOWN_SOURCE, field, selection.name, valid=sorted(SOURCES))
+        sources.find(selection.name, field=field)
         if selection.name in seen:
             raise errors.INVALID_FIELD.error(
                 f"source {selection.name} stands twice", field_violations=[(field, "must be unique")]
@@ -83,14 +82,15 @@ def _check_sources(request: pb.BuildContextRequest) -> None:
 
 
 def _write_sources_out(request: pb.BuildContextRequest, profile: Profile, evidence_tokens: int) -> None:
-    """Names the sources and their limits, in the order of the names: the order changes nothing in the reply."""
-    given = {selection.name: selection.limit for selection in request.sources}
-    names = sorted(given or profile.source_shares)
+    """Writes each source out in full, in the order of the names: the order changes nothing in the reply."""
+    given = list(request.sources) or [
+        pb.SourceSelection(name=source.name) for source in profile.sources.values() if source.default
+    ]
     del request.sources[:]
-    request.sources.extend(
-        pb.SourceSelection(name=name, limit=given.get(name) or profile.source_limit(name, evidence_tokens))
-        for name in names
-    )
+    for selection in sorted(given, key=lambda selection: selection.name):
+        required = selection.required if selection.HasField("required") else profile.sources[selection.name].required
+        limit = selection.limit or profile.source_limit(selection.name, evidence_tokens)
+        request.sources.add(name=selection.name, limit=limit, required=required)
 
 
 def _unknown(reason: errors.Reason, field: str, name: str, *, valid: Sequence[str]) -> errors.ScicError:

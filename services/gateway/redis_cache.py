@@ -11,6 +11,7 @@ from redis.exceptions import RedisClusterException, RedisError
 from services.chassis.breaker import Breaker, BreakerOpenError
 from services.chassis.logs import get_logger
 from services.gateway.ports import CacheEntry, CacheLookup, CacheUnavailableError
+from services.gateway.redis_keys import FLOOR_TTL_MS, all_keys, context_key, floor_key, version_key
 
 _Result = TypeVar("_Result")
 
@@ -22,41 +23,43 @@ announcement could not reach Redis."""
 
 _HEADER = struct.Struct(">q")
 
-_RAISE_VERSION = """
-local known = tonumber(redis.call('GET', KEYS[1]) or '-1')
-local version = math.max(known, tonumber(ARGV[1]))
-redis.call('SET', KEYS[1], string.format('%d', version), 'PX', ARGV[2])
-return version
+_ERASE_BATCH = 1000
+"""Keys that one command looks at, and removes at most: no command may hold Redis up."""
+
+_RAISE = """
+local function raise(key, lease)
+  local known = tonumber(redis.call('GET', key) or '-1')
+  redis.call('SET', key, string.format('%d', math.max(known, tonumber(ARGV[1]))), 'PX', lease)
+end
+raise(KEYS[1], ARGV[2])
+if ARGV[3] == '1' then raise(KEYS[2], ARGV[4]) end
 """
-"""Versions only grow, whatever the order in which gateways announce them."""
+"""Versions only grow, whatever the order in which gateways announce them; the floor grows with what removes."""
 
 _STORE = """
-local known = tonumber(redis.call('GET', KEYS[1]) or '-1')
-if known > tonumber(ARGV[1]) then return 0 end
-redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])
+for _, known in ipairs(redis.call('MGET', KEYS[1], KEYS[2])) do
+  if known and tonumber(known) > tonumber(ARGV[1]) then return 0 end
+end
+redis.call('SET', KEYS[3], ARGV[2], 'PX', ARGV[3])
 return 1
 """
-"""An entry of an older version than the known one is not stored. The lease is not renewed here: a build may have begun
-before a write that was announced meanwhile, so what it knows of the version may be old."""
+"""An entry of an older version than the known one, or than the floor, is not stored. The lease is not renewed here: a
+build may have begun before a write that was announced meanwhile, so what it knows of the version may be old."""
 
 
 class RedisContextCache:
-    """Entries under `scic:{tenant}:context:<fingerprint>`, the corpus version under `scic:{tenant}:version`.
-
-    The braces make both keys of a tenant fall into one slot, so one round trip and one script serve on Redis Cluster
-    too.
-    """
+    """Replies, the corpus version and its floor, under the names of `redis_keys`."""
 
     def __init__(self, redis: Redis | RedisCluster, breaker: Breaker, *, ttl_seconds: float) -> None:
         self._redis = redis
         self._breaker = breaker
         self._ttl_ms = int(ttl_seconds * 1000)
-        self._raise_version = redis.register_script(_RAISE_VERSION)
+        self._raise_version = redis.register_script(_RAISE)
         self._store = redis.register_script(_STORE)
 
     async def lookup(self, tenant: str, fingerprint: str) -> CacheLookup:
         """See ContextCache."""
-        keys = [_version_key(tenant), _entry_key(tenant, fingerprint)]
+        keys = [version_key(tenant), context_key(tenant, fingerprint)]
         version, value = await self._call(lambda: self._redis.mget(keys))
         entry = _entry(value) if isinstance(value, bytes) else None
         return CacheLookup(entry, int(version) if version else None)
@@ -65,14 +68,31 @@ class RedisContextCache:
         """See ContextCache. Entries live a tenth longer or shorter, so that they do not all die at once."""
         ttl = int(self._ttl_ms * random.uniform(0.9, 1.1))  # noqa: S311 - jitter, not a secret
         value = _HEADER.pack(entry.corpus_version) + entry.reply
-        keys = [_version_key(tenant), _entry_key(tenant, fingerprint)]
+        keys = [version_key(tenant), floor_key(tenant), context_key(tenant, fingerprint)]
         await self._call(lambda: self._store(keys=keys, args=[entry.corpus_version, value, ttl]))
 
-    async def publish_version(self, tenant: str, corpus_version: int) -> None:
+    async def publish_version(self, tenant: str, corpus_version: int, *, removed: bool) -> None:
         """See ContextCache."""
-        await self._call(
-            lambda: self._raise_version(keys=[_version_key(tenant)], args=[corpus_version, _VERSION_LEASE_MS])
-        )
+        keys = [version_key(tenant), floor_key(tenant)]
+        args = [corpus_version, _VERSION_LEASE_MS, int(removed), FLOOR_TTL_MS]
+        await self._call(lambda: self._raise_version(keys=keys, args=args))
+
+    async def erase(self, tenant: str, corpus_version: int) -> int:
+        """See ContextCache. Removes all that the tenant has in Redis, whoever keeps it there."""
+        await self.publish_version(tenant, corpus_version, removed=True)
+        return await self._call(lambda: self._unlink_all(tenant))
+
+    async def _unlink_all(self, tenant: str) -> int:
+        kept = {version_key(tenant).encode(), floor_key(tenant).encode()}
+        removed, batch = 0, list[bytes]()
+        # On a cluster this asks every primary: while slots move, a tenant's keys may lie on two.
+        async for key in self._redis.scan_iter(match=all_keys(tenant), count=_ERASE_BATCH):
+            if key not in kept:
+                batch.append(key)
+            if len(batch) >= _ERASE_BATCH:
+                removed += await self._redis.unlink(*batch)
+                batch.clear()
+        return removed + (await self._redis.unlink(*batch) if batch else 0)
 
     async def _call(self, command: Callable[[], Awaitable[_Result]]) -> _Result:
         try:
@@ -87,11 +107,3 @@ class RedisContextCache:
 
 def _entry(value: bytes) -> CacheEntry:
     return CacheEntry(value[_HEADER.size :], _HEADER.unpack_from(value)[0])
-
-
-def _version_key(tenant: str) -> str:
-    return f"scic:{{{tenant}}}:version"
-
-
-def _entry_key(tenant: str, fingerprint: str) -> str:
-    return f"scic:{{{tenant}}}:context:{fingerprint}"

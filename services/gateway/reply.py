@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from scic.composer.v1 import composer_service_pb2 as composer
 from scic.compressor.v1 import compressor_service_pb2 as compressor
 from scic.gateway.v1 import context_service_pb2 as pb
-from scic.selector.v1 import selector_service_pb2 as selector
 from scic.type.v1 import degradation_pb2
 from services.gateway.candidate import Candidate
+from services.gateway.climb import Selected
 from services.gateway.recipe import Recipe
 
 Kept = Sequence[tuple[Candidate, compressor.CompressedPassage]]
@@ -17,7 +17,7 @@ Kept = Sequence[tuple[Candidate, compressor.CompressedPassage]]
 def assemble(
     *,
     recipe: Recipe,
-    selected: selector.SelectResponse,
+    selected: Selected,
     candidates: Sequence[Candidate],
     compressed: compressor.CompressResponse,
     kept: Kept,
@@ -44,6 +44,7 @@ def assemble(
         encoding=recipe.encoding.name,
         profile=recipe.profile.name,
         corpus_version=selected.corpus_version,
+        sources=selected.reports,
     )
 
 
@@ -61,6 +62,7 @@ def plan(built: pb.BuildContextResponse, cache_forecast: pb.CacheStatus.ValueTyp
         encoding=built.encoding,
         profile=built.profile,
         corpus_version=built.corpus_version,
+        sources=built.sources,
     )
     for item in response.evidence:
         item.ClearField("text")
@@ -100,11 +102,12 @@ def _dropped_by_budget(
             yield _dropped(candidate, outcome.original_token_count, pb.DroppedPassage.REASON_BUDGET)
 
 
-def _duplicates(selected: selector.SelectResponse) -> Iterator[pb.DroppedPassage]:
+def _duplicates(selected: Selected) -> Iterator[pb.DroppedPassage]:
     for scored in selected.passages:
         if scored.duplicate_of:
-            score = pb.Score(value=scored.score, lexical=scored.lexical, dense=scored.dense)
-            yield _dropped(Candidate(scored.passage, score), 0, pb.DroppedPassage.REASON_DUPLICATE)
+            dropped = _dropped(Candidate(scored.passage, scored.score), 0, pb.DroppedPassage.REASON_DUPLICATE)
+            dropped.duplicate_of = scored.duplicate_of
+            yield dropped
 
 
 def _dropped(candidate: Candidate, token_count: int, reason: pb.DroppedPassage.Reason.ValueType) -> pb.DroppedPassage:

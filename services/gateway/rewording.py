@@ -23,4 +23,6 @@ def reword(stored: pb.BuildContextResponse, recipe: Recipe) -> pb.BuildContextRe
     stored.request_id = recipe.request.request_id
     stored.cache = pb.CACHE_STATUS_HIT
     del stored.timings[:]
+    for report in stored.sources:
+        report.ClearField("duration")
     return stored

@@ -3,10 +3,12 @@
 from pathlib import Path
 from typing import Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import SettingsConfigDict
 
 from services.chassis.settings import ServeSettings
+from services.gateway.source_declarations import SourceDeclarationError, declared_sources
 
 
 class GatewaySettings(ServeSettings):
@@ -24,7 +26,7 @@ class GatewaySettings(ServeSettings):
     )
     composer_address: str = Field("127.0.0.1:15054", description="host:port of the composer, the sidecar's listener.")
     keys_file: Path | None = Field(
-        None, description='JSON file of API keys: {"keys": [{"id", "sha256", "tenant", "roles"}]}.'
+        None, description='JSON file of API keys: {"keys": [{"id", "sha256", "tenant", "roles", "groups"}]}.'
     )
     keys: SecretStr | None = Field(None, description="The same JSON in the variable itself, instead of a file.")
     redis_url: SecretStr | None = Field(
@@ -33,6 +35,24 @@ class GatewaySettings(ServeSettings):
     redis_cluster: bool = Field(default=False, description="Whether that URL is a node of a Redis Cluster.")
     cache_ttl_seconds: float = Field(3600.0, gt=0, le=604_800, description="Seconds that a cached context may live.")
     default_model: str = Field("gpt-4o", description="Model whose encoding counts where a request names none.")
+
+    selection_ttl_seconds: float = Field(
+        3_600.0, gt=0, le=604_800, description="Seconds that what a source gave may stand in for it when it fails."
+    )
+    sources: str = Field(
+        "{}", description="JSON object, name to fields: sources beside the built-in ones, or other fields for those."
+    )
+
+    @field_validator("sources")
+    @classmethod
+    def _sources_make_sense(cls, value: str) -> str:
+        try:
+            declared_sources(value)
+        except SourceDeclarationError as error:
+            raise PydanticCustomError(
+                "sources", "a JSON object of sources; {mistakes}", {"mistakes": str(error)}
+            ) from None
+        return value
 
     @model_validator(mode="after")
     def _one_place_for_keys(self) -> Self:

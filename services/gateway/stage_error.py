@@ -1,5 +1,7 @@
 """A stage has no answer."""
 
+from scic import errors
+
 
 class StageError(Exception):
     """A stage is away, too slow, or failed by a bug of its own; a stand-in may answer in its place.
@@ -13,3 +15,10 @@ class StageError(Exception):
         self.stage = stage
         self.reason = reason
         """A reason of the error catalogue, such as STAGE_UNAVAILABLE."""
+
+
+def unavailable(error: StageError) -> errors.ScicError:
+    """What a caller is told where nothing can stand in for a stage."""
+    return errors.STAGE_UNAVAILABLE.error(
+        f"the {error.stage} does not answer", metadata={"stage": error.stage}, retry_after=1.0
+    )

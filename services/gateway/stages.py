@@ -90,6 +90,10 @@ class SelectorClient(_Stage):
         """Removes documents."""
         return await self._call(self._stub.Delete, request, timeout)
 
+    async def erase(self, request: selector.EraseRequest, *, timeout: float) -> selector.EraseResponse:
+        """Removes all about a subject, or all of a tenant."""
+        return await self._call(self._stub.Erase, request, timeout)
+
     async def find_unchanged(
         self, request: selector.FindUnchangedRequest, *, timeout: float
     ) -> selector.FindUnchangedResponse:
@@ -113,6 +117,10 @@ class SelectorClient(_Stage):
     ) -> selector.GetCorpusVersionResponse:
         """Returns the version of a corpus."""
         return await self._call(self._stub.GetCorpusVersion, request, timeout)
+
+    async def get_stats(self, request: selector.GetStatsRequest, *, timeout: float) -> selector.GetStatsResponse:
+        """Counts what a corpus holds."""
+        return await self._call(self._stub.GetStats, request, timeout)
 
 
 class CompressorClient(_Stage):

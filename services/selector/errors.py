@@ -34,7 +34,7 @@ class CorruptCorpusError(StoreError):
 class UnsupportedSchemaError(StoreError):
     """A tenant's database was written by another version of this software, or is no corpus."""
 
-    def __init__(self, tenant: str, path: Path, found: int, known: int) -> None:
+    def __init__(self, tenant: str, path: Path | str, found: int, known: int) -> None:
         super().__init__(f"the corpus of tenant {tenant!r} has schema {found}, this version reads {known}: {path}")
         self.tenant = tenant
         self.path = path

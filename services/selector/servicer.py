@@ -1,7 +1,5 @@
 """SelectorService: check, call the domain, map, return."""
 
-import time
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,22 +9,26 @@ from scic.selector.v1 import selector_service_pb2_grpc as rpc
 from services.chassis.interceptors import Context
 from services.chassis.logs import get_logger
 from services.selector import wire
+from services.selector.embedding.embedder import EmbedderUnavailableError
 from services.selector.errors import (
     CorruptCorpusError,
+    DocumentForbiddenError,
     EmbeddingModelMismatchError,
     InvalidDocumentError,
     InvalidPageTokenError,
     StoreError,
+    UnknownFilterKeyError,
     UnsupportedSchemaError,
 )
-from services.selector.indexing import question_terms
+from services.selector.finder import Finder
+from services.selector.indexer import Indexer
 from services.selector.passage import EmbeddingModel
 from services.selector.ports import Store
-from services.selector.query import Query
-from services.selector.question_encoder import QuestionEncoder
-from services.selector.selection import rank
 
 _log = get_logger(__name__)
+
+_NAMED = 1_000
+"""Ids of erased documents that a reply names."""
 
 _CAUSE = 160
 """Characters of a cause that a log line takes; the store's messages name files and conditions, never text."""
@@ -35,56 +37,79 @@ _CAUSE = 160
 class SelectorServicer(rpc.SelectorServiceServicer):
     """Answers for the corpora of all tenants."""
 
-    def __init__(self, store: Store, questions: QuestionEncoder) -> None:
+    def __init__(self, store: Store, finder: Finder, indexer: Indexer, prepared_by: EmbeddingModel) -> None:
         self._store = store
-        self._questions = questions
+        self._finder = finder
+        self._indexer = indexer
+        self._prepared_by = prepared_by
 
     async def Select(  # noqa: N802 - the name of the RPC
         self, request: pb.SelectRequest, context: Context
     ) -> pb.SelectResponse:
         """Finds passages."""
-        start = time.perf_counter()
-        vector = await self._questions.encode(request.question)
-        query = Query(
-            terms=question_terms(request.question),
-            vector=vector,
-            model_id=self._questions.model.model_id,
-            sources=wire.source_queries(request),
-            conditions=wire.conditions(request),
-        )
+        conditions = wire.conditions(request)
         with _store_errors():
-            selection = await self._store.search(request.tenant, query, rank)
-        response = pb.SelectResponse(
-            passages=[wire.scored_passage(found) for found in selection.passages],
-            question_vector=vector.astype("<f4").tobytes(),
-            corpus_version=selection.corpus_version,
+            try:
+                found = await self._finder.find(
+                    request.tenant,
+                    request.question,
+                    wire.source_queries(request),
+                    conditions,
+                    wire.caller(request.caller),
+                )
+            except UnknownFilterKeyError as error:
+                at = next(index for index, condition in enumerate(conditions) if condition.key == error.key)
+                raise errors.UNKNOWN_FILTER_KEY.error(
+                    str(error), field_violations=[(f"filter[{at}].key", "must be a metadata key of some document")]
+                ) from error
+        return pb.SelectResponse(
+            passages=[wire.scored_passage(passage) for passage in found.selection.passages],
+            question_vector=found.question_vector.astype("<f4").tobytes(),
+            corpus_version=found.selection.corpus_version,
+            sources=wire.source_outcomes(found.selection),
         )
-        # One search covers all sources of the embedded store, so they share its duration.
-        counts = Counter(found.passage.document.source for found in selection.passages)
-        for source in request.sources:
-            outcome = response.sources.add(source=source.source, passage_count=counts[source.source])
-            outcome.duration.FromNanoseconds(int((time.perf_counter() - start) * 1e9))
-        return response
 
     async def Index(  # noqa: N802 - the name of the RPC
         self, request: pb.IndexRequest, context: Context
     ) -> pb.IndexResponse:
         """Stores documents, durably."""
-        model = self._questions.model
-        with _store_errors():
-            documents = [wire.indexed_document(document, model.dimension) for document in request.documents]
-            version = await self._store.index(
-                request.tenant, documents, EmbeddingModel(request.embedding_model, model.dimension)
+        if request.embedding_model != self._prepared_by.model_id:
+            raise errors.MODEL_MISMATCH.error(
+                "the passages were prepared by another model than this selector runs",
+                metadata={"stored": request.embedding_model, "running": self._prepared_by.model_id},
             )
-        return pb.IndexResponse(corpus_version=version)
+        with _store_errors():
+            documents = [wire.indexed_document(message, self._prepared_by.dimension) for message in request.documents]
+            version, replaced = await self._indexer.index(request.tenant, documents, wire.caller(request.caller))
+        return pb.IndexResponse(corpus_version=version, replaced_count=replaced)
 
     async def Delete(  # noqa: N802 - the name of the RPC
         self, request: pb.DeleteRequest, context: Context
     ) -> pb.DeleteResponse:
         """Removes documents."""
         with _store_errors():
-            deleted, version = await self._store.delete(request.tenant, request.document_ids)
-        return pb.DeleteResponse(deleted_document_ids=deleted, corpus_version=version)
+            removal = await self._store.delete(request.tenant, request.document_ids, wire.caller(request.caller))
+        return pb.DeleteResponse(
+            deleted_document_ids=removal.document_ids,
+            corpus_version=removal.corpus_version,
+            passage_count=removal.passage_count,
+        )
+
+    async def Erase(  # noqa: N802 - the name of the RPC
+        self, request: pb.EraseRequest, context: Context
+    ) -> pb.EraseResponse:
+        """Removes all about a subject, or all of a tenant."""
+        with _store_errors():
+            if request.everything:
+                removal = await self._store.erase_tenant(request.tenant)
+            else:
+                removal = await self._store.erase_subject(request.tenant, request.subject)
+        return pb.EraseResponse(
+            deleted_document_ids=removal.document_ids[:_NAMED],
+            document_count=len(removal.document_ids),
+            passage_count=removal.passage_count,
+            corpus_version=removal.corpus_version,
+        )
 
     async def FindUnchanged(  # noqa: N802 - the name of the RPC
         self, request: pb.FindUnchangedRequest, context: Context
@@ -92,7 +117,7 @@ class SelectorServicer(rpc.SelectorServiceServicer):
         """Says which documents need no work."""
         fingerprints = [(item.document_id, item.content_hash) for item in request.fingerprints]
         with _store_errors():
-            unchanged = await self._store.unchanged(request.tenant, fingerprints)
+            unchanged = await self._store.unchanged(request.tenant, fingerprints, wire.caller(request.caller))
             # Read after the documents, so it is not older than what holds them.
             version = await self._store.corpus_version(request.tenant)
         return pb.FindUnchangedResponse(
@@ -108,7 +133,7 @@ class SelectorServicer(rpc.SelectorServiceServicer):
     ) -> pb.GetDocumentResponse:
         """Returns a record."""
         with _store_errors():
-            document = await self._store.get(request.tenant, request.document_id)
+            document = await self._store.get(request.tenant, request.document_id, wire.caller(request.caller))
         if document is None:
             raise errors.DOCUMENT_NOT_FOUND.error(f"there is no document {request.document_id[:128]!r}")
         return pb.GetDocumentResponse(record=wire.document_record(document))
@@ -120,7 +145,11 @@ class SelectorServicer(rpc.SelectorServiceServicer):
         try:
             with _store_errors():
                 page = await self._store.list(
-                    request.tenant, source=request.source, page_token=request.page_token, page_size=request.page_size
+                    request.tenant,
+                    wire.caller(request.caller),
+                    source=request.source,
+                    page_token=request.page_token,
+                    page_size=request.page_size,
                 )
         except InvalidPageTokenError as error:
             raise errors.INVALID_FIELD.error(str(error), field_violations=[("page_token", str(error))]) from error
@@ -137,6 +166,14 @@ class SelectorServicer(rpc.SelectorServiceServicer):
             version = await self._store.corpus_version(request.tenant)
         return pb.GetCorpusVersionResponse(corpus_version=version)
 
+    async def GetStats(  # noqa: N802 - the name of the RPC
+        self, request: pb.GetStatsRequest, context: Context
+    ) -> pb.GetStatsResponse:
+        """Counts."""
+        with _store_errors():
+            found = await self._store.stats(request.tenant, wire.caller(request.caller))
+        return wire.stats(found)
+
 
 @contextmanager
 def _store_errors() -> Iterator[None]:
@@ -152,8 +189,13 @@ def _store_errors() -> Iterator[None]:
         ) from error
     except InvalidDocumentError as error:
         raise errors.INVALID_FIELD.error(str(error), field_violations=[("documents", str(error))]) from error
-    except StoreError as error:
+    except DocumentForbiddenError as error:
+        raise errors.DOCUMENT_FORBIDDEN.error(
+            "the id belongs to a document whose groups the caller is not in",
+            field_violations=[("documents", "must not name documents that the caller may not see")],
+        ) from error
+    except (StoreError, EmbedderUnavailableError) as error:
         _log.error("store_failed", cause=str(error)[:_CAUSE])
         raise errors.STAGE_UNAVAILABLE.error(
-            "the store does not answer", metadata={"stage": "selector"}, retry_after=1.0
+            "the store, or the model of its vectors, does not answer", metadata={"stage": "selector"}, retry_after=1.0
         ) from error

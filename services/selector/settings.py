@@ -1,11 +1,35 @@
 """The selector's settings."""
 
 from pathlib import Path
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import SettingsConfigDict
 
 from services.chassis.settings import ServeSettings
+
+
+class RemoteModel(BaseModel):
+    """An embedding model behind an OpenAI-compatible API."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: str = Field(pattern="^https?://")
+    model: str = Field(min_length=1)
+    dimension: int = Field(ge=1, le=16_384)
+    api_key: SecretStr | None = None
+
+
+_REMOTE_MODELS = TypeAdapter(tuple[RemoteModel, ...])
 
 
 class SelectorSettings(ServeSettings):
@@ -17,8 +41,30 @@ class SelectorSettings(ServeSettings):
     metrics_port: int | None = Field(
         9052, ge=0, le=65_535, description="HTTP port of /metrics and /healthz; 0 takes a free one."
     )
-    data_dir: Path = Field(description="Folder of the corpora. Several selectors may share it.")
+    store: Literal["embedded", "weaviate"] = Field(
+        default="embedded", description="Where corpora are: in files of this machine, or in Weaviate."
+    )
+    data_dir: Path | None = Field(
+        default=None, description="Folder of the corpora of the embedded store. Several selectors may share it."
+    )
+    weaviate_url: str | None = Field(default=None, description="http:// or https:// URL of Weaviate.")
+    weaviate_grpc_port: int = Field(50051, ge=1, le=65_535, description="Weaviate's gRPC port, on the same host.")
+    weaviate_api_key: SecretStr | None = Field(default=None, description="Weaviate's API key; none where it asks none.")
+    redis_url: SecretStr | None = Field(
+        default=None,
+        description="redis://, rediss:// or unix:// URL of what lets writers of a Weaviate corpus take turns.",
+    )
+    redis_cluster: bool = Field(default=False, description="Whether that URL is a node of a Redis Cluster.")
     model_dir: Path = Field(description="Folder of the encoder's model file; it is made there where it is missing.")
+    embeddings: SecretStr | None = Field(
+        default=None,
+        description="JSON list of models behind OpenAI-compatible APIs, {url, model, dimension, api_key} each. Corpora "
+        "are searched by the first, and moved to it in the background; the others answer until that is done. None: the "
+        "local model.",
+    )
+    maintenance_seconds: float = Field(
+        30.0, gt=0, le=3_600, description="Seconds between two rounds that remove expired documents and move corpora."
+    )
     max_request_bytes: int = Field(
         60 * 1024 * 1024,
         ge=1024,
@@ -28,3 +74,29 @@ class SelectorSettings(ServeSettings):
     log_requests: bool = Field(
         default=False, description="Whether a request that succeeds gets a line; the gateway writes one already."
     )
+
+    @field_validator("embeddings")
+    @classmethod
+    def _readable(cls, value: SecretStr | None) -> SecretStr | None:
+        try:
+            _REMOTE_MODELS.validate_json(value.get_secret_value() if value else "[]")
+        except ValidationError as error:
+            # Where, and what is expected; never what was given, which may be a key.
+            problems = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'list'}: {e['msg']}" for e in error.errors())
+            raise ValueError(problems) from None
+        return value
+
+    @model_validator(mode="after")
+    def _what_the_store_needs(self) -> Self:
+        if self.store == "embedded" and self.data_dir is None:
+            raise ValueError("SCIC_SELECTOR_DATA_DIR is missing; expected: the folder of the corpora")
+        if self.store == "weaviate" and (self.weaviate_url is None or self.redis_url is None):
+            raise ValueError(
+                "SCIC_SELECTOR_STORE is weaviate: set SCIC_SELECTOR_WEAVIATE_URL and SCIC_SELECTOR_REDIS_URL"
+            )
+        return self
+
+    @property
+    def remote_models(self) -> tuple[RemoteModel, ...]:
+        """The models of `embeddings`, the preferred one first."""
+        return _REMOTE_MODELS.validate_json(self.embeddings.get_secret_value() if self.embeddings else "[]")

@@ -1,14 +1,24 @@
 """Wire to domain and back."""
 
+from collections import Counter
 from datetime import UTC
 
 import numpy as np
 
 from scic import errors
 from scic.selector.v1 import selector_service_pb2 as pb
-from scic.type.v1 import passage_pb2, source_pb2, span_pb2
+from scic.type.v1 import passage_pb2, score_pb2, source_pb2, span_pb2
+from services.selector.caller import Caller
 from services.selector.passage import Document, IndexedDocument, Passage, SourceKind
-from services.selector.query import Condition, ScoredPassage, SourceQuery
+from services.selector.query import (
+    Condition,
+    CorpusStats,
+    Recency,
+    ScoredPassage,
+    Scores,
+    Selection,
+    SourceQuery,
+)
 
 _KINDS = {
     source_pb2.SOURCE_KIND_DOCS: SourceKind.DOCS,
@@ -20,12 +30,27 @@ _WIRE_KINDS = {kind: wire for wire, kind in _KINDS.items()}
 
 def source_queries(request: pb.SelectRequest) -> tuple[SourceQuery, ...]:
     """The sources to search."""
-    return tuple(SourceQuery(source.source, _KINDS[source.kind], source.limit) for source in request.sources)
+    return tuple(
+        SourceQuery(
+            source=source.source,
+            kind=_KINDS[source.kind],
+            limit=source.limit,
+            everywhere=source.everywhere,
+            recency=_recency(source.recency) if source.HasField("recency") else None,
+            timeout=source.timeout.ToTimedelta().total_seconds() if source.HasField("timeout") else None,
+        )
+        for source in request.sources
+    )
 
 
 def conditions(request: pb.SelectRequest) -> tuple[Condition, ...]:
     """What a document must meet."""
     return tuple(Condition(condition.key, tuple(condition.any_of)) for condition in request.filter)
+
+
+def caller(message: pb.Caller) -> Caller:
+    """Who asks."""
+    return Caller(frozenset(message.groups), message.sees_all)
 
 
 def indexed_document(message: pb.IndexedDocument, dimension: int) -> IndexedDocument:
@@ -41,6 +66,9 @@ def indexed_document(message: pb.IndexedDocument, dimension: int) -> IndexedDocu
         size=record.size_bytes,
         metadata=dict(record.metadata),
         created_at=record.create_time.ToDatetime(tzinfo=UTC) if record.HasField("create_time") else None,
+        acl_groups=tuple(record.acl_groups),
+        subjects=tuple(record.subjects),
+        expires_at=record.expire_time.ToDatetime(tzinfo=UTC) if record.HasField("expire_time") else None,
     )
     passages = tuple(_passage(document, ordinal, item.passage) for ordinal, item in enumerate(message.passages))
     return IndexedDocument(document, passages, _vectors(message, dimension))
@@ -58,11 +86,15 @@ def document_record(document: Document) -> pb.DocumentRecord:
         size_bytes=document.size,
         passage_count=document.passage_count,
         metadata=document.metadata,
+        acl_groups=document.acl_groups,
+        subjects=document.subjects,
     )
     if document.created_at is not None:
         record.create_time.FromDatetime(document.created_at)
     if document.indexed_at is not None:
         record.index_time.FromDatetime(document.indexed_at)
+    if document.expires_at is not None:
+        record.expire_time.FromDatetime(document.expires_at)
     return record
 
 
@@ -82,14 +114,64 @@ def scored_passage(found: ScoredPassage) -> pb.ScoredPassage:
             metadata=document.metadata,
             prepared=b"" if duplicate else passage.prepared,
         ),
-        score=found.scores.fused,
-        lexical=found.scores.bm25,
-        dense=found.scores.cosine,
+        score=_score(found.scores),
         duplicate_of=found.duplicate_of or "",
+        found_by=found.found_by,
     )
     if document.created_at is not None:
         message.passage.create_time.FromDatetime(document.created_at)
     return message
+
+
+def source_outcomes(selection: Selection) -> list[pb.SourceOutcome]:
+    """How each source did."""
+    counts = Counter(found.found_by for found in selection.passages)
+    outcomes = []
+    for source in selection.sources:
+        outcome = pb.SourceOutcome(
+            source=source.source, passage_count=counts[source.source], error_reason=source.error_reason
+        )
+        outcome.duration.FromNanoseconds(int(source.seconds * 1e9))
+        outcomes.append(outcome)
+    return outcomes
+
+
+def stats(found: CorpusStats) -> pb.GetStatsResponse:
+    """Counts."""
+    response = pb.GetStatsResponse(
+        sources=[
+            pb.SourceStats(
+                source=source.source,
+                document_count=source.document_count,
+                passage_count=source.passage_count,
+                size_bytes=source.size,
+            )
+            for source in found.sources
+        ],
+        corpus_version=found.corpus_version,
+        embedding_model=found.model.model_id if found.model else "",
+    )
+    if found.reindexing is not None:
+        response.reindexing.embedding_model = found.reindexing.model.model_id
+        response.reindexing.done_count = found.reindexing.done
+        response.reindexing.total_count = found.reindexing.total
+    return response
+
+
+def _recency(message: pb.Recency) -> Recency:
+    return Recency(message.half_life.ToTimedelta(), message.weight)
+
+
+def _score(scores: Scores) -> score_pb2.Score:
+    return score_pb2.Score(
+        value=scores.value,
+        lexical=scores.lexical,
+        dense=scores.dense,
+        lexical_part=scores.lexical_part,
+        dense_part=scores.dense_part,
+        recency=scores.recency,
+        novelty=scores.novelty,
+    )
 
 
 def _passage(document: Document, ordinal: int, message: passage_pb2.Passage) -> Passage:

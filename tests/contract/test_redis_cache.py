@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pytest
 from redis.asyncio import Redis
 
-from services.gateway import app, redis_cache
+from services.gateway import app, redis_cache, redis_keys
 from services.gateway.ports import CacheEntry, CacheLookup, CacheUnavailableError
 from services.gateway.redis_cache import RedisContextCache
 from services.gateway.settings import GatewaySettings
@@ -63,7 +63,7 @@ async def test_what_was_stored_is_found_with_its_version(world: World) -> None:
     assert await world.cache.lookup("acme", "a") == CacheLookup(None, None)
     await world.cache.store("acme", "a", entry)
     assert await world.cache.lookup("acme", "a") == CacheLookup(entry, None)  # a build may know an old version
-    await world.cache.publish_version("acme", 7)
+    await world.cache.publish_version("acme", 7, removed=False)
     assert await world.cache.lookup("acme", "a") == CacheLookup(entry, 7)
     assert await world.cache.lookup("acme", "b") == CacheLookup(None, 7)
 
@@ -81,7 +81,7 @@ async def test_what_was_stored_is_found_with_its_version(world: World) -> None:
 )
 async def test_a_version_only_grows(world: World, announced: list[int], known: int) -> None:
     for version in announced:
-        await world.cache.publish_version("acme", version)
+        await world.cache.publish_version("acme", version, removed=False)
     assert (await world.cache.lookup("acme", "a")).corpus_version == known
 
 
@@ -91,7 +91,10 @@ async def test_a_version_grows_whatever_the_order_in_which_gateways_announce(wor
     async with gateway_cache(world.server.url, cluster=world.server.cluster) as other:
         caches = [world.cache, other]
         await asyncio.gather(
-            *(caches[index % 2].publish_version("acme", version) for index, version in enumerate(versions))
+            *(
+                caches[index % 2].publish_version("acme", version, removed=False)
+                for index, version in enumerate(versions)
+            )
         )
     assert (await world.cache.lookup("acme", "a")).corpus_version == max(versions)
 
@@ -107,7 +110,7 @@ async def test_a_version_grows_whatever_the_order_in_which_gateways_announce(wor
 async def test_an_entry_of_an_older_version_is_not_stored(
     world: World, published: int, version: int, found: bool
 ) -> None:
-    await world.cache.publish_version("acme", published)
+    await world.cache.publish_version("acme", published, removed=False)
     await world.cache.store("acme", "a", CacheEntry(b"reply", version))
     lookup = await world.cache.lookup("acme", "a")
     assert (lookup.entry is not None) is found
@@ -116,7 +119,7 @@ async def test_an_entry_of_an_older_version_is_not_stored(
 
 async def test_an_entry_stays_but_its_version_tells_that_it_is_dead(world: World) -> None:
     await world.cache.store("acme", "a", CacheEntry(b"reply", 7))
-    await world.cache.publish_version("acme", 8)
+    await world.cache.publish_version("acme", 8, removed=False)
     assert await world.cache.lookup("acme", "a") == CacheLookup(CacheEntry(b"reply", 7), 8)
 
 
@@ -125,7 +128,7 @@ async def test_a_version_is_forgotten_when_its_lease_ends_and_the_entry_stays(
 ) -> None:
     monkeypatch.setattr(redis_cache, "_VERSION_LEASE_MS", 50)
     await world.cache.store("acme", "a", CacheEntry(b"reply", 7))
-    await world.cache.publish_version("acme", 7)
+    await world.cache.publish_version("acme", 7, removed=False)
 
     async def forgotten() -> bool:
         return (await world.cache.lookup("acme", "a")).corpus_version is None
@@ -135,17 +138,17 @@ async def test_a_version_is_forgotten_when_its_lease_ends_and_the_entry_stays(
 
 
 async def test_an_announcement_prolongs_the_lease(world: World) -> None:
-    await world.cache.publish_version("acme", 7)
+    await world.cache.publish_version("acme", 7, removed=False)
     async with Redis.from_url(world.server.url) as redis:
-        key = redis_cache._version_key("acme")
+        key = redis_keys.version_key("acme")
         assert await redis.pexpire(key, 1000)
-        await world.cache.publish_version("acme", 7)
+        await world.cache.publish_version("acme", 7, removed=False)
         assert 1000 < await redis.pttl(key) <= redis_cache._VERSION_LEASE_MS
 
 
 async def test_everything_expires(world: World) -> None:
     """Valkey evicts only what carries an expiry, and a cache must not fill it for good."""
-    await world.cache.publish_version("acme", 7)
+    await world.cache.publish_version("acme", 7, removed=False)
     await world.cache.store("acme", "a", CacheEntry(b"reply", 7))
     async with Redis.from_url(world.server.url) as redis:
         keys = [key async for key in redis.scan_iter()]
@@ -154,22 +157,99 @@ async def test_everything_expires(world: World) -> None:
 
 
 async def test_tenants_are_apart(world: World) -> None:
-    await world.cache.publish_version("acme", 7)
+    await world.cache.publish_version("acme", 7, removed=False)
     await world.cache.store("acme", "a", CacheEntry(b"ours", 7))
     assert await world.cache.lookup("other", "a") == CacheLookup(None, None)
     await world.cache.store("other", "a", CacheEntry(b"theirs", 9))
     assert await world.cache.lookup("acme", "a") == CacheLookup(CacheEntry(b"ours", 7), 7)
-    await world.cache.publish_version("other", 10)
+    await world.cache.publish_version("other", 10, removed=False)
     assert (await world.cache.lookup("acme", "a")).corpus_version == 7
 
 
 @pytest.mark.parametrize("server", [CLUSTER], indirect=True)
 @pytest.mark.parametrize("tenant", ["acme", "a", "x" * 63, "a-b_c"])
 async def test_all_keys_of_a_tenant_are_in_one_slot(world: World, tenant: str) -> None:
-    keys = [redis_cache._version_key(tenant), *(redis_cache._entry_key(tenant, f"{n:040x}") for n in range(20))]
+    keys = [redis_keys.version_key(tenant), redis_keys.floor_key(tenant), redis_keys.selection_key(tenant, "0")]
+    keys += [*(redis_keys.context_key(tenant, f"{n:040x}") for n in range(20))]
     async with Redis.from_url(world.server.url) as redis:
         slots = {await redis.execute_command("CLUSTER", "KEYSLOT", key) for key in keys}
     assert len(slots) == 1
+
+
+async def floor_of(world: World, tenant: str) -> int | None:
+    async with Redis.from_url(world.server.url) as redis:
+        floor = await redis.get(redis_keys.floor_key(tenant))
+    return None if floor is None else int(floor)
+
+
+@pytest.mark.parametrize(
+    ("announced", "floor"),
+    [
+        pytest.param([(7, False)], None, id="nothing was removed"),
+        pytest.param([(7, True)], 7, id="removed"),
+        pytest.param([(7, True), (8, False)], 7, id="then added"),
+        pytest.param([(7, True), (8, True)], 8, id="removed twice"),
+        pytest.param([(8, True), (7, True)], 8, id="late announcement of an older removal"),
+        pytest.param([(8, False), (7, True)], 7, id="late announcement of a removal"),
+        pytest.param([(1_795_531_022_249_995, True)], 1_795_531_022_249_995, id="microseconds"),
+    ],
+)
+async def test_the_floor_grows_with_what_removes(
+    world: World, announced: list[tuple[int, bool]], floor: int | None
+) -> None:
+    for version, removed in announced:
+        await world.cache.publish_version("acme", version, removed=removed)
+    assert await floor_of(world, "acme") == floor
+    assert (await world.cache.lookup("acme", "a")).corpus_version == max(version for version, _ in announced)
+
+
+async def test_the_floor_outlives_every_entry(world: World) -> None:
+    await world.cache.publish_version("acme", 7, removed=True)
+    longest = max(
+        constraint.le
+        for name in ("cache_ttl_seconds", "selection_ttl_seconds")
+        for constraint in GatewaySettings.model_fields[name].metadata
+        if hasattr(constraint, "le")
+    )
+    async with Redis.from_url(world.server.url) as redis:
+        assert await redis.pttl(redis_keys.floor_key("acme")) > 1.1 * 1000 * longest
+
+
+async def test_what_was_built_before_a_removal_is_not_stored_although_the_version_is_forgotten(world: World) -> None:
+    await world.cache.publish_version("acme", 8, removed=True)
+    async with Redis.from_url(world.server.url) as redis:
+        await redis.delete(redis_keys.version_key("acme"))
+    await world.cache.store("acme", "a", CacheEntry(b"reply", 7))
+    assert (await world.cache.lookup("acme", "a")).entry is None
+    await world.cache.store("acme", "a", CacheEntry(b"reply", 8))
+    assert (await world.cache.lookup("acme", "a")).entry == CacheEntry(b"reply", 8)
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 2500])
+async def test_erasure_removes_all_that_a_tenant_has_and_nothing_of_another(
+    world: World, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_cache, "_ERASE_BATCH", 100)
+    ours = [redis_keys.context_key("acme", str(number)) for number in range(count)]
+    if ours:
+        ours[0] = redis_keys.selection_key("acme", "0")  # what others of the gateway keep there goes, too
+    theirs = [redis_keys.context_key(tenant, "0") for tenant in ("acme-2", "acm", "cme")]
+    async with Redis.from_url(world.server.url) as redis:
+        async with redis.pipeline(transaction=False) as pipeline:
+            for key in (*ours, *theirs):
+                pipeline.set(key, b"reply", ex=600)
+            await pipeline.execute()
+        assert await world.cache.erase("acme", 9) == count
+        left = {key.decode() async for key in redis.scan_iter()}
+    assert left == {*theirs, redis_keys.version_key("acme"), redis_keys.floor_key("acme")}
+    assert await floor_of(world, "acme") == 9
+
+
+async def test_a_reply_of_before_an_erasure_does_not_come_back(world: World) -> None:
+    await world.cache.store("acme", "a", CacheEntry(b"old", 7))
+    assert await world.cache.erase("acme", 8) == 1
+    await world.cache.store("acme", "a", CacheEntry(b"old", 7))  # its build had begun before
+    assert await world.cache.lookup("acme", "a") == CacheLookup(None, 8)
 
 
 @pytest.mark.parametrize("fault", ["killed", "hangs"])
@@ -178,15 +258,15 @@ async def test_a_server_that_is_away_is_said_to_be_away_and_found_again(server: 
 
         async def works() -> bool:
             try:
-                await cache.publish_version("acme", 7)
-                await cache.store("acme", "a", CacheEntry(b"reply", 7))
-                return await cache.lookup("acme", "a") == CacheLookup(CacheEntry(b"reply", 7), 7)
+                await cache.publish_version("lonely", 7, removed=False)
+                await cache.store("lonely", "a", CacheEntry(b"reply", 7))
+                return await cache.lookup("lonely", "a") == CacheLookup(CacheEntry(b"reply", 7), 7)
             except CacheUnavailableError:
                 return False
 
         async def gives_up() -> bool:
             with pytest.raises(CacheUnavailableError):
-                await cache.lookup("acme", "a")
+                await cache.lookup("lonely", "a")
             return cache._breaker.state == "open"
 
         await eventually("the cache works", works)
@@ -197,9 +277,10 @@ async def test_a_server_that_is_away_is_said_to_be_away_and_found_again(server: 
         try:
             await eventually("the breaker opens", gives_up, within=20)
             for call in (
-                cache.lookup("acme", "a"),
-                cache.store("acme", "a", CacheEntry(b"reply", 8)),
-                cache.publish_version("acme", 8),
+                cache.lookup("lonely", "a"),
+                cache.store("lonely", "a", CacheEntry(b"reply", 8)),
+                cache.publish_version("lonely", 8, removed=False),
+                cache.erase("lonely", 8),
             ):
                 with pytest.raises(CacheUnavailableError, match="BreakerOpenError"):
                     await call
@@ -279,7 +360,7 @@ async def test_replies_never_cross_although_commands_are_cancelled(world: World)
                     await ask(chance.choice(names), chance.choice([None, 0.002, 0.005, 0.01]))
 
             for version in range(50):  # their leases must not end meanwhile
-                await world.cache.publish_version(f"tenant-{version:03}", version)
+                await world.cache.publish_version(f"tenant-{version:03}", version, removed=False)
             await asyncio.gather(*(worker() for _ in range(10)))
     assert wrong == []
     assert right + cancelled == 500

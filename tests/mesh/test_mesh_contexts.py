@@ -159,12 +159,18 @@ async def test_whatever_is_asked_fits_or_is_refused_with_the_tokens_it_needs(
         pytest.param({"team": "coast", "year": "2019"}, {"notes/lighthouse.txt"}, id="several keys"),
         pytest.param({"team": "birds", "year": "2025"}, set(), id="nothing meets both"),
         pytest.param({"team": "Birds"}, set(), id="values are exact"),
-        pytest.param({"nothing": "x"}, set(), id="unknown key"),
     ],
 )
 async def test_filters_hold_for_every_passage(library: Client, filters: dict[str, str], documents: set[str]) -> None:
     built = await library.build_context("What is there to know?", max_tokens=3000, filters=filters)
     assert {item.document_id for item in built.evidence} == documents
+
+
+async def test_a_filter_on_a_key_that_no_document_carries_is_refused_by_field(library: Client) -> None:
+    with pytest.raises(ScicError) as caught:
+        await library.build_context("What is there?", max_tokens=3000, filters={"team": "birds", "nothing": "x"})
+    assert caught.value.reason == "UNKNOWN_FILTER_KEY"
+    assert [violation.field for violation in caught.value.field_violations] == ["filter[1].key"]
 
 
 @pytest.mark.parametrize(

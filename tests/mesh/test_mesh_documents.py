@@ -22,6 +22,10 @@ async def listed(client: Client, **options: object) -> list[str]:
     return [record.document_id async for record in client.list_documents(**options)]  # type: ignore[arg-type]  # of the table
 
 
+async def deleted(client: Client, *document_ids: str) -> list[str]:
+    return list((await client.delete_documents(document_ids)).deleted_document_ids)
+
+
 async def found(client: Client, question: str = QUESTION) -> set[str]:
     """Documents that stand in a context."""
     return {item.document_id for item in (await client.build_context(question, max_tokens=2000)).evidence}
@@ -97,7 +101,10 @@ async def test_the_same_document_twice_in_a_stream_the_later_one_wins(client: Cl
         pytest.param(document("bad.md", b""), "EMPTY_DOCUMENT", id="0 bytes"),
         pytest.param(document("bad.md", " \n\t\n"), "EMPTY_DOCUMENT", id="white space"),
         pytest.param(document("bad.md", "a\0b"), "BINARY_CONTENT", id="NUL"),
-        pytest.param(document("bad.pdf", "x", content_type="application/pdf"), "UNSUPPORTED_CONTENT_TYPE", id="type"),
+        pytest.param(
+            document("bad.json", "{}", content_type="application/json"), "UNSUPPORTED_CONTENT_TYPE", id="type"
+        ),
+        pytest.param(document("bad.pdf", "x", content_type="application/pdf"), "UNREADABLE_DOCUMENT", id="broken PDF"),
         pytest.param(document("bad.jsonl", "no JSON"), "MALFORMED_CONVERSATION", id="conversation"),
         pytest.param(document("bad\n.md", "text"), "INVALID_FIELD", id="name with a control character"),
         pytest.param(document("b" * 257 + ".md", "text"), "INVALID_FIELD", id="name too long"),
@@ -123,13 +130,13 @@ async def test_a_bad_document_leaves_what_was_stored_under_its_name(client: Clie
 async def test_what_is_deleted_vanishes(client: Client) -> None:
     await ingested(client, DOCUMENTS)
     assert "notes/herons.md" in await found(client)
-    assert await client.delete_documents(["notes/herons.md", "nowhere.md"]) == ["notes/herons.md"]
+    assert await deleted(client, "notes/herons.md", "nowhere.md") == ["notes/herons.md"]
     assert "notes/herons.md" not in await found(client)
     assert await listed(client) == sorted(TEXTS.keys() - {"notes/herons.md"})
     with pytest.raises(ScicError) as caught:
         await client.get_document("notes/herons.md")
     assert (caught.value.code, caught.value.reason) == (grpc.StatusCode.NOT_FOUND, "DOCUMENT_NOT_FOUND")
-    assert await client.delete_documents(["notes/herons.md"]) == []
+    assert await deleted(client, "notes/herons.md") == []
 
 
 async def test_a_tenant_is_a_wall(mesh: Mesh, library: Client, client: Client) -> None:
@@ -143,7 +150,7 @@ async def test_a_tenant_is_a_wall(mesh: Mesh, library: Client, client: Client) -
         await client.get_document("notes/herons-2.md")
     assert foreign.value.reason == absent.value.reason == "DOCUMENT_NOT_FOUND"
     assert foreign.value.message.replace("herons", "herons-2") == absent.value.message, "they must look the same"
-    assert await client.delete_documents(list(TEXTS)) == []
+    assert await deleted(client, *TEXTS) == []
     assert await listed(library) == sorted(TEXTS)
     assert "notes/herons.md" in await found(library)
 

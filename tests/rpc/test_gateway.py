@@ -3,6 +3,7 @@
 import hashlib
 import json
 import time
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any
@@ -17,6 +18,7 @@ from scic.gateway.v1 import context_service_pb2_grpc, corpus_service_pb2_grpc
 from scic.gateway.v1 import corpus_service_pb2 as corpus
 from services.chassis.app import App
 from services.chassis.server import start
+from services.gateway.announcer import Announcer
 from services.gateway.authentication import REQUIRED_ROLE, Authentication
 from services.gateway.background import Background
 from services.gateway.builder import ContextBuilder
@@ -24,17 +26,23 @@ from services.gateway.context_servicer import ContextServicer
 from services.gateway.contexts import Contexts
 from services.gateway.corpus import Corpus
 from services.gateway.corpus_servicer import CorpusServicer
+from services.gateway.erasure import Erasure
 from services.gateway.ingestion.batch import BatchIngester
-from services.gateway.ports import Stages
+from services.gateway.ports import CacheEntry, Stages
 from services.gateway.principal import parse_keys
 from services.gateway.profile import default_profile
 from services.gateway.settings import GatewaySettings
-from tests.fakes import FakeCache, FakeComposer, FakeCompressor, FakeSelector
+from services.gateway.source import BUILT_IN
+from tests.fakes import FakeCache, FakeComposer, FakeCompressor, FakeSelector, ladder_of
+from tests.waiting import eventually
 
+FAILED = corpus.IngestDocumentsResponse.OUTCOME_FAILED
 KEYS = {
-    "acme-writer": ("acme", ["reader", "writer"]),
-    "acme-reader": ("acme", ["reader"]),
-    "other": ("other", ["reader"]),
+    "acme-writer": ("acme", ["reader", "writer"], []),
+    "acme-reader": ("acme", ["reader"], []),
+    "acme-hr": ("acme", ["reader", "writer"], ["hr"]),
+    "acme-admin": ("acme", ["admin"], []),
+    "other": ("other", ["reader", "writer", "admin"], ["*"]),
 }
 
 
@@ -42,11 +50,25 @@ def keys_json() -> str:
     return json.dumps(
         {
             "keys": [
-                {"id": key, "sha256": hashlib.sha256(key.encode()).hexdigest(), "tenant": tenant, "roles": roles}
-                for key, (tenant, roles) in KEYS.items()
+                {
+                    "id": key,
+                    "sha256": hashlib.sha256(key.encode()).hexdigest(),
+                    "tenant": tenant,
+                    "roles": roles,
+                    "groups": groups,
+                }
+                for key, (tenant, roles, groups) in KEYS.items()
             ]
         }
     )
+
+
+def document(document_id: str, **fields: Any) -> corpus.DocumentInput:
+    return corpus.DocumentInput(document_id=document_id, content=b"Text.", **fields)
+
+
+async def ingested(client: Client, *documents: corpus.DocumentInput) -> dict[str, corpus.IngestDocumentsResponse]:
+    return {result.document_id: result async for result in client.ingest_documents(documents)}
 
 
 class World:
@@ -66,10 +88,12 @@ async def world():
 
     @asynccontextmanager
     async def build(health):
-        async with Background() as background:
+        async with Background() as background, Announcer(world.cache, retry_seconds=0) as announcer:
             with ThreadPoolExecutor(1) as executor:
                 contexts = Contexts(
-                    builder=ContextBuilder(stages, time.monotonic),
+                    builder=ContextBuilder(
+                        ladder_of(world.selector, background.spawn), world.compressor, world.composer, time.monotonic
+                    ),
                     cache=world.cache,
                     selector=world.selector,
                     profiles={"default": default_profile("gpt-4o")},
@@ -81,7 +105,9 @@ async def world():
                     context_service_pb2_grpc.add_ContextServiceServicer_to_server(ContextServicer(contexts), server)
                     corpus_service_pb2_grpc.add_CorpusServiceServicer_to_server(
                         CorpusServicer(
-                            Corpus(world.selector, world.cache), BatchIngester(stages, world.cache, executor)
+                            Corpus(world.selector, BUILT_IN.holding),
+                            Erasure(world.selector, world.cache, announcer),
+                            BatchIngester(stages, announcer, executor, BUILT_IN.holding),
                         ),
                         server,
                     )
@@ -152,15 +178,23 @@ async def test_without_a_good_key_nothing_is_done(world, metadata, reason):
     assert not world.selector.calls
 
 
-async def test_a_reader_may_not_write(world):
-    async with world.client("acme-reader") as client:
+@pytest.mark.parametrize(
+    ("key", "role", "call"),
+    [
+        pytest.param("acme-admin", "reader", lambda client: client.get_document("a"), id="get"),
+        pytest.param("acme-admin", "reader", lambda client: client.get_corpus_stats(), id="stats"),
+        pytest.param("acme-admin", "reader", lambda client: client.build_context("Why?", max_tokens=1000), id="build"),
+        pytest.param("acme-reader", "writer", lambda client: client.delete_documents(["a"]), id="delete"),
+        pytest.param("acme-reader", "writer", lambda client: ingested(client, document("a")), id="ingest"),
+        pytest.param("acme-writer", "admin", lambda client: client.erase_subject("Ola"), id="erase a subject"),
+        pytest.param("acme-writer", "admin", lambda client: client.erase_tenant("acme"), id="erase the tenant"),
+    ],
+)
+async def test_a_role_opens_only_its_methods(world, key, role, call):
+    async with world.client(key) as client:
         with pytest.raises(ScicError) as caught:
-            await client.delete_documents(["guide.md"])
-        assert caught.value.reason == "ROLE_REQUIRED"
-        with pytest.raises(ScicError) as caught:
-            async for _ in client.ingest_documents([corpus.DocumentInput(document_id="a", content=b"x")]):
-                pass
-        assert caught.value.reason == "ROLE_REQUIRED"
+            await call(client)
+    assert (caught.value.reason, caught.value.metadata["role"]) == ("ROLE_REQUIRED", role)
     assert not world.selector.calls
 
 
@@ -180,12 +214,116 @@ async def test_a_tenant_sees_only_its_own(world):
         assert not (await client.build_context("Why?", max_tokens=1000)).evidence
 
 
-async def test_what_is_not_there_yet_says_so(world):
-    async with world.client() as client:
+async def test_a_document_with_groups_exists_only_for_them(world):
+    world.selector.store("acme", "guide.md", "Everybody's.")
+    world.selector.store("acme", "salaries.md", "Theirs.", "And more.", groups=["hr"])
+    async with world.client("acme-writer") as outside, world.client("acme-hr") as inside:
+        for client, names, counts in (
+            (outside, ["guide.md"], [(1, 1)]),
+            (inside, ["guide.md", "salaries.md"], [(2, 3)]),
+        ):
+            built = await client.build_context("Why?", max_tokens=1000)
+            assert sorted({item.document_id for item in built.evidence}) == names
+            assert [record.document_id async for record in client.list_documents()] == names
+            stats = await client.get_corpus_stats()
+            assert [(source.document_count, source.passage_count) for source in stats.sources] == counts
+        assert list((await inside.get_document("salaries.md")).acl_groups) == ["hr"]
         with pytest.raises(ScicError) as caught:
-            await client.erase_subject("somebody")
-    assert caught.value.code == grpc.StatusCode.UNIMPLEMENTED
-    assert "DeleteDocuments" in str(caught.value)
+            await outside.get_document("salaries.md")
+        assert caught.value.reason == "DOCUMENT_NOT_FOUND"
+        response = await outside.delete_documents(["salaries.md", "guide.md"])
+        assert list(response.deleted_document_ids) == ["guide.md"]
+        assert (await ingested(outside, document("salaries.md")))["salaries.md"].outcome == FAILED
+    assert len(world.selector.documents["acme", "salaries.md"].passages) == 2
+
+
+def places(receipt: corpus.Receipt) -> dict[str, tuple[int, int, int]]:
+    assert str(uuid.UUID(receipt.receipt_id)) == receipt.receipt_id
+    assert receipt.time.ToSeconds() > 0
+    return {place.name: (place.document_count, place.passage_count, place.entry_count) for place in receipt.places}
+
+
+ERASURES = [
+    pytest.param(
+        "acme-hr", lambda client: client.delete_documents(["ours.md", "theirs.md", "x"]), {"ours.md"}, 2, id="delete"
+    ),
+    pytest.param(
+        "acme-admin", lambda client: client.erase_subject("Ola"), {"ours.md", "theirs.md"}, 3, id="erase a subject"
+    ),
+    pytest.param(
+        "acme-admin",
+        lambda client: client.erase_tenant("acme"),
+        {"guide.md", "ours.md", "theirs.md"},
+        4,
+        id="erase the tenant",
+    ),
+]
+
+
+def fill(world: World) -> None:
+    """Documents of a subject that various callers may see, and replies of two tenants."""
+    world.selector.store("acme", "guide.md", "One.")
+    world.selector.store("acme", "ours.md", "Two.", "Three.", groups=["hr"], subjects=["Ola"])
+    world.selector.store("acme", "theirs.md", "Four.", groups=["board"], subjects=["Piotr", "Ola"])
+    world.selector.store("other", "foreign.md", "Five.", subjects=["Ola"])
+    for tenant in ("acme", "other"):
+        for number in range(3):
+            world.cache.entries[tenant, str(number)] = CacheEntry(b"reply", 1)
+
+
+@pytest.mark.parametrize(("key", "erase", "documents", "passages"), ERASURES)
+async def test_an_erasure_removes_everywhere_and_says_so(world, key, erase, documents, passages):
+    fill(world)
+    async with world.client(key) as client:
+        response = await erase(client)
+    assert places(response.receipt) == {"corpus": (len(documents), passages, 0), "cache": (0, 0, 3)}
+    assert {name for tenant, name in world.selector.documents if tenant == "acme"} == {
+        "guide.md",
+        "ours.md",
+        "theirs.md",
+    } - documents
+    assert ("other", "foreign.md") in world.selector.documents
+    assert {tenant for tenant, _ in world.cache.entries} == {"other"}
+    assert world.cache.floors["acme"] == world.selector.version
+
+
+@pytest.mark.parametrize(("key", "erase", "documents", "passages"), ERASURES)
+async def test_without_the_cache_an_erasure_says_what_is_done_and_goes_on_when_called_again(
+    world, key, erase, documents, passages
+):
+    fill(world)
+    world.cache.away = True
+    async with world.client(key) as client:
+        with pytest.raises(ScicError) as caught:
+            await erase(client)
+        assert (caught.value.code, caught.value.reason) == (grpc.StatusCode.UNAVAILABLE, "STAGE_UNAVAILABLE")
+        assert caught.value.metadata["stage"] == "cache"
+        assert f"{len(documents)} documents with {passages} passages are gone" in str(caught.value)
+        world.cache.away = False
+        # Until then old replies are at least dead: the announcement comes by itself.
+        await eventually("the floor is announced", lambda: world.cache.floors.get("acme") == world.selector.version)
+        assert places((await erase(client)).receipt) == {"corpus": (0, 0, 0), "cache": (0, 0, 3)}
+    assert {tenant for tenant, _ in world.cache.entries} == {"other"}
+
+
+async def test_without_the_selector_nothing_is_erased(world):
+    fill(world)
+    world.selector.away = True
+    async with world.client("acme-admin") as client:
+        with pytest.raises(ScicError) as caught:
+            await client.erase_subject("Ola")
+    assert (caught.value.reason, caught.value.metadata["stage"]) == ("STAGE_UNAVAILABLE", "selector")
+    assert len(world.cache.entries) == 6
+
+
+async def test_a_tenant_is_erased_only_by_its_own_name(world):
+    fill(world)
+    async with world.client("acme-admin") as client:
+        with pytest.raises(ScicError) as caught:
+            await client.erase_tenant("other")
+    assert [violation.field for violation in caught.value.field_violations] == ["tenant"]
+    assert caught.value.reason == "INVALID_FIELD"
+    assert len(world.selector.documents) == 4
 
 
 async def test_documents_stream_in_and_results_stream_out(world):

@@ -1,4 +1,4 @@
-"""Selector, compressor and composer over gRPC: real services, real store and encoder, bad input by field."""
+"""Compressor and composer over gRPC: real services, real encoder, bad input by field."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-import numpy as np
 import platformdirs
 import pytest
 
@@ -15,16 +14,12 @@ from scic.composer.v1 import composer_service_pb2 as composer
 from scic.composer.v1 import composer_service_pb2_grpc as composer_rpc
 from scic.compressor.v1 import compressor_service_pb2 as compressor
 from scic.compressor.v1 import compressor_service_pb2_grpc as compressor_rpc
-from scic.selector.v1 import selector_service_pb2 as selector
-from scic.selector.v1 import selector_service_pb2_grpc as selector_rpc
-from scic.type.v1 import passage_pb2, source_pb2, span_pb2
+from scic.type.v1 import source_pb2
 from services.chassis.server import start
 from services.composer.app import build as build_composer
 from services.composer.settings import ComposerSettings
 from services.compressor.app import build as build_compressor
 from services.compressor.settings import CompressorSettings
-from services.selector.app import build as build_selector
-from services.selector.settings import SelectorSettings
 from services.text.tokens import encoding_for
 
 MODELS = Path(platformdirs.user_cache_dir("scic")) / "models"
@@ -43,13 +38,6 @@ async def serving(build: Any, settings: Any, stub: Any) -> AsyncIterator[Any]:
 
 
 @pytest.fixture
-async def selecting(tmp_path):
-    settings = SelectorSettings(data_dir=tmp_path, model_dir=MODELS, **COMMON)
-    async with serving(build_selector, settings, selector_rpc.SelectorServiceStub) as stub:
-        yield stub
-
-
-@pytest.fixture
 async def compressing():
     settings = CompressorSettings(model_dir=MODELS, **COMMON)
     async with serving(build_compressor, settings, compressor_rpc.CompressorServiceStub) as stub:
@@ -62,149 +50,10 @@ async def composing():
         yield stub
 
 
-def unit_vector(axis: int = 0, dimension: int = DIMENSION) -> bytes:
-    return np.eye(1, dimension, axis, dtype="<f4").tobytes()
-
-
-def indexed(document_id: str, text: str, *, vector: bytes = b"", source: str = "docs") -> selector.IndexedDocument:
-    record = selector.DocumentRecord(
-        document_id=document_id,
-        source=source,
-        kind=DOCS,
-        title=document_id,
-        content_type="text/plain",
-        content_hash=text,
-    )
-    passage = passage_pb2.Passage(
-        passage_id=f"{document_id}#0",
-        document_id=document_id,
-        source=source,
-        kind=DOCS,
-        title_path=[document_id],
-        text=text,
-        span=span_pb2.Span(start=3, end=3 + len(text)),
-        prepared=b"opaque",
-    )
-    return selector.IndexedDocument(
-        record=record, passages=[selector.IndexedPassage(passage=passage, vector=vector or unit_vector())]
-    )
-
-
-def select_request(**fields: Any) -> selector.SelectRequest:
-    return selector.SelectRequest(
-        **{
-            "tenant": "acme",
-            "question": "What does the heron eat?",
-            "sources": [selector.SourceQuery(source="docs", kind=DOCS, limit=5)],
-            **fields,
-        }
-    )
-
-
 async def refused(call: Any) -> errors.ScicError:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await call
     return errors.from_rpc_error(caught.value)
-
-
-async def model_of(stub: Any) -> str:
-    """The selector's own model, as it names it when it refuses a corpus of another one."""
-    request = selector.IndexRequest(tenant="probe", documents=[indexed("a", "b")], embedding_model="another-model")
-    await stub.Index(request)
-    error = await refused(stub.Select(select_request(tenant="probe")))
-    assert (error.code, error.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "MODEL_MISMATCH")
-    assert "another-model" in error.metadata["stored"]
-    return error.metadata["running"].split("'")[1]
-
-
-async def test_select_returns_what_index_stored_with_its_scores(selecting):
-    model = await model_of(selecting)
-    stored = await selecting.Index(
-        selector.IndexRequest(
-            tenant="acme",
-            documents=[indexed("heron.md", "The heron eats fish."), indexed("bike.md", "A bicycle has two wheels.")],
-            embedding_model=model,
-        )
-    )
-    found = await selecting.Select(select_request())
-    best = found.passages[0]
-    assert (best.passage.document_id, best.passage.text) == ("heron.md", "The heron eats fish.")
-    assert (best.passage.prepared, best.passage.span.start) == (b"opaque", 3)
-    assert best.score == 1.0 > found.passages[1].score
-    assert best.lexical > 0
-    assert found.corpus_version == stored.corpus_version
-    assert np.linalg.norm(np.frombuffer(found.question_vector, "<f4")) == pytest.approx(1, abs=1e-3)
-    assert [(s.source, s.passage_count, s.error_reason) for s in found.sources] == [("docs", 2, "")]
-
-
-async def test_another_tenant_has_nothing(selecting):
-    model = await model_of(selecting)
-    await selecting.Index(
-        selector.IndexRequest(tenant="acme", documents=[indexed("a", "heron")], embedding_model=model)
-    )
-    assert not (await selecting.Select(select_request(tenant="other"))).passages
-    error = await refused(selecting.GetDocument(selector.GetDocumentRequest(tenant="other", document_id="a")))
-    assert (error.code, error.reason) == (grpc.StatusCode.NOT_FOUND, "DOCUMENT_NOT_FOUND")
-
-
-async def test_pages_and_unchanged_and_delete(selecting):
-    documents = [indexed(f"d{n}", f"text {n}") for n in range(5)]
-    await selecting.Index(selector.IndexRequest(tenant="acme", documents=documents, embedding_model="m"))
-    names, token = [], ""
-    while True:
-        page = await selecting.ListDocuments(
-            selector.ListDocumentsRequest(tenant="acme", page_size=2, page_token=token)
-        )
-        names += [record.document_id for record in page.records]
-        token = page.next_page_token
-        if not token:
-            break
-    assert names == ["d0", "d1", "d2", "d3", "d4"]
-    same = await selecting.FindUnchanged(
-        selector.FindUnchangedRequest(
-            tenant="acme",
-            fingerprints=[
-                selector.Fingerprint(document_id="d1", content_hash="text 1"),
-                selector.Fingerprint(document_id="d2", content_hash="other"),
-            ],
-        )
-    )
-    assert [(u.document_id, u.passage_count) for u in same.unchanged] == [("d1", 1)]
-    before = await selecting.GetCorpusVersion(selector.GetCorpusVersionRequest(tenant="acme"))
-    gone = await selecting.Delete(selector.DeleteRequest(tenant="acme", document_ids=["d1", "nobody"]))
-    assert list(gone.deleted_document_ids) == ["d1"]
-    assert gone.corpus_version > before.corpus_version
-
-
-@pytest.mark.parametrize(
-    ("document", "field"),
-    [
-        pytest.param(
-            indexed("a", "b", vector=unit_vector(dimension=3)), "passages[0].vector", id="vector of another size"
-        ),
-        pytest.param(indexed("a", "b", vector=b"\0" * 4 * DIMENSION), "documents", id="vector without length"),
-        pytest.param(indexed("", "b"), "documents[0].record.document_id", id="no id"),
-        pytest.param(indexed("a", "b", source="Docs!"), "documents[0].record.source", id="source"),
-    ],
-)
-async def test_a_bad_document_is_refused_by_field(selecting, document, field):
-    request = selector.IndexRequest(tenant="acme", documents=[document], embedding_model="m")
-    error = await refused(selecting.Index(request))
-    assert error.code == grpc.StatusCode.INVALID_ARGUMENT
-    assert error.field_violations[0].field == field
-
-
-@pytest.mark.parametrize("tenant", ["", "../up", "A", "a/b", "a" * 64])
-async def test_a_tenant_with_a_path_in_it_is_refused(selecting, tenant):
-    error = await refused(selecting.Select(select_request(tenant=tenant)))
-    assert (error.reason, error.field_violations[0].field) == ("INVALID_FIELD", "tenant")
-
-
-async def test_a_page_token_of_another_listing_is_refused(selecting):
-    error = await refused(
-        selecting.ListDocuments(selector.ListDocumentsRequest(tenant="acme", page_size=2, page_token="nonsense"))
-    )
-    assert (error.reason, error.field_violations[0].field) == ("INVALID_FIELD", "page_token")
 
 
 TEXT = "The heron stands still. It eats fish and frogs. Bicycles have two wheels. Rain fell in the north. " * 4

@@ -423,7 +423,8 @@ class Evidence(message.Message):
     @builtins.property
     def spans(self) -> containers.RepeatedCompositeFieldContainer[span_pb2.Span]:
         """The kept ranges, in order: offsets into the document's text (into the given text for an inline passage). For HTML
-        and conversations, where the text is not a copy of the original, one range encloses the whole passage.
+        and conversations, where the text is not a copy of the original, one range encloses the whole passage. For a PDF they
+        count in the text of its pages, joined by form feeds.
         """
 
     @builtins.property

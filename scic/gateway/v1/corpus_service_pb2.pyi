@@ -60,15 +60,18 @@ class DocumentInput(message.Message):
     document_id: builtins.str
     """Name of the document, unique in the tenant: a path or a URL, say. 1 to 256 characters without control characters."""
     content: builtins.bytes
-    """The text in UTF-8, at most 4 MiB. EMPTY_DOCUMENT where there is nothing but white space."""
+    """The text in UTF-8, or the PDF, at most 4 MiB. EMPTY_DOCUMENT where there is nothing but white space."""
     content_type: builtins.str
-    """How to read it: `text/plain`, `text/markdown`, `text/html`, `text/x-python` or `application/x-ndjson` (a
-    conversation, one turn a line). Default: `text/plain`.
+    """How to read it: `text/plain`, `text/markdown`, `text/html`, `application/pdf`, `text/x-python`, `text/javascript`
+    (JSX too), `text/typescript` (TSX too), `text/x-go`, `text/x-java` or `application/x-ndjson` (a conversation, one
+    turn a line). Default: `text/plain`.
     """
     source: builtins.str
     """The source it belongs to. Default: by content type, `docs`, `code` or `history`."""
     title: builtins.str
-    """Title, at most 512 characters. Default: the document's own first heading, or its id."""
+    """Title, at most 512 characters. Default: the document's own title or first heading (Markdown, HTML, PDF),
+    or its id.
+    """
     @builtins.property
     def metadata(self) -> containers.ScalarMap[builtins.str, builtins.str]:
         """Facts to filter by. At most 64 entries; keys of 1 to 64 letters, digits, '.', '_' or '-'; values up to 256

@@ -16,7 +16,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from services.gateway.chunking.bounds import PASSAGE, Bounds
-from services.gateway.chunking.document import Chunk, SourceDocument, heading_text
+from services.gateway.chunking.document import Chunk, TextDocument, heading_text
 from services.gateway.chunking.errors import ChunkingError, ChunkingReason
 from services.gateway.chunking.packing import pack
 from services.gateway.chunking.section import Mark, Section, Unit
@@ -47,7 +47,7 @@ class _Part(NamedTuple):
     asks: bool
 
 
-def chunk_conversation(document: SourceDocument) -> Iterator[Chunk]:
+def chunk_conversation(document: TextDocument) -> Iterator[Chunk]:
     """Passages of neighbouring turns under the document's title. Raises ChunkingError MALFORMED_CONVERSATION."""
     parts = [part for turn in _turns(document.text) for part in _parts(turn)]
     marks: list[Mark] = []
@@ -109,7 +109,7 @@ def _storable(text: str) -> str:
 
 
 def _malformed(line: int, what: str) -> ChunkingError:
-    return ChunkingError(ChunkingReason.MALFORMED_CONVERSATION, f"Line {line} {what}.", line=line)
+    return ChunkingError(ChunkingReason.MALFORMED_CONVERSATION, f"Line {line} {what}.", metadata={"line": str(line)})
 
 
 def _parts(turn: _Turn) -> Iterator[_Part]:

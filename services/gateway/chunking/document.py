@@ -18,11 +18,21 @@ class SourceDocument:
     document_id: str
     """1 to 256 printable characters: a path or a URL, say."""
     title: str
-    """Empty: the document's own first heading (Markdown, HTML), or else its id."""
+    """Empty: the document's own first heading or title (Markdown, HTML, PDF), or else its id."""
     content_type: str
     """A key of `FORMATS`; parameters after `;` are ignored."""
+    content: bytes
+    """As it came."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextDocument:
+    """A document whose content is text."""
+
+    document_id: str
+    title: str
     text: str
-    """The decoded text. All offsets are code points in it."""
+    """All offsets are code points in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +42,9 @@ class Chunk:
     title_path: tuple[str, ...]
     """The document's title, then headings, or class and function, from the outside in."""
     text: str
-    """`document.text[start:end]`, verbatim; for HTML and conversations the text that the format's module describes."""
+    """`original[start:end]`, verbatim; for HTML and conversations the text that the format's module describes.
+
+    The original is the decoded content; of a PDF it is the text of its pages with a form feed between them."""
     start: int
     """First code point in the original."""
     end: int

@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING
 
-from services.gateway.chunking.document import Chunk, SourceDocument, heading_text
+from services.gateway.chunking.document import Chunk, TextDocument, heading_text
 from services.gateway.chunking.html_reader import HtmlBlock, read_html
 from services.gateway.chunking.outline import Heading, OutlineBlock, sections, with_title
 from services.gateway.chunking.packing import pack
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _PERMALINK = "¶"
 
 
-def chunk_html(document: SourceDocument) -> Iterator[Chunk]:
+def chunk_html(document: TextDocument) -> Iterator[Chunk]:
     """Passages of the main text under the document's title and their headings.
 
     The main text is what stands in `main`, or else in `article`s, or else in the body.

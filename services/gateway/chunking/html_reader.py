@@ -24,6 +24,14 @@ _MARKUP = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _ROLE = re.compile(r"""(?<=[\s"'/])role\s*+=\s*+["']?\s*+([a-zA-Z]++)""", re.IGNORECASE)
+_NAMES = re.compile(r"""(?<=[\s"'/])(?:id|class)\s*+=\s*+(?:"([^"]*+)|'([^']*+)|([^\s"'>]++))""", re.IGNORECASE)
+_CONSENT = re.compile(
+    r"(?:cookie|consent|gdpr)[\w-]{0,24}?(?:banner|bar|box|dialog|message|modal|notice|overlay|popup)"
+    r"|(?:banner|dialog|modal|notice|overlay|popup)[\w-]{0,24}?(?:cookie|consent|gdpr)"
+    r"|cookie-?(?:consent|law)|cookiebot|onetrust",
+    re.IGNORECASE,
+)
+"""What those who ask for consent to cookies call the element that asks."""
 _ENDLESS_REFERENCE = re.compile(r"&#(?:[0-9]{8,}+|[xX][0-9a-fA-F]{8,}+);?")
 """Numbers that are no character, and that `unescape` may refuse to convert."""
 
@@ -72,10 +80,12 @@ _UNREAD = {
     )
 }
 """Elements whose content is skipped up to their end tag; in most of them it would not be markup."""
-_SKIPPED = frozenset({"nav", "aside"})
-_SKIPPED_ROLES = frozenset({"navigation", "banner", "contentinfo", "complementary", "search"})
+_SKIPPED = frozenset({"nav", "aside", "dialog"})
+_SKIPPED_ROLES = frozenset({"navigation", "banner", "contentinfo", "complementary", "search", "dialog", "alertdialog"})
 _PAGE_FRAME = frozenset({"header", "footer"})
 """Skipped unless they are a part of the main text."""
+_CONTAINERS = frozenset({"div", "form", "section"})
+"""Skipped, too, where they ask for consent."""
 _CELL_PARTS = frozenset({"p", "td", "th"})
 _ROW_PARTS = _CELL_PARTS | {"tr"}
 _CLOSED_BY = {
@@ -128,7 +138,9 @@ class HtmlText(NamedTuple):
 
 
 def read_html(source: str) -> HtmlText:
-    """The page's text without scripts, styles, navigation, asides, and the page's own header and footer. Linear."""
+    """The page's text without scripts, styles, navigation, asides, dialogs, banners about cookies, and the page's own
+    header and footer. Linear.
+    """
     reader = _Reader(source)
     position = 0
     while match := _MARKUP.search(source, position):
@@ -186,7 +198,10 @@ class _Reader:
         while self._open[-1].name in closed:
             self._open.pop()
         role = _ROLE.search(attributes)
-        self._open.append(self._element(name, role[1].lower() if role else "", self._open[-1]))
+        element = self._element(name, role[1].lower() if role else "", self._open[-1])
+        if name in _CONTAINERS and element.scope == _BODY and _asks_for_consent(attributes):
+            element = element._replace(skipped=True)
+        self._open.append(element)
 
     def end(self, name: str) -> None:
         """An end tag: closes the innermost element of its name; none outside the table cell that it stands in."""
@@ -263,6 +278,10 @@ class _Reader:
         frame = name in _SKIPPED or role in _SKIPPED_ROLES or (name in _PAGE_FRAME and scope == _BODY)
         preformatted = around.preformatted or name == "pre"
         return _Element(name, around.skipped or frame, scope, preformatted, table, in_row)
+
+
+def _asks_for_consent(attributes: str) -> bool:
+    return any(_CONSENT.search(names[0] or names[1] or names[2]) for names in _NAMES.findall(attributes))
 
 
 def _decoded(text: str) -> str:

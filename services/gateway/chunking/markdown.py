@@ -1,7 +1,7 @@
 """Markdown: sections by heading, blocks by the line maps of markdown-it's tokens (CommonMark and tables).
 
 Front matter is left out. Headings inside lists and quotations are text. A list is cut between items, an item between
-its blocks, a table between rows, each only when it is too long as it stands.
+its blocks, a table between rows, code between blank lines, each only when it is too long as it stands.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from markdown_it import MarkdownIt
 
-from services.gateway.chunking.document import MAX_HEADING, Chunk, SourceDocument, heading_text
+from services.gateway.chunking.document import MAX_HEADING, Chunk, TextDocument, heading_text
 from services.gateway.chunking.outline import Heading, OutlineBlock, sections, with_title
 from services.gateway.chunking.section import Unit
-from services.gateway.chunking.text import body, verbatim
+from services.gateway.chunking.text import body, paragraphs, verbatim
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -30,10 +30,11 @@ _FRONT_MATTER = re.compile(
     r"[ \t]*(?:\r?\n|\Z)"
 )
 _LINE_BLOCKS = frozenset({"fence", "code_block", "html_block", "table_open"})
+_CODE_BLOCKS = frozenset({"fence", "code_block"})
 _CELLS = frozenset({"thead_open", "tbody_open", "tr_open", "th_open", "td_open", "inline"})
 
 
-def chunk_markdown(document: SourceDocument) -> Iterator[Chunk]:
+def chunk_markdown(document: TextDocument) -> Iterator[Chunk]:
     """Passages under the document's title and their headings."""
     text = document.text
     start, end = body(text)
@@ -79,7 +80,7 @@ def _slice_end(text: str, start: int) -> int:
 
 def _parse(parser: MarkdownIt, text: str, start: int, end: int) -> Iterator[OutlineBlock]:
     part = text[start:end]
-    lines = [0, *(match.end() for match in _NEWLINE.finditer(part))]
+    lines = [0, *(match.end() for match in _NEWLINE.finditer(part)), len(part)]
     tokens = parser.parse(part)
     for index, token in enumerate(tokens):
         if token.map is None or token.nesting < 0 or token.type in _CELLS:
@@ -89,6 +90,10 @@ def _parse(parser: MarkdownIt, text: str, start: int, end: int) -> Iterator[Outl
         if token.type == "heading_open" and token.level == 0:
             heading = Heading(int(token.tag[1:]), _plain(parser, tokens[index + 1].content))
         yield OutlineBlock(start + lines[token.map[0]], token.level, unit, heading)
+        if token.type in _CODE_BLOCKS:
+            first, last = (lines[line] for line in token.map)
+            for mark in paragraphs(part, Unit.LINES, first, last):
+                yield OutlineBlock(start + mark.position, token.level + 1, Unit.LINES)
 
 
 def _plain(parser: MarkdownIt, content: str) -> str:

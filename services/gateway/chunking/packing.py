@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 _BLANK_LINES = re.compile(r"\s*[\r\n]")
+_WINDOW = 100_000
+"""Characters whose sentences are sought at once: all the while, no other thread has its turn."""
 _LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n|\Z)")
 
 
@@ -180,7 +182,12 @@ def _trim(text: str, block: Block) -> tuple[int, int]:
 
 
 def _sentences(text: str, start: int, end: int, _: Bounds) -> Iterator[tuple[int, int]]:
-    return ((start + first, start + last) for first, last in split_sentences(text[start:end]))
+    while end - start > _WINDOW:
+        spans = split_sentences(text[start : start + _WINDOW])
+        goes_on = spans.pop()[0] if len(spans) > 1 else _WINDOW
+        yield from ((start + first, start + last) for first, last in spans)
+        start += goes_on
+    yield from ((start + first, start + last) for first, last in split_sentences(text[start:end]))
 
 
 def _lines(text: str, start: int, end: int, bounds: Bounds) -> Iterator[tuple[int, int]]:

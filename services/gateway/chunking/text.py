@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from services.gateway.chunking.document import Chunk, SourceDocument
+from services.gateway.chunking.document import Chunk, TextDocument
 from services.gateway.chunking.packing import pack
 from services.gateway.chunking.section import Mark, Section, Unit
 
@@ -16,7 +16,7 @@ BYTE_ORDER_MARK = "\ufeff"
 _PARAGRAPH_END = re.compile(r"(?:\r\n?+|\n)[^\S\r\n]*+(?:\r\n?+|\n)\s*+")
 
 
-def chunk_text(document: SourceDocument) -> Iterator[Chunk]:
+def chunk_text(document: TextDocument) -> Iterator[Chunk]:
     """Passages of a plain text; their title path is the document's title."""
     title = document.title or document.document_id
     return verbatim(document.text, [Section((title,), *body(document.text), paragraphs(document.text, Unit.PROSE))])
@@ -27,9 +27,10 @@ def body(text: str) -> tuple[int, int]:
     return int(text.startswith(BYTE_ORDER_MARK)), len(text)
 
 
-def paragraphs(text: str, unit: Unit) -> list[Mark]:
+def paragraphs(text: str, unit: Unit, start: int = 0, end: int | None = None) -> list[Mark]:
     """A mark at each paragraph but the first: at what follows blank lines."""
-    return [Mark(_line_start(text, match.end()), 0, unit) for match in _PARAGRAPH_END.finditer(text)]
+    matches = _PARAGRAPH_END.finditer(text, start, len(text) if end is None else end)
+    return [Mark(_line_start(text, match.end()), 0, unit) for match in matches]
 
 
 def verbatim(text: str, sections: Iterable[Section]) -> Iterator[Chunk]:

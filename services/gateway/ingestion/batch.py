@@ -13,13 +13,14 @@ from scic.gateway.v1 import corpus_service_pb2 as pb
 from scic.selector.v1 import selector_service_pb2 as selector
 from scic.type.v1 import passage_pb2, span_pb2
 from services.chassis import metrics
-from services.chassis.logs import get_logger
+from services.gateway.announcer import Announcer
+from services.gateway.caller import caller_of
 from services.gateway.chunking import Chunk, ChunkingError, chunk
 from services.gateway.ingestion.incoming import IncomingDocument
-from services.gateway.ports import CacheUnavailableError, ContextCache, Stages
+from services.gateway.ports import Stages
+from services.gateway.principal import Principal
+from services.gateway.source import Sources
 from services.gateway.stage_error import StageError
-
-_log = get_logger(__name__)
 
 _PREPARE_PASSAGES = 32
 """Passages in one Prepare call: enough to fill the encoder's batches, few enough to spread over replicas."""
@@ -33,6 +34,9 @@ _MAX_TITLES = 32
 _STAGE_TIMEOUT = 120.0
 """Seconds a stage may take for a batch; a laptop's encoder does some 50 passages a second, and calls queue up."""
 
+_ONE_IS_REFUSED = frozenset({StatusCode.INVALID_ARGUMENT, StatusCode.PERMISSION_DENIED})
+"""What the selector answers where it may take the other documents of a batch."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Chunked:
@@ -45,30 +49,31 @@ class _Chunked:
 class BatchIngester:
     """Takes batches in. Safe to use for several batches at a time, as long as no two hold the same document."""
 
-    def __init__(self, stages: Stages, cache: ContextCache, executor: Executor) -> None:
+    def __init__(self, stages: Stages, announcer: Announcer, executor: Executor, sources: Sources) -> None:
         self._stages = stages
-        self._cache = cache
+        self._announcer = announcer
         self._executor = executor
+        self.sources = sources
+        """Those that documents can belong to."""
         self._preparing = asyncio.Semaphore(_PREPARE_CALLS)
 
-    async def ingest(self, tenant: str, batch: Sequence[IncomingDocument]) -> list[pb.IngestDocumentsResponse]:
+    async def ingest(self, principal: Principal, batch: Sequence[IncomingDocument]) -> list[pb.IngestDocumentsResponse]:
         """One result for each document of a batch. What is reported as indexed is durable and is found."""
         try:
-            return await self._ingest(tenant, batch)
+            return await self._ingest(principal, batch)
         except StageError as error:
-            failure = errors.STAGE_UNAVAILABLE.error(
-                f"the {error.stage} has no answer ({error.reason}); send the document again",
-                metadata={"stage": error.stage},
-            )
+            failure = _no_answer(error)
         except errors.ScicError as error:
             if error.code is StatusCode.INVALID_ARGUMENT and len(batch) > 1:
                 # A stage refused one of them; the others shall not suffer for it.
-                return [result for incoming in batch for result in await self.ingest(tenant, [incoming])]
+                return [result for incoming in batch for result in await self.ingest(principal, [incoming])]
             failure = error
         return [failed(incoming.index, incoming.input.document_id, failure) for incoming in batch]
 
-    async def _ingest(self, tenant: str, batch: Sequence[IncomingDocument]) -> list[pb.IngestDocumentsResponse]:
-        unchanged = await self._unchanged(tenant, batch)
+    async def _ingest(
+        self, principal: Principal, batch: Sequence[IncomingDocument]
+    ) -> list[pb.IngestDocumentsResponse]:
+        unchanged = await self._unchanged(principal, batch)
         results = [
             _result(incoming, pb.IngestDocumentsResponse.OUTCOME_UNCHANGED, unchanged[incoming.input.document_id])
             for incoming in batch
@@ -83,28 +88,26 @@ class BatchIngester:
             else:
                 chunked.append(_Chunked(incoming, outcome))
         if chunked:
-            await self._index(tenant, chunked)
-            results += [
-                _result(one.incoming, pb.IngestDocumentsResponse.OUTCOME_INDEXED, len(one.chunks)) for one in chunked
-            ]
+            results += await self._index(principal, chunked)
         return results
 
-    async def _unchanged(self, tenant: str, batch: Sequence[IncomingDocument]) -> dict[str, int]:
+    async def _unchanged(self, principal: Principal, batch: Sequence[IncomingDocument]) -> dict[str, int]:
         request = selector.FindUnchangedRequest(
-            tenant=tenant,
+            tenant=principal.tenant,
             fingerprints=[
                 selector.Fingerprint(document_id=incoming.input.document_id, content_hash=incoming.content_hash)
                 for incoming in batch
             ],
+            caller=caller_of(principal),
         )
         response = await self._stages.selector.find_unchanged(request, timeout=_STAGE_TIMEOUT)
         if response.unchanged:
-            # They may be stored since a moment ago, by a call whose reply was lost before it was announced.
-            await self._announce(tenant, response.corpus_version)
+            # They may be stored since a moment ago, and in the place of others, by a call whose reply was lost before
+            # it was announced.
+            await self._announcer.announce(principal.tenant, response.corpus_version, removed=True)
         return {document.document_id: document.passage_count for document in response.unchanged}
 
-    async def _index(self, tenant: str, chunked: Sequence[_Chunked]) -> None:
-        """Prepares and stores, then announces the new version: no cached reply outlives what it was built on."""
+    async def _index(self, principal: Principal, chunked: Sequence[_Chunked]) -> list[pb.IngestDocumentsResponse]:
         raw = [
             compressor.RawPassage(title_path=piece.title_path[:_MAX_TITLES], text=piece.text, kind=one.incoming.kind)
             for one in chunked
@@ -112,20 +115,34 @@ class BatchIngester:
         ]
         prepared, model = await self._prepare(raw)
         supply = iter(prepared)
+        documents = [(one, _indexed(one, supply)) for one in chunked]
+        try:
+            await self._store(principal, [document for _, document in documents], model)
+        except errors.ScicError as error:
+            if error.code not in _ONE_IS_REFUSED or len(documents) == 1:
+                raise _of_document(error) from error
+            # The others shall not suffer for it; what was prepared need not be prepared again.
+            return [await self._index_one(principal, one, document, model) for one, document in documents]
+        return [_indexed_result(one) for one, _ in documents]
+
+    async def _index_one(
+        self, principal: Principal, one: _Chunked, document: selector.IndexedDocument, model: str
+    ) -> pb.IngestDocumentsResponse:
+        try:
+            await self._store(principal, [document], model)
+        except errors.ScicError as error:
+            return failed(one.incoming.index, one.incoming.input.document_id, _of_document(error))
+        except StageError as error:
+            return failed(one.incoming.index, one.incoming.input.document_id, _no_answer(error))
+        return _indexed_result(one)
+
+    async def _store(self, principal: Principal, documents: Sequence[selector.IndexedDocument], model: str) -> None:
+        """Stores, then announces the new version: no cached reply outlives what it was built on."""
         request = selector.IndexRequest(
-            tenant=tenant,
-            documents=[_indexed(one, supply) for one in chunked],
-            embedding_model=model,
+            tenant=principal.tenant, documents=documents, embedding_model=model, caller=caller_of(principal)
         )
         response = await self._stages.selector.index(request, timeout=_STAGE_TIMEOUT)
-        await self._announce(tenant, response.corpus_version)
-
-    async def _announce(self, tenant: str, corpus_version: int) -> None:
-        try:
-            await self._cache.publish_version(tenant, corpus_version)
-        except CacheUnavailableError as error:
-            # Cached replies may be stale until the version's lease ends; the documents themselves are safe.
-            _log.warning("version_not_published", error=str(error))
+        await self._announcer.announce(principal.tenant, response.corpus_version, removed=response.replaced_count > 0)
 
     async def _prepare(self, raw: Sequence[compressor.RawPassage]) -> tuple[list[compressor.PreparedPassage], str]:
         # Sorted by length, so that the encoder pads little; handed back in the order asked for.
@@ -150,6 +167,22 @@ class BatchIngester:
             return await self._stages.compressor.prepare(request, timeout=_STAGE_TIMEOUT)
 
 
+def _no_answer(error: StageError) -> errors.ScicError:
+    return errors.STAGE_UNAVAILABLE.error(
+        f"the {error.stage} has no answer ({error.reason}); send the document again", metadata={"stage": error.stage}
+    )
+
+
+def _of_document(error: errors.ScicError) -> errors.ScicError:
+    """The refusal of a document as its sender knows the fields."""
+    if error.reason != errors.DOCUMENT_FORBIDDEN.name:
+        return error
+    return errors.DOCUMENT_FORBIDDEN.error(
+        "the id belongs to a document whose groups the API key is not in",
+        field_violations=[("document.document_id", "must not be that of a document that the API key may not see")],
+    )
+
+
 def failed(index: int, document_id: str, error: errors.ScicError) -> pb.IngestDocumentsResponse:
     """The result of a document that was not taken."""
     metrics.INGESTED_DOCUMENTS.labels("failed").inc()
@@ -171,6 +204,10 @@ def _result(
     )
 
 
+def _indexed_result(one: _Chunked) -> pb.IngestDocumentsResponse:
+    return _result(one.incoming, pb.IngestDocumentsResponse.OUTCOME_INDEXED, len(one.chunks))
+
+
 def _chunk_all(batch: Sequence[IncomingDocument]) -> list[list[Chunk] | errors.ScicError]:
     return [_chunk(incoming) for incoming in batch]
 
@@ -179,9 +216,8 @@ def _chunk(incoming: IncomingDocument) -> list[Chunk] | errors.ScicError:
     try:
         return chunk(incoming.document)
     except ChunkingError as error:
-        metadata = {} if error.line is None else {"line": str(error.line)}
         return errors.CATALOGUE[error.reason].error(
-            str(error), metadata=metadata, field_violations=[("document.content", str(error))]
+            str(error), metadata=error.metadata, field_violations=[("document.content", str(error))]
         )
 
 
@@ -198,6 +234,9 @@ def _indexed(one: _Chunked, supply: Iterator[compressor.PreparedPassage]) -> sel
         passage_count=len(one.chunks),
         metadata=sent.metadata,
         create_time=sent.create_time if sent.HasField("create_time") else None,
+        acl_groups=sent.acl_groups,
+        subjects=sent.subjects,
+        expire_time=one.incoming.expire_time,
     )
     passages = []
     for ordinal, piece in enumerate(one.chunks):

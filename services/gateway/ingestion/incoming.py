@@ -2,17 +2,24 @@
 
 import hashlib
 from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from scic import errors
 from scic.gateway.v1 import corpus_service_pb2 as pb
 from scic.type.v1 import source_pb2
 from services.chassis.interceptors.validation import check
 from services.gateway.chunking import FORMATS, ChunkingError, SourceDocument, format_of
-from services.gateway.source import SOURCES
+from services.gateway.principal import Principal
+from services.gateway.source import Source, Sources
 
 _DEFAULT_CONTENT_TYPE = "text/plain"
 
-_PIPELINE = b"1 "
+_FIRST_SECOND, _LAST_SECOND, _NANOS = -62_135_596_800, 253_402_300_799, 1_000_000_000
+"""What a Timestamp may hold."""
+
+_PIPELINE = b"2 "
 """Counts up when chunking or preparation change what they make of a document: then it is no longer unchanged."""
 
 
@@ -28,32 +35,64 @@ class IncomingDocument:
     source: str
     kind: source_pb2.SourceKind.ValueType
     content_hash: str
+    """Over all that was sent, and nothing else: a retention that is counted from now would never hash alike."""
+
+    expire_time: Timestamp | None
 
 
-def read(index: int, request: pb.IngestDocumentsRequest) -> IncomingDocument:
+def read(index: int, request: pb.IngestDocumentsRequest, principal: Principal, sources: Sources) -> IncomingDocument:
     """Checks and reads one document. Raises ScicError, naming the field, where it cannot be taken."""
     check(request)
     sent = request.document
+    _check_groups(sent, principal)
+    _check_times(sent)
     content_type = sent.content_type or _DEFAULT_CONTENT_TYPE
     kind = _kind(content_type)
-    source = sent.source or kind
-    if source not in SOURCES:
-        valid = ", ".join(sorted(SOURCES))
-        raise errors.UNKNOWN_SOURCE.error(
-            f"source {source[:64]!r} is not known; valid: {valid}",
-            metadata={"valid": valid},
-            field_violations=[("document.source", f"must be one of: {valid}")],
-        )
+    source = sources.find(sent.source or kind, field="document.source")
     return IncomingDocument(
         index=index,
         input=sent,
         document=SourceDocument(
-            document_id=sent.document_id, title=sent.title, content_type=content_type, text=_decode(sent.content)
+            document_id=sent.document_id, title=sent.title, content_type=content_type, content=sent.content
         ),
-        source=source,
-        kind=SOURCES[source],
+        source=source.name,
+        kind=source.kind,
+        expire_time=_expire_time(sent, source),
         content_hash=hashlib.sha256(_PIPELINE + sent.SerializeToString(deterministic=True)).hexdigest(),
     )
+
+
+def _check_groups(sent: pb.DocumentInput, principal: Principal) -> None:
+    """Nobody writes what he could not see afterwards."""
+    if sent.acl_groups and not principal.sees_all and principal.groups.isdisjoint(sent.acl_groups):
+        raise errors.DOCUMENT_FORBIDDEN.error(
+            "the document lists groups, but none that the API key is in",
+            field_violations=[("document.acl_groups", "must name at least one group of the API key")],
+        )
+
+
+def _check_times(sent: pb.DocumentInput) -> None:
+    for name in ("create_time", "expire_time"):
+        time: Timestamp = getattr(sent, name)
+        if not (_FIRST_SECOND <= time.seconds <= _LAST_SECOND and 0 <= time.nanos < _NANOS):
+            raise errors.INVALID_FIELD.error(
+                f"document.{name} is no time of the years 1 to 9999",
+                field_violations=[(f"document.{name}", "must lie in the years 1 to 9999")],
+            )
+    if sent.HasField("expire_time") and sent.expire_time.ToDatetime(UTC) <= datetime.now(UTC):
+        raise errors.INVALID_FIELD.error(
+            "document.expire_time is over", field_violations=[("document.expire_time", "must lie in the future")]
+        )
+
+
+def _expire_time(sent: pb.DocumentInput, source: Source) -> Timestamp | None:
+    if sent.HasField("expire_time"):
+        return sent.expire_time
+    if source.retention is None:
+        return None
+    time = Timestamp()
+    time.FromDatetime(datetime.now(UTC) + source.retention)
+    return time
 
 
 def _kind(content_type: str) -> str:
@@ -64,19 +103,4 @@ def _kind(content_type: str) -> str:
             str(error),
             metadata={"valid": ", ".join(FORMATS)},
             field_violations=[("document.content_type", f"must be one of: {', '.join(FORMATS)}")],
-        ) from None
-
-
-def _decode(content: bytes) -> str:
-    if b"\0" in content:
-        raise errors.BINARY_CONTENT.error(
-            "the content has NUL bytes: it is not a text", field_violations=[("document.content", "must be text")]
-        )
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise errors.BROKEN_ENCODING.error(
-            f"the content is not UTF-8 at byte {error.start}",
-            metadata={"offset": str(error.start)},
-            field_violations=[("document.content", "must be UTF-8")],
         ) from None

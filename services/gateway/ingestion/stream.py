@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable
+from functools import partial
 from typing import TypeAlias
 
 from scic import errors
 from scic.gateway.v1 import corpus_service_pb2 as pb
 from services.gateway.ingestion.batch import BatchIngester, failed
 from services.gateway.ingestion.incoming import IncomingDocument, read
+from services.gateway.principal import Principal
 
 _BATCH_DOCUMENTS = 32
 _BATCH_BYTES = 1 << 20
@@ -46,9 +48,9 @@ class _Batch:
 class IngestStream:
     """Ingests one caller's stream."""
 
-    def __init__(self, ingester: BatchIngester, tenant: str) -> None:
+    def __init__(self, ingester: BatchIngester, principal: Principal) -> None:
         self._ingester = ingester
-        self._tenant = tenant
+        self._principal = principal
         self._results: asyncio.Queue[pb.IngestDocumentsResponse | None] = asyncio.Queue()
         self._running: set[asyncio.Task[None]] = set()
         self._busy_ids: set[str] = set()
@@ -87,7 +89,7 @@ class IngestStream:
                 continue
             if request is None:
                 break
-            document = await _read_one(index, request)
+            document = await self._read_one(index, request)
             if isinstance(document, pb.IngestDocumentsResponse):
                 self._results.put_nowait(document)
             else:
@@ -104,6 +106,19 @@ class IngestStream:
             index += 1
         await self._start(batch, group)
 
+    async def _read_one(
+        self, index: int, request: pb.IngestDocumentsRequest | errors.ScicError
+    ) -> IncomingDocument | pb.IngestDocumentsResponse:
+        """The document, or the result that says why it cannot be taken."""
+        if isinstance(request, errors.ScicError):
+            return failed(index, "", request)
+        work = partial(read, index, request, self._principal, self._ingester.sources)
+        try:
+            # A large document takes a while to decode and to hash: not on the loop.
+            return await asyncio.to_thread(work) if len(request.document.content) > _LARGE_BYTES else work()
+        except errors.ScicError as error:
+            return failed(index, request.document.document_id, error)
+
     async def _start(self, batch: _Batch, group: asyncio.TaskGroup) -> None:
         if not batch.documents:
             return
@@ -114,27 +129,13 @@ class IngestStream:
         task.add_done_callback(self._running.discard)
 
     async def _ingest(self, batch: _Batch) -> None:
-        for result in await self._ingester.ingest(self._tenant, batch.documents):
+        for result in await self._ingester.ingest(self._principal, batch.documents):
             self._results.put_nowait(result)
         self._busy_ids.difference_update(document.input.document_id for document in batch.documents)
 
     async def _drain(self) -> None:
         while self._running:
             await asyncio.wait(self._running)
-
-
-async def _read_one(
-    index: int, request: pb.IngestDocumentsRequest | errors.ScicError
-) -> IncomingDocument | pb.IngestDocumentsResponse:
-    """The document, or the result that says why it cannot be taken."""
-    if isinstance(request, errors.ScicError):
-        return failed(index, "", request)
-    try:
-        # A large document takes a while to decode and to hash: not on the loop.
-        large = len(request.document.content) > _LARGE_BYTES
-        return await asyncio.to_thread(read, index, request) if large else read(index, request)
-    except errors.ScicError as error:
-        return failed(index, request.document.document_id, error)
 
 
 async def _pump(requests: AsyncIterable[pb.IngestDocumentsRequest], queue: _Incoming) -> None:

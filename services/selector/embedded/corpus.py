@@ -5,144 +5,215 @@ from __future__ import annotations
 import threading
 from collections import deque
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from services.selector.embedded import records
-from services.selector.embedded.database import connect, meaning, transaction
-from services.selector.embedded.scoring import find_candidates
-from services.selector.embedded.segment import Segment, StoredSignals
-from services.selector.embedded.signals import Signals, make_signals
-from services.selector.embedded.snapshot import Snapshot
+from services.selector.embedded import records, reindexing
+from services.selector.embedded.candidates import find_candidates
+from services.selector.embedded.database import connect, meaning, scrub, transaction
+from services.selector.embedded.loading import bring_up_to
+from services.selector.embedded.signals import make_signals
+from services.selector.embedded.state import advance, begin_anew, read_state
+from services.selector.embedded.view import view_for
 from services.selector.errors import (
     CorruptCorpusError,
+    DocumentForbiddenError,
     EmbeddingModelMismatchError,
     InvalidDocumentError,
     StoreBusyError,
+    StoreUnavailableError,
 )
-from services.selector.passage import EmbeddingModel
-from services.selector.query import ScoredPassage, Selection
+from services.selector.query import CorpusStats, Reindexing, Removal, ScoredPassage, Selection
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+    from concurrent.futures import Executor
     from datetime import datetime
     from pathlib import Path
 
-    from services.selector.passage import Document, IndexedDocument, Passage
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from services.selector.caller import Caller
+    from services.selector.embedded.records import Stored
+    from services.selector.embedded.snapshot import Snapshot
+    from services.selector.embedded.state import State
+    from services.selector.passage import Document, EmbeddingModel, IndexedDocument
     from services.selector.ports import Rank
-    from services.selector.query import Pick, Query
-
-_TOMBSTONE_LIFE = 3600 * 1_000_000
-"""Microseconds. A process that did not look at the corpus for longer may have to load it anew."""
-_LOAD_BATCH = 7_500
-"""Passages read at once, which bounds the memory that loading takes beside its result; four make a full segment."""
-
-
-class _State(NamedTuple):
-    """The row of the table corpus."""
-
-    version: int
-    tombstone_floor: int
-    model: EmbeddingModel | None
+    from services.selector.query import Pick, Query, StaleDocument
 
 
 class Corpus:
     """Opened lazily: nothing is read before it is asked for."""
 
-    def __init__(self, tenant: str, path: Path, clock: Callable[[], datetime], busy_timeout: float) -> None:
+    def __init__(
+        self, tenant: str, path: Path, clock: Callable[[], datetime], busy_timeout: float, helper: Executor
+    ) -> None:
         self._tenant = tenant
         self._path = path
         self._clock = clock
         self._busy_timeout = busy_timeout
+        self._helper = helper
         self._idle: deque[sqlite3.Connection] = deque()
         self._closed = False
         self._writing = threading.Lock()
         self._refreshing = threading.Lock()
         self._snapshot: Snapshot | None = None
 
-    def index(self, documents: Sequence[IndexedDocument], model: EmbeddingModel) -> int:
+    def index(self, documents: Sequence[IndexedDocument], model: EmbeddingModel, caller: Caller) -> tuple[int, int]:
         """See `Store.index`."""
         for indexed in documents:
             if indexed.vectors.shape[1] != model.dimension:
                 raise InvalidDocumentError(f"document {indexed.document.document_id!r}: its vectors are not of {model}")
         latest = {indexed.document.document_id: indexed for indexed in documents}
-        known = self.unchanged([(name, indexed.document.content_hash) for name, indexed in latest.items()])
+        known = self.unchanged([(name, indexed.document.content_hash) for name, indexed in latest.items()], caller)
         # Analysed before the database is locked for writing.
         ready = [(indexed, make_signals(indexed)) for name, indexed in latest.items() if name not in known]
         with self._write() as connection:
-            state = self._state(connection)
-            version, changed = self._next_version(state), False
+            state = read_state(connection)
+            version, written, replaced = self._next_version(state), 0, []
             if ready:
                 self._claim_model(connection, state, model)
             for indexed, signals in ready:
                 document = indexed.document
-                stored = connection.execute(
-                    "SELECT number, content_hash FROM documents WHERE document_id = ?", (document.document_id,)
-                ).fetchone()
+                stored = records.find(connection, document.document_id)
                 if stored is not None:
-                    number, content_hash = stored
-                    if content_hash == document.content_hash:
+                    if not caller.may_see(stored.acl_groups):
+                        raise DocumentForbiddenError(document.document_id)
+                    if stored.content_hash == document.content_hash:
                         continue
-                    self._remove(connection, number, version)
+                    replaced.append(stored)
+                    _remove(connection, [stored], version)
                 records.insert(connection, indexed, signals, records.microseconds(self._clock()))
-                changed = True
-            return self._finish(connection, state, version, changed=changed)
+                written += 1
+            if not written:
+                return state.version, 0
+            advance(connection, state, version)
+            return version, len(replaced)
 
-    def delete(self, document_ids: Sequence[str]) -> tuple[list[str], int]:
+    def delete(self, document_ids: Sequence[str], caller: Caller) -> Removal:
         """See `Store.delete`."""
-        with self._write() as connection:
-            state = self._state(connection)
-            version, deleted = self._next_version(state), []
-            for document_id in document_ids:
-                row = connection.execute(
-                    "SELECT number FROM documents WHERE document_id = ?", (document_id,)
-                ).fetchone()
-                if row is not None:
-                    self._remove(connection, row[0], version)
-                    deleted.append(document_id)
-            return deleted, self._finish(connection, state, version, changed=bool(deleted))
 
-    def unchanged(self, fingerprints: Sequence[tuple[str, str]]) -> dict[str, int]:
+        def choose(connection: sqlite3.Connection) -> list[Stored]:
+            found = (records.find(connection, name) for name in dict.fromkeys(document_ids))
+            return [stored for stored in found if stored is not None and caller.may_see(stored.acl_groups)]
+
+        return self._removal(choose)
+
+    def erase_subject(self, subject: str) -> Removal:
+        """See `Store.erase_subject`."""
+        removal = self._removal(lambda connection: records.about(connection, subject), always=True)
+        self._scrub()
+        return removal
+
+    def erase(self) -> Removal:
+        """See `Store.erase_tenant`."""
+        with self._write() as connection:
+            state = read_state(connection)
+            removed = records.everything(connection)
+            version = self._next_version(state)
+            for table in ("documents", "signals", "passages"):
+                connection.execute(f"DELETE FROM {table}")  # noqa: S608 - one of three constants
+            begin_anew(connection, version, None)
+        self._snapshot = None
+        self._scrub()
+        return _as_removal(removed, version)
+
+    def remove_expired(self, now: datetime) -> Removal:
+        """See `Store.remove_expired`."""
+        moment = records.microseconds(now)
+        with self._read() as connection:
+            # Asked first without the lock that keeps writers waiting.
+            if not records.expired(connection, moment):
+                return _as_removal([], read_state(connection).version)
+        return self._removal(lambda connection: records.expired(connection, moment))
+
+    def unchanged(self, fingerprints: Sequence[tuple[str, str]], caller: Caller) -> dict[str, int]:
         """See `Store.unchanged`."""
         found = {}
         with self._read() as connection:
             for document_id, content_hash in fingerprints:
-                row = connection.execute(
-                    "SELECT content_hash, passage_count FROM documents WHERE document_id = ?", (document_id,)
-                ).fetchone()
-                if row is not None and row[0] == content_hash:
-                    found[document_id] = row[1]
+                stored = records.find(connection, document_id)
+                if stored and stored.content_hash == content_hash and caller.may_see(stored.acl_groups):
+                    found[document_id] = stored.passage_count
         return found
 
-    def get(self, document_id: str) -> Document | None:
+    def get(self, document_id: str, caller: Caller) -> Document | None:
         """See `Store.get`."""
         with self._read() as connection:
-            return records.find(connection, document_id)
+            document = records.record(connection, document_id)
+            return document if document and caller.may_see(document.acl_groups) else None
 
-    def page(self, source: str, after: str, count: int) -> list[Document]:
+    def page(self, caller: Caller, source: str, after: str, count: int) -> list[Document]:
         """At most `count` records of ids greater than `after`, in order."""
         with self._read() as connection:
-            return records.page(connection, source, after, count)
+            return records.page(connection, caller, source, after, count)
+
+    def stats(self, caller: Caller) -> CorpusStats:
+        """See `Store.stats`."""
+        with self._read() as connection:
+            state = read_state(connection)
+            sources, done = records.stats(connection, caller)
+            total = sum(source.passage_count for source in sources)
+            moving = None if state.next_model is None else Reindexing(state.next_model, done, total)
+            model = state.model if records.any_document(connection) else None
+            return CorpusStats(tuple(sources), state.version, model, moving)
 
     def version(self) -> int:
         """See `Store.corpus_version`."""
         with self._read() as connection:
-            return self._state(connection).version
+            return read_state(connection).version
 
-    def search(self, query: Query, rank: Rank) -> Selection:
-        """See `Store.search`."""
+    def model(self) -> EmbeddingModel | None:
+        """See `Store.model`."""
+        with self._read() as connection:
+            return read_state(connection).model if records.any_document(connection) else None
+
+    def search(self, query: Query, rank: Rank, started: float) -> Selection:
+        """See `Store.search`; `started` is when it began, by `time.perf_counter`."""
         # One transaction from the version to the texts: a document is seen as it was or as it is, never half.
         with self._read() as connection:
             snapshot = self._current(connection, query.model)
-            candidates, rows = find_candidates(snapshot, query)
-            picks = rank(candidates)
-            keys = {pick: int(snapshot.keys[rows[pick.source][pick.position]]) for pick in picks}
-            passages = records.passages(connection, list(keys.values()))
-            if len(passages) != len(keys):
+            view = view_for(snapshot, query.caller, records.microseconds(query.now))
+            finds = find_candidates(view, query, started, self._helper)
+            outcomes = tuple(find.outcome for find in finds)
+            if all(outcome.error_reason for outcome in outcomes):
+                raise StoreUnavailableError(f"the search of tenant {self._tenant!r} ran out of time")
+            picks = rank([find.candidates for find in finds], query.now)
+
+            def key(pick: Pick) -> int:
+                return int(finds[pick.source].keys[pick.position])
+
+            wanted = {key(pick) for chosen in picks for pick in (chosen, chosen.duplicate_of) if pick is not None}
+            passages = records.passages(connection, list(wanted))
+            if len(passages) != len(wanted):
                 raise CorruptCorpusError(self._tenant, self._path, "a passage is missing")
-            return Selection(tuple(_scored(pick, keys, passages) for pick in picks), snapshot.version)
+            found = tuple(
+                ScoredPassage(
+                    passage=passages[key(pick)],
+                    scores=pick.scores,
+                    found_by=query.sources[pick.source].source,
+                    duplicate_of=None if pick.duplicate_of is None else passages[key(pick.duplicate_of)].passage_id,
+                )
+                for pick in picks
+            )
+            return Selection(found, snapshot.version, outcomes)
+
+    def stale(self, model: EmbeddingModel, limit: int) -> list[StaleDocument]:
+        """See `Store.stale`."""
+        with self._read() as connection:
+            return reindexing.stale(connection, read_state(connection), model, limit)
+
+    def add_vectors(self, model: EmbeddingModel, vectors: Sequence[tuple[StaleDocument, NDArray[np.float32]]]) -> None:
+        """See `Store.add_vectors`."""
+        with self._write() as connection:
+            reindexing.add_vectors(connection, read_state(connection), model, vectors)
+
+    def adopt(self, model: EmbeddingModel) -> bool:
+        """See `Store.adopt`."""
+        with self._write() as connection:
+            state = read_state(connection)
+            return reindexing.adopt(connection, state, model, self._next_version(state))
 
     def close(self) -> None:
         """Close the connections, those in use as soon as they are given back."""
@@ -172,97 +243,74 @@ class Corpus:
             yield connection
 
     @contextmanager
-    def _write(self) -> Iterator[sqlite3.Connection]:
-        # The process's own writers queue here, where waiting costs nothing; SQLite makes them poll.
+    def _turn(self) -> Iterator[sqlite3.Connection]:
+        """A connection for writing. The process's own writers queue here, where waiting costs nothing; SQLite polls."""
         if not self._writing.acquire(timeout=self._busy_timeout):
             raise StoreBusyError(f"the corpus of tenant {self._tenant!r} is being written by another: {self._path}")
         try:
-            with self._connection() as connection, transaction(connection, writing=True):
+            with self._connection() as connection:
                 yield connection
         finally:
             self._writing.release()
 
-    @staticmethod
-    def _state(connection: sqlite3.Connection) -> _State:
-        version, floor, model_id, dimension = connection.execute(
-            "SELECT version, tombstone_floor, model_id, dimension FROM corpus"
-        ).fetchone()
-        return _State(version, floor, None if model_id is None else EmbeddingModel(model_id, dimension))
+    @contextmanager
+    def _write(self) -> Iterator[sqlite3.Connection]:
+        with self._turn() as connection, transaction(connection, writing=True):
+            yield connection
 
-    def _next_version(self, state: _State) -> int:
+    def _scrub(self) -> None:
+        with self._turn() as connection:
+            scrub(self._tenant, self._path, connection)
+
+    def _removal(self, choose: Callable[[sqlite3.Connection], list[Stored]], *, always: bool = False) -> Removal:
+        """Remove what is chosen; the version grows where something is, or `always`."""
+        with self._write() as connection:
+            state = read_state(connection)
+            version = self._next_version(state)
+            removed = choose(connection)
+            if not removed and not always:
+                return _as_removal(removed, state.version)
+            _remove(connection, removed, version)
+            advance(connection, state, version)
+            return _as_removal(removed, version)
+
+    def _next_version(self, state: State) -> int:
         return max(state.version + 1, records.microseconds(self._clock()))
 
-    def _claim_model(self, connection: sqlite3.Connection, state: _State, model: EmbeddingModel) -> None:
+    def _claim_model(self, connection: sqlite3.Connection, state: State, model: EmbeddingModel) -> None:
         if state.model == model:
             return
-        if state.model is not None and connection.execute("SELECT 1 FROM documents LIMIT 1").fetchone():
+        if state.model is not None and records.any_document(connection):
             raise EmbeddingModelMismatchError(self._tenant, state.model, model)
-        connection.execute("UPDATE corpus SET model_id = ?, dimension = ?", (model.model_id, model.dimension))
-
-    @staticmethod
-    def _remove(connection: sqlite3.Connection, number: int, version: int) -> None:
-        records.remove(connection, number)
-        connection.execute("INSERT INTO tombstones VALUES (?, ?)", (version, number))
-
-    @staticmethod
-    def _finish(connection: sqlite3.Connection, state: _State, version: int, *, changed: bool) -> int:
-        if not changed:
-            return state.version
-        old = version - _TOMBSTONE_LIFE
-        (forgotten,) = connection.execute("SELECT max(version) FROM tombstones WHERE version <= ?", (old,)).fetchone()
-        if forgotten is not None:
-            connection.execute("DELETE FROM tombstones WHERE version <= ?", (forgotten,))
-        floor = forgotten or state.tombstone_floor
-        connection.execute("UPDATE corpus SET version = ?, tombstone_floor = ?", (version, floor))
-        return version
+        connection.execute(
+            "UPDATE corpus SET model_id = ?, dimension = ?, next_model_id = NULL, next_dimension = NULL",
+            (model.model_id, model.dimension),
+        )
 
     def _current(self, connection: sqlite3.Connection, model: EmbeddingModel) -> Snapshot:
         """Return the snapshot of the state that the connection's transaction sees."""
         # Under the lock from the first read on, so that no later state is in memory than this transaction sees.
         with self._refreshing:
-            state = self._state(connection)
-            snapshot = self._snapshot
-            if snapshot is None or not state.tombstone_floor <= snapshot.version <= state.version:
-                snapshot = Snapshot(version=0, last_number=0)
-            if snapshot.version != state.version:
-                snapshot = self._refreshed(connection, snapshot, state)
+            state = read_state(connection)
+            try:
+                snapshot = bring_up_to(connection, state, self._snapshot)
+            except ValueError as error:
+                raise CorruptCorpusError(self._tenant, self._path, str(error)) from error
             self._snapshot = snapshot
-        if snapshot.live_count and state.model is not None and state.model != model:
+        if snapshot.everything.count and state.model is not None and state.model != model:
             raise EmbeddingModelMismatchError(self._tenant, state.model, model)
         return snapshot
 
-    def _refreshed(self, connection: sqlite3.Connection, snapshot: Snapshot, state: _State) -> Snapshot:
-        tombstones = connection.execute("SELECT number FROM tombstones WHERE version > ?", (snapshot.version,))
-        removed = np.array(tombstones.fetchall(), np.int64).ravel()
-        dimension = state.model.dimension if state.model else 0
-        refreshed = snapshot.without(removed, state.version)
-        try:
-            for stored in _batches(connection, snapshot.last_number):
-                refreshed = refreshed.extended(Segment.build(stored, dimension), stored[-1].number)
-        except ValueError as error:
-            raise CorruptCorpusError(self._tenant, self._path, str(error)) from error
-        return refreshed
+
+def _remove(connection: sqlite3.Connection, documents: Sequence[Stored], version: int) -> None:
+    for stored in documents:
+        records.remove(connection, stored.number)
+        connection.execute("INSERT INTO tombstones VALUES (?, ?)", (version, stored.number))
 
 
-def _scored(pick: Pick, keys: Mapping[Pick, int], passages: Mapping[int, Passage]) -> ScoredPassage:
-    better = None if pick.duplicate_of is None else passages[keys[pick.duplicate_of]].passage_id
-    return ScoredPassage(passages[keys[pick]], pick.scores, better)
-
-
-def _batches(connection: sqlite3.Connection, after: int) -> Iterator[list[StoredSignals]]:
-    """Signals of the documents numbered higher, in order, in batches that make a segment each."""
-    rows = connection.execute(
-        """SELECT number, passage_count, source, vectors, lengths, fingerprints, term_counts, terms, frequencies, facets
-        FROM signals JOIN documents USING (number) WHERE number > ? ORDER BY number""",
-        (after,),
+def _as_removal(documents: Sequence[Stored], version: int) -> Removal:
+    return Removal(
+        document_ids=tuple(stored.document_id for stored in documents),
+        passage_count=sum(stored.passage_count for stored in documents),
+        corpus_version=version,
     )
-    batch: list[StoredSignals] = []
-    count = 0
-    for number, passage_count, source, *columns in rows:
-        batch.append(StoredSignals(number, passage_count, source, Signals(*columns)))
-        count += passage_count
-        if count >= _LOAD_BATCH:
-            yield batch
-            batch, count = [], 0
-    if batch:
-        yield batch

@@ -8,13 +8,14 @@ from contextlib import closing, contextmanager
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from services.selector.embedded.migrations import MIGRATIONS
 from services.selector.errors import CorruptCorpusError, StoreBusyError, StoreUnavailableError, UnsupportedSchemaError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _SCHEMA = """
 BEGIN;
 CREATE TABLE corpus (
@@ -22,7 +23,9 @@ CREATE TABLE corpus (
     version INTEGER NOT NULL,          -- microseconds since the epoch, or one more than before: no state comes back
     tombstone_floor INTEGER NOT NULL,  -- removals up to this version are forgotten
     model_id TEXT,
-    dimension INTEGER
+    dimension INTEGER,
+    next_model_id TEXT,                -- the model that the corpus moves to
+    next_dimension INTEGER
 ) STRICT;
 INSERT INTO corpus (only, version, tombstone_floor) VALUES (1, 0, 0);
 
@@ -38,9 +41,13 @@ CREATE TABLE documents (
     metadata TEXT NOT NULL,            -- JSON
     created_at INTEGER,                -- microseconds since the epoch
     indexed_at INTEGER NOT NULL,
-    passage_count INTEGER NOT NULL
+    passage_count INTEGER NOT NULL,
+    acl_groups TEXT NOT NULL,          -- JSON, as are subjects
+    subjects TEXT NOT NULL,
+    expires_at INTEGER
 ) STRICT;
 CREATE INDEX documents_by_source ON documents (source, document_id);
+CREATE INDEX documents_by_expiry ON documents (expires_at) WHERE expires_at IS NOT NULL;
 
 -- What search reads, apart from what it hands back, so that loading a snapshot reads nothing else.
 CREATE TABLE signals (
@@ -51,8 +58,12 @@ CREATE TABLE signals (
     term_counts BLOB NOT NULL,
     terms BLOB NOT NULL,
     frequencies BLOB NOT NULL,
-    facets BLOB NOT NULL
+    facets BLOB NOT NULL,
+    sketches BLOB NOT NULL
 ) STRICT;
+
+-- Vectors of the next model, of the documents that have them already.
+CREATE TABLE next_vectors (number INTEGER PRIMARY KEY, vectors BLOB NOT NULL) STRICT;
 
 CREATE TABLE passages (
     key INTEGER PRIMARY KEY,           -- document number * 2 ** 20 + ordinal
@@ -99,8 +110,8 @@ def create(tenant: str, path: Path) -> None:
 def connect(tenant: str, path: Path, busy_timeout: float) -> sqlite3.Connection:
     """Open an existing database; it may pass from thread to thread but serves one at a time.
 
-    `busy_timeout` is the seconds to wait for another writer, at most. Raises `CorruptCorpusError` and
-    `UnsupportedSchemaError`; sqlite3's own errors for the rest, see `meaning`.
+    One of an older version is brought to this one. `busy_timeout` is the seconds to wait for another writer, at most.
+    Raises `CorruptCorpusError` and `UnsupportedSchemaError`; sqlite3's own errors for the rest, see `meaning`.
     """
     with path.open("rb") as file:
         header = file.read(len(_HEADER))
@@ -116,14 +127,40 @@ def connect(tenant: str, path: Path, busy_timeout: float) -> sqlite3.Connection:
         # FULL syncs the log at each commit: what was acknowledged survives a power loss.
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA journal_size_limit = 67108864")
-        (found,) = connection.execute("PRAGMA user_version").fetchone()
-    except sqlite3.Error:
+        # What is deleted is overwritten: a person's text does not stay behind in free pages.
+        connection.execute("PRAGMA secure_delete = ON").fetchone()
+        found = _version(connection)
+        if found in MIGRATIONS:
+            with transaction(connection, writing=True):
+                # Asked again behind the lock: another process may have been faster.
+                while migrate := MIGRATIONS.get(_version(connection)):
+                    migrate(connection)
+            found = _version(connection)
+    except BaseException:
         connection.close()
         raise
     if found != SCHEMA_VERSION:
         connection.close()
         raise UnsupportedSchemaError(tenant, path, found, SCHEMA_VERSION)
     return connection
+
+
+def scrub(tenant: str, path: Path, connection: sqlite3.Connection) -> None:
+    """Leave nothing in the files that is not in the tables.
+
+    Raises `StoreBusyError` where another process reads or writes for longer than the bounded wait; trying again is
+    right.
+    """
+    # Not secure_delete alone: balancing a page can leave a copy of what it moved to another.
+    connection.execute("VACUUM")
+    (busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if busy:
+        raise StoreBusyError(f"what was erased from the corpus of tenant {tenant!r} is still in its log: {path}")
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(version)
 
 
 @contextmanager

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
+from services.selector import sketch
 from services.selector.embedded.postings import Postings
 from services.selector.embedded.signals import Signals, source_key
 
@@ -20,6 +22,9 @@ _Scalar = TypeVar("_Scalar", bound=np.generic)
 DOCUMENT_SHIFT = 20
 """A passage's key is its document's number times 2 ** 20 plus its ordinal: a document's keys are one range."""
 
+NEVER = np.iinfo(np.int64).max
+"""Expiry of what stays."""
+
 
 class StoredSignals(NamedTuple):
     """One document's row of the database."""
@@ -28,6 +33,9 @@ class StoredSignals(NamedTuple):
     """Grows with every document written."""
     passage_count: int
     source: str
+    created_at: int | None
+    """Microseconds since the epoch, as is `expires_at`."""
+    expires_at: int | None
     signals: Signals
 
 
@@ -40,6 +48,12 @@ class Segment:
     sources: NDArray[np.uint64]
     """`source_key` of each."""
     fingerprints: NDArray[np.uint64]
+    sketches: NDArray[np.uint16]
+    """Shape (passages, sketch.SIZE)."""
+    created: NDArray[np.float64]
+    """Seconds since the epoch; NaN where unknown."""
+    expires: NDArray[np.int64]
+    """Microseconds since the epoch; `NEVER` where it stays."""
     lengths: NDArray[np.float32]
     vectors: NDArray[np.float32]
     """Shape (passages, dimension)."""
@@ -58,12 +72,17 @@ class Segment:
         numbers = np.array([row.number for row in stored], np.int64)
         sources = np.array([source_key(row.source) for row in stored], np.uint64)
         firsts = np.cumsum(counts) - counts
+        created = np.array([math.nan if row.created_at is None else row.created_at / 1e6 for row in stored])
+        expires = np.array([NEVER if row.expires_at is None else row.expires_at for row in stored], np.int64)
         facet_counts = np.array([len(row.signals.facets) // 8 for row in stored], np.int64)
         vectors = _column(columns.vectors, "<f4", np.float32, count * dimension)
         return cls(
             keys=np.repeat((numbers << DOCUMENT_SHIFT) - firsts, counts) + np.arange(count),
             sources=np.repeat(sources, counts),
             fingerprints=_column(columns.fingerprints, "<u8", np.uint64, count),
+            sketches=_column(columns.sketches, "<u2", np.uint16, count * sketch.SIZE).reshape(count, sketch.SIZE),
+            created=np.repeat(created, counts),
+            expires=np.repeat(expires, counts),
             lengths=_column(columns.lengths, "<u4", np.float32, count),
             vectors=vectors.reshape(count, dimension),
             terms=_terms(columns, count),
@@ -79,11 +98,21 @@ class Segment:
             keys=np.concatenate([segment.keys for segment in live]),
             sources=np.concatenate([segment.sources for segment in live]),
             fingerprints=np.concatenate([segment.fingerprints for segment in live]),
+            sketches=np.concatenate([segment.sketches for segment in live]),
+            created=np.concatenate([segment.created for segment in live]),
+            expires=np.concatenate([segment.expires for segment in live]),
             lengths=np.concatenate([segment.lengths for segment in live]),
             vectors=np.concatenate([segment.vectors for segment in live]),
             terms=Postings.concatenate([segment.terms for segment in live], sizes),
             facets=Postings.concatenate([segment.facets for segment in live], sizes),
         )
+
+    def marked(self, facets: Sequence[int]) -> NDArray[np.bool_]:
+        """Whether each passage has one of the facets."""
+        marks = np.zeros(len(self), np.bool_)
+        for start, end in self.facets.spans(np.array(facets, np.uint64)):
+            marks[self.facets.rows[start:end]] = True
+        return marks
 
     def select(self, live: NDArray[np.bool_]) -> Segment:
         """Return the live passages alone."""
@@ -92,6 +121,9 @@ class Segment:
             keys=self.keys[live],
             sources=self.sources[live],
             fingerprints=self.fingerprints[live],
+            sketches=self.sketches[live],
+            created=self.created[live],
+            expires=self.expires[live],
             lengths=self.lengths[live],
             vectors=self.vectors[live],
             terms=self.terms.select(renumbered),

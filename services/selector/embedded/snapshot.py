@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from services.selector.embedded.segment import DOCUMENT_SHIFT, Segment
+from services.selector.embedded.segment import DOCUMENT_SHIFT, NEVER, Segment
+from services.selector.embedded.view import View
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -41,19 +42,9 @@ class Snapshot:
         return [0, *np.cumsum([len(segment) for segment in self.segments], dtype=np.int64).tolist()]
 
     @cached_property
-    def keys(self) -> NDArray[np.int64]:
-        """Passage key of each row."""
-        return _joined([segment.keys for segment in self.segments], np.int64)
-
-    @cached_property
     def sources(self) -> NDArray[np.uint64]:
         """Source key of each row."""
         return _joined([segment.sources for segment in self.segments], np.uint64)
-
-    @cached_property
-    def fingerprints(self) -> NDArray[np.uint64]:
-        """Fingerprint of each row's text."""
-        return _joined([segment.fingerprints for segment in self.segments], np.uint64)
 
     @cached_property
     def lengths(self) -> NDArray[np.float32]:
@@ -61,25 +52,23 @@ class Snapshot:
         return _joined([segment.lengths for segment in self.segments], np.float32)
 
     @cached_property
-    def live_rows(self) -> NDArray[np.bool_]:
-        """Whether each row is still there."""
-        return _joined(self.live, np.bool_)
+    def everything(self) -> View:
+        """What a caller sees who sees all, as long as nothing has expired."""
+        return View(self, self.live)
 
     @cached_property
-    def live_count(self) -> int:
-        """Passages of the corpus."""
-        return int(np.count_nonzero(self.live_rows))
+    def first_expiry(self) -> int:
+        """When the first passage expires, in microseconds since the epoch."""
+        return min((int(segment.expires.min()) for segment in self.segments if len(segment)), default=NEVER)
 
-    @cached_property
-    def all_live(self) -> bool:
-        """Whether no row was deleted."""
-        return self.live_count == self.starts[-1]
-
-    @cached_property
-    def average_length(self) -> float:
-        """Terms of a passage, on average."""
-        total = float(self.lengths.sum(where=self.live_rows, dtype=np.float64))
-        return total / self.live_count if self.live_count else 0.0
+    def column(self, of: Callable[[Segment], NDArray[_Scalar]], rows: NDArray[np.intp]) -> NDArray[_Scalar]:
+        """Entries of a segment's column for some rows, in ascending order; at least one segment must be there."""
+        ends = np.searchsorted(rows, self.starts)
+        parts = [
+            of(segment)[rows[begin:end] - first]
+            for segment, first, begin, end in zip(self.segments, self.starts, ends[:-1], ends[1:], strict=False)
+        ]
+        return np.concatenate(parts)
 
     def without(self, removed: NDArray[np.int64], version: int) -> Snapshot:
         """Return the state of that version: without the documents of these numbers."""

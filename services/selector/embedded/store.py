@@ -8,24 +8,31 @@ import threading
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from time import perf_counter
 from typing import TYPE_CHECKING, TypeVar
 
 from services.selector.embedded.corpus import Corpus
 from services.selector.embedded.database import create, meaning
-from services.selector.errors import InvalidPageTokenError, InvalidTenantError
-from services.selector.query import DocumentPage, Selection
+from services.selector.errors import InvalidPageTokenError, InvalidTenantError, StoreError
+from services.selector.query import CorpusStats, DocumentPage, Removal, Selection, SourceOutcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from services.selector.caller import Caller
     from services.selector.passage import Document, EmbeddingModel, IndexedDocument
     from services.selector.ports import Rank
-    from services.selector.query import Query
+    from services.selector.query import Query, StaleDocument
 
 _TENANT = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _Result = TypeVar("_Result")
+_NOTHING = Removal((), 0, 0)
 
 
 class EmbeddedStore:
@@ -57,67 +64,138 @@ class EmbeddedStore:
         # Apart, so that writes which wait for another process do not keep searches waiting.
         self._readers = ThreadPoolExecutor(readers, "corpus-read")
         self._writers = ThreadPoolExecutor(2, "corpus-write")
+        # Takes a part of a search of a large corpus.
+        self._helper = ThreadPoolExecutor(1, "corpus-score")
 
-    async def index(self, tenant: str, documents: Sequence[IndexedDocument], model: EmbeddingModel) -> int:
+    async def index(
+        self, tenant: str, documents: Sequence[IndexedDocument], model: EmbeddingModel, caller: Caller
+    ) -> tuple[int, int]:
         """See `Store.index`."""
         path = self._path(tenant)
 
-        def work() -> int:
+        def work() -> tuple[int, int]:
             if not path.exists():
                 with meaning(tenant, path):
                     create(tenant, path)
-            return self._corpus(tenant, path).index(documents, model)
+            return self._corpus(tenant, path).index(documents, model, caller)
 
         return await asyncio.get_running_loop().run_in_executor(self._writers, work)
 
-    async def delete(self, tenant: str, document_ids: Sequence[str]) -> tuple[list[str], int]:
+    async def delete(self, tenant: str, document_ids: Sequence[str], caller: Caller) -> Removal:
         """See `Store.delete`."""
-        return await self._run(self._writers, tenant, lambda corpus: corpus.delete(document_ids), ([], 0))
+        return await self._write(tenant, lambda corpus: corpus.delete(document_ids, caller), _NOTHING)
 
-    async def unchanged(self, tenant: str, fingerprints: Sequence[tuple[str, str]]) -> dict[str, int]:
+    async def erase_subject(self, tenant: str, subject: str) -> Removal:
+        """See `Store.erase_subject`; raises `StoreBusyError` when it is removed, but not yet without a trace."""
+        return await self._write(tenant, lambda corpus: corpus.erase_subject(subject), _NOTHING)
+
+    async def erase_tenant(self, tenant: str) -> Removal:
+        """See `Store.erase_tenant`; raises `StoreBusyError` when it is removed, but not yet without a trace."""
+        return await self._write(tenant, Corpus.erase, _NOTHING)
+
+    async def remove_expired(self, tenant: str, now: datetime) -> Removal:
+        """See `Store.remove_expired`."""
+        return await self._write(tenant, lambda corpus: corpus.remove_expired(now), _NOTHING, keep=False)
+
+    async def tenants(self) -> Sequence[str]:
+        """See `Store.tenants`; one whose corpus cannot be read is among them."""
+        return await asyncio.get_running_loop().run_in_executor(self._writers, self._tenants)
+
+    async def unchanged(self, tenant: str, fingerprints: Sequence[tuple[str, str]], caller: Caller) -> dict[str, int]:
         """See `Store.unchanged`."""
-        return await self._run(self._readers, tenant, lambda corpus: corpus.unchanged(fingerprints), {})
+        return await self._read(tenant, lambda corpus: corpus.unchanged(fingerprints, caller), {})
 
-    async def get(self, tenant: str, document_id: str) -> Document | None:
+    async def get(self, tenant: str, document_id: str, caller: Caller) -> Document | None:
         """See `Store.get`."""
-        return await self._run(self._readers, tenant, lambda corpus: corpus.get(document_id), None)
+        return await self._read(tenant, lambda corpus: corpus.get(document_id, caller), None)
 
-    async def list(self, tenant: str, *, source: str = "", page_token: str = "", page_size: int) -> DocumentPage:
+    async def list(
+        self, tenant: str, caller: Caller, *, source: str = "", page_token: str = "", page_size: int
+    ) -> DocumentPage:
         """See `Store.list`."""
         after = _read_token(page_token, source) if page_token else ""
-        nothing: list[Document] = []
-        found = await self._run(
-            self._readers, tenant, lambda corpus: corpus.page(source, after, page_size + 1), nothing
-        )
+        nothing: Sequence[Document] = []
+        found = await self._read(tenant, lambda corpus: corpus.page(caller, source, after, page_size + 1), nothing)
         documents = found[:page_size]
         return DocumentPage(documents, _make_token(documents[-1].document_id, source) if len(found) > page_size else "")
 
+    async def stats(self, tenant: str, caller: Caller) -> CorpusStats:
+        """See `Store.stats`."""
+        return await self._read(tenant, lambda corpus: corpus.stats(caller), CorpusStats((), 0, None))
+
     async def corpus_version(self, tenant: str) -> int:
         """See `Store.corpus_version`."""
-        return await self._run(self._readers, tenant, Corpus.version, 0)
+        return await self._read(tenant, Corpus.version, 0)
+
+    async def model(self, tenant: str) -> EmbeddingModel | None:
+        """See `Store.model`."""
+        return await self._read(tenant, Corpus.model, None)
 
     async def search(self, tenant: str, query: Query, rank: Rank) -> Selection:
         """See `Store.search`."""
-        return await self._run(self._readers, tenant, lambda corpus: corpus.search(query, rank), Selection((), 0))
+        started = perf_counter()
+        empty = Selection((), 0, tuple(SourceOutcome(source.source, 0.0) for source in query.sources))
+        return await self._read(tenant, lambda corpus: corpus.search(query, rank, started), empty)
+
+    async def stale(self, tenant: str, model: EmbeddingModel, limit: int) -> Sequence[StaleDocument]:
+        """See `Store.stale`."""
+        return await self._write(tenant, lambda corpus: corpus.stale(model, limit), [], keep=False)
+
+    async def add_vectors(
+        self, tenant: str, model: EmbeddingModel, vectors: Sequence[tuple[StaleDocument, NDArray[np.float32]]]
+    ) -> None:
+        """See `Store.add_vectors`."""
+        await self._write(tenant, lambda corpus: corpus.add_vectors(model, vectors), None, keep=False)
+
+    async def adopt(self, tenant: str, model: EmbeddingModel) -> bool:
+        """See `Store.adopt`; a tenant without a corpus takes any model."""
+        return await self._write(tenant, lambda corpus: corpus.adopt(model), True, keep=False)
 
     async def close(self) -> None:
         """Finish what was begun and close all files. The store cannot be used afterwards."""
         await asyncio.to_thread(self._readers.shutdown)
         await asyncio.to_thread(self._writers.shutdown)
+        await asyncio.to_thread(self._helper.shutdown)
         for corpus in self._open.values():
             corpus.close()
         self._open.clear()
 
-    async def _run(
-        self, executor: ThreadPoolExecutor, tenant: str, work: Callable[[Corpus], _Result], nothing: _Result
-    ) -> _Result:
+    async def _read(self, tenant: str, work: Callable[[Corpus], _Result], nothing: _Result) -> _Result:
         """Do the work in a thread, or return `nothing` for a tenant without a corpus: reading makes no files."""
         path = self._path(tenant)
 
         def attempt() -> _Result:
             return work(self._corpus(tenant, path)) if path.exists() else nothing
 
-        return await asyncio.get_running_loop().run_in_executor(executor, attempt)
+        return await asyncio.get_running_loop().run_in_executor(self._readers, attempt)
+
+    async def _write(
+        self, tenant: str, work: Callable[[Corpus], _Result], nothing: _Result, *, keep: bool = True
+    ) -> _Result:
+        """The same among the writers; without `keep`, a corpus that was closed is closed again afterwards."""
+        path = self._path(tenant)
+
+        def attempt() -> _Result:
+            if not path.exists():
+                return nothing
+            if keep:
+                return work(self._corpus(tenant, path))
+            with self._visit(tenant, path) as corpus:
+                return work(corpus)
+
+        return await asyncio.get_running_loop().run_in_executor(self._writers, attempt)
+
+    def _tenants(self) -> Sequence[str]:
+        """Tenants with documents."""
+        names = (path.stem for path in self._folder.glob("*.db"))
+        return sorted(name for name in names if _TENANT.fullmatch(name) and self._has_documents(name))
+
+    def _has_documents(self, tenant: str) -> bool:
+        try:
+            with self._visit(tenant, self._path(tenant)) as corpus:
+                return corpus.model() is not None
+        except StoreError:
+            return True
 
     def _path(self, tenant: str) -> Path:
         if not _TENANT.fullmatch(tenant):
@@ -128,11 +206,25 @@ class EmbeddedStore:
         with self._opening:
             corpus = self._open.get(tenant)
             if corpus is None:
-                corpus = self._open[tenant] = Corpus(tenant, path, self._clock, self._busy_timeout)
+                corpus = self._open[tenant] = Corpus(tenant, path, self._clock, self._busy_timeout, self._helper)
             self._open.move_to_end(tenant)
             if len(self._open) > self._max_open:
                 self._open.popitem(last=False)[1].close()
             return corpus
+
+    @contextmanager
+    def _visit(self, tenant: str, path: Path) -> Iterator[Corpus]:
+        """A corpus for work that goes through all tenants: no tenant that is searched has to make room for it."""
+        with self._opening:
+            corpus = self._open.get(tenant)
+        if corpus is not None:
+            yield corpus
+            return
+        corpus = Corpus(tenant, path, self._clock, self._busy_timeout, self._helper)
+        try:
+            yield corpus
+        finally:
+            corpus.close()
 
 
 def _make_token(document_id: str, source: str) -> str:

@@ -39,8 +39,20 @@ def reasons(*paths: str) -> dict[str, str]:
         ("a.MARKDOWN", "text/markdown"),
         ("a.html", "text/html"),
         ("a.htm", "text/html"),
+        ("a.pdf", "application/pdf"),
+        ("a.PDF", "application/pdf"),
         ("a.py", "text/x-python"),
         ("a.pyi", "text/x-python"),
+        ("a.js", "text/javascript"),
+        ("a.mjs", "text/javascript"),
+        ("a.cjs", "text/javascript"),
+        ("a.jsx", "text/javascript"),
+        ("a.ts", "text/typescript"),
+        ("a.tsx", "text/typescript"),
+        ("a.mts", "text/typescript"),
+        ("a.cts", "text/typescript"),
+        ("a.go", "text/x-go"),
+        ("a.java", "text/x-java"),
         ("a.jsonl", "application/x-ndjson"),
         ("a.ndjson", "application/x-ndjson"),
         ("a.txt", "text/plain"),
@@ -105,6 +117,8 @@ def test_folders_of_one_name_do_not_hide_each_other() -> None:
         pytest.param("pnpm-lock.yaml", "lock file", id="lock file"),
         pytest.param("a_pb2.py", "generated code", id="generated"),
         pytest.param("a_pb2_grpc.pyi", "generated code", id="generated types"),
+        pytest.param("a.pb.go", "generated code", id="generated Go"),
+        pytest.param("a.min.js", "minified code", id="minified"),
         pytest.param("a.png", "no text that can be read by structure (.png)", id="binary"),
         pytest.param("a.json", "no text that can be read by structure (.json)", id="data"),
         pytest.param("uv.lock", "no text that can be read by structure (.lock)", id="lock"),
@@ -120,6 +134,27 @@ def test_what_a_walk_passes_by_is_reported(path: str, reason: str) -> None:
 def test_what_is_asked_for_by_name_is_taken(path: str) -> None:
     write(path)
     assert found(path) == [path]
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        pytest.param("a.png", "no text that can be read by structure (.png)", id="binary"),
+        pytest.param("LICENSE", "no text that can be read by structure (no suffix)", id="no suffix"),
+    ],
+)
+def test_what_is_asked_for_by_name_and_of_no_use_is_a_failure(path: str, reason: str) -> None:
+    file = write(path).absolute()
+    assert list(discover([Path(path), Path()])) == [Failed(file, reason), Skipped(file, "found before")]
+
+
+def test_ten_thousand_empty_files_are_passed_by_one_at_a_time() -> None:
+    Path("many").mkdir()
+    for number in range(10_000):
+        Path(f"many/{number}.md").touch()
+    findings = discover([Path()])
+    assert next(findings) == Skipped(Path("many/0.md").absolute(), "empty")
+    assert sum(finding.reason == "empty" for finding in findings if isinstance(finding, Skipped)) == 9_999
 
 
 def test_an_empty_file_is_passed_by_on_a_walk_and_a_failure_when_asked_for() -> None:
@@ -143,6 +178,28 @@ def test_links_are_followed_but_not_in_circles() -> None:
     assert found("docs") == ["docs/a.md", "docs/shared/b.md"]
     assert reasons("docs")["same.md"] == "found before"
     assert reasons("docs")["self"] == "too many levels of symbolic links"
+
+
+def test_folders_that_link_to_each_other_are_walked_once() -> None:
+    write("a/x.md")
+    write("b/y.md")
+    Path("a/b").symlink_to("../b")
+    Path("b/a").symlink_to("../a")
+    Path("c").symlink_to("d")
+    Path("d").symlink_to("c")
+    assert found(".") == ["a/b/y.md", "a/x.md"]
+    assert reasons(".") == {
+        "a": "found before",
+        "b": "found before",
+        "c": "too many levels of symbolic links",
+        "d": "too many levels of symbolic links",
+    }
+
+
+def test_a_pipe_that_is_asked_for_is_a_failure() -> None:
+    os.mkfifo("a.md")
+    (finding,) = discover([Path("a.md")])
+    assert finding == Failed(Path("a.md").absolute(), "not a regular file")
 
 
 def test_what_cannot_be_read_is_named_and_the_rest_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,11 +226,20 @@ def test_a_file_that_is_gone_when_it_is_read_is_a_failure() -> None:
     assert read_content(file) == Failed(path.absolute(), "no such file or directory")
 
 
-@pytest.mark.parametrize("size", [MAX_BYTES, MAX_BYTES + 1], ids=["fits", "too large"])
+@pytest.mark.parametrize("size", [MAX_BYTES, MAX_BYTES + 1, 200_000_000], ids=["fits", "too large", "a line of 200 MB"])
 def test_a_file_too_large_is_a_failure(size: int) -> None:
     with write("a.txt").open("r+b") as stream:
         stream.truncate(size)
     assert reasons(".") == ({} if size == MAX_BYTES else {"a.txt": "larger than 4 MiB"})
+
+
+def test_a_file_that_grows_before_it_is_read_is_not_read_to_its_end() -> None:
+    path = write("a.txt")
+    (file,) = discover([path])
+    with path.open("r+b") as stream:
+        stream.truncate(200_000_000)
+    assert isinstance(file, FoundFile)
+    assert read_content(file) == Failed(path.absolute(), "larger than 4 MiB")
 
 
 @pytest.mark.parametrize(

@@ -117,6 +117,49 @@ def assert_refused(done: subprocess.CompletedProcess[str], sentence: str) -> Non
             r"Error: Invalid value for --metadata: 'x' is not KEY=VALUE",
             id="metadata without a value",
         ),
+        pytest.param(
+            ("ingest", "good.md", "--expires-in", "soon"),
+            r"Error: Invalid value for --expires-in: 'soon' is not a number with m, h, d or w, such as 30d or 12h",
+            id="expiry that is no time",
+        ),
+        pytest.param(
+            ("ingest", "good.md", "--prune"),
+            r"Error: Invalid value for --prune: there is no folder to prune; name one",
+            id="prune a file",
+        ),
+        pytest.param(
+            ("ingest", ".", "--prune"),
+            r"Error: Invalid value for --prune: the working directory cannot be pruned; .*",
+            id="prune the working directory",
+        ),
+        *(
+            pytest.param(
+                ("corpus", *command, "--data-dir", "nothing"), r"scic: no mesh runs in \S+/nothing; .*", id=name
+            )
+            for name, command in {
+                "corpus list without a mesh": ("list",),
+                "corpus show without one": ("show", "a"),
+                "corpus delete without one": ("delete", "a"),
+                "corpus erase without one": ("erase", "--subject", "Ola", "--yes"),
+                "corpus stats without one": ("stats",),
+            }.items()
+        ),
+        pytest.param(
+            ("corpus", "erase", "--yes"),
+            r"Error: Invalid value for erase: give one of --subject and --tenant",
+            id="erase nothing",
+        ),
+        pytest.param(
+            ("corpus", "erase", "--yes", "--subject", "Ola", "--tenant", "acme"),
+            r"Error: Invalid value for erase: give one of --subject and --tenant",
+            id="erase two things",
+        ),
+        pytest.param(
+            ("corpus", "show", "caf\udce9", *NOBODY),
+            r"scic: an argument has bytes that are not UTF-8",
+            id="id of bytes, not text",
+        ),
+        pytest.param(("corpus", "fly"), r"Error: No such command 'fly'\.", id="unknown command of corpus"),
         pytest.param(("fly",), r"Error: No such command 'fly'\.", id="unknown command"),
         pytest.param(
             ("up", "--port", "0"),
@@ -212,9 +255,9 @@ def test_a_bad_file_is_named_and_the_rest_goes_in(laptop_mesh: LaptopMesh, tmp_p
         huge.truncate(MAX_BYTES + 1)
     expected = {
         "empty.md": "empty",
-        "latin.md": r"the content is not UTF-8 at byte 3 \(BROKEN_ENCODING\)",
-        "picture.md": r"the content has NUL bytes: it is not a text \(BINARY_CONTENT\)",
-        "nul.txt": r"the content has NUL bytes: it is not a text \(BINARY_CONTENT\)",
+        "latin.md": r"The content is not UTF-8 at byte 3\. \(BROKEN_ENCODING\)",
+        "picture.md": r"The content has NUL bytes: it is not a text\. \(BINARY_CONTENT\)",
+        "nul.txt": r"The content has NUL bytes: it is not a text\. \(BINARY_CONTENT\)",
         "blank.txt": r"The document is empty or only white space\. \(EMPTY_DOCUMENT\)",
         "talk.jsonl": r"Line 2 is not JSON\. \(MALFORMED_CONVERSATION\)",
         "lost.md": "no such file or directory",

@@ -107,15 +107,23 @@ def test_exports_are_frozen(module: typing.Any, exports: set[str]) -> None:
         pytest.param(scic.Client.list_documents, ["self", "*source", "*page_size", "*timeout"], id="list_documents"),
         pytest.param(scic.Client.delete_documents, ["self", "document_ids", "*timeout"], id="delete_documents"),
         pytest.param(scic.Client.erase_subject, ["self", "subject", "*timeout"], id="erase_subject"),
+        pytest.param(scic.Client.erase_tenant, ["self", "tenant", "*timeout"], id="erase_tenant"),
+        pytest.param(scic.Client.get_corpus_stats, ["self", "*timeout"], id="get_corpus_stats"),
         pytest.param(scic.chat_messages, ["messages"], id="chat_messages"),
         pytest.param(scic.Turn, ["role", "text"], id="Turn"),
-        pytest.param(scic.testing.mesh, ["*data_dir", "*redis_url", "*tenants"], id="testing.mesh"),
+        pytest.param(scic.testing.mesh, ["*data_dir", "*redis_url", "*tenants", "*groups"], id="testing.mesh"),
     ],
 )
 def test_signatures_are_frozen(function: typing.Any, parameters: list[str]) -> None:
     marks: dict[typing.Any, str] = {inspect.Parameter.KEYWORD_ONLY: "*", inspect.Parameter.VAR_KEYWORD: "**"}
     found = inspect.signature(function).parameters.values()
     assert [marks.get(parameter.kind, "") + parameter.name for parameter in found] == parameters
+
+
+@pytest.mark.parametrize("name", ["delete_documents", "erase_subject", "erase_tenant"])
+def test_what_removes_returns_a_receipt(name: str) -> None:
+    reply = typing.get_type_hints(getattr(scic.Client, name))["return"]
+    assert reply.DESCRIPTOR.fields_by_name["receipt"].message_type is corpus_service_pb2.Receipt.DESCRIPTOR
 
 
 def test_options_are_frozen() -> None:

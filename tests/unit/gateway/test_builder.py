@@ -4,30 +4,34 @@ import time
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from scic.gateway.v1 import context_service_pb2 as pb
 from scic.type.v1 import degradation_pb2, message_pb2, source_pb2
 from services.chassis import metrics
 from services.chassis.deadline import Deadline
 from services.gateway.builder import ContextBuilder
-from services.gateway.ports import Stages
+from services.gateway.principal import Principal
 from services.gateway.profile import default_profile
 from services.gateway.recipe import resolve
 from services.text.tokens import count_messages, encoding_for
-from tests.fakes import FakeComposer, FakeCompressor, FakeSelector
+from tests.fakes import FakeComposer, FakeCompressor, FakeSelector, ladder_of
 
 PROFILES = {"default": default_profile("gpt-4o")}
+ANNA = Principal("anna", "acme", frozenset())
 
 
 class World:
     def __init__(self) -> None:
         self.selector, self.compressor, self.composer = FakeSelector(), FakeCompressor(), FakeComposer()
-        self.builder = ContextBuilder(Stages(self.selector, self.compressor, self.composer), time.monotonic)
+        ladder = ladder_of(self.selector, lambda work: work.close())
+        self.builder = ContextBuilder(ladder, self.compressor, self.composer, time.monotonic)
 
     async def build(self, seconds: float = 10.0, **fields: Any) -> pb.BuildContextResponse:
         request = pb.BuildContextRequest(**{"question": "Why?", "max_tokens": 1000, "request_id": "r1", **fields})
         recipe = resolve(request, PROFILES, default_profile="default")
-        return await self.builder.build("acme", recipe, Deadline.after(seconds))
+        return await self.builder.build(ANNA, recipe, Deadline.after(seconds))
 
 
 @pytest.fixture
@@ -59,8 +63,23 @@ async def test_the_reply_cites_document_offsets_and_scores(world):
         degradation_pb2.STAGE_COMPRESS,
         degradation_pb2.STAGE_COMPOSE,
     ]
+    assert [(report.source, report.passage_count, report.rung) for report in built.sources] == [
+        ("code", 0, pb.SourceReport.RUNG_PRIMARY),
+        ("docs", 2, pb.SourceReport.RUNG_PRIMARY),
+        ("history", 0, pb.SourceReport.RUNG_PRIMARY),
+    ]
     assert not built.degradations
     assert_counted(built)
+
+
+async def test_a_duplicate_is_reported_with_what_stands_for_it(world):
+    world.selector.store("acme", "guide.md", "Text.")
+    world.selector.copies["guide.md#0"] = "copy.md#0"
+    built = await world.build()
+    assert [e.passage_id for e in built.evidence] == ["guide.md#0"]
+    assert [(d.passage_id, d.reason, d.duplicate_of) for d in built.dropped] == [
+        ("copy.md#0", pb.DroppedPassage.REASON_DUPLICATE, "guide.md#0")
+    ]
 
 
 async def test_only_the_callers_tenant_is_searched(world):
@@ -142,3 +161,26 @@ async def test_the_deadline_is_split_so_that_later_stages_have_time_left(world):
     assert 0.5 < select <= 0.6
     assert 0.5 < compress <= 0.6
     assert 0.8 < compose <= 0.9
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    away=st.sets(st.sampled_from(["selector", "compressor", "composer"])),
+    broken=st.sets(st.sampled_from(["docs", "code", "history", "vectors"])),
+    max_tokens=st.integers(80, 2000),
+    brought=st.booleans(),
+)
+async def test_whatever_fails_a_reply_comes_within_its_budget(away, broken, max_tokens, brought):
+    world = World()
+    for source in ("docs", "code", "history"):
+        world.selector.store("acme", f"{source}.md", *(f"Text {n} of {source}. " * 9 for n in range(4)), source=source)
+    for stage in away:
+        getattr(world, stage).away = True
+    world.selector.broken = dict.fromkeys(broken, "STAGE_UNAVAILABLE")
+    passages = [pb.InlinePassage(text="Brought along.")] if brought else []
+    built = await world.build(max_tokens=max_tokens, passages=passages)
+    assert_counted(built)
+    assert built.messages[-1].content == "Why?"
+    assert [report.source for report in built.sources] == ["code", "docs", "history"]
+    failed = {report.source for report in built.sources if report.rung != pb.SourceReport.RUNG_PRIMARY}
+    assert failed == ({"docs", "code", "history"} if "selector" in away else broken - {"vectors"})

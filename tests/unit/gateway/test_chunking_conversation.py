@@ -1,4 +1,5 @@
 import json
+import re
 
 import pytest
 
@@ -7,7 +8,7 @@ from services.gateway.chunking.bounds import PASSAGE
 
 
 def cut(text: str) -> list[Chunk]:
-    return chunk(SourceDocument("chat.jsonl", "", "application/x-ndjson", text))
+    return chunk(SourceDocument("chat.jsonl", "", "application/x-ndjson", text.encode()))
 
 
 def turn(speaker: str, text: str) -> str:
@@ -51,7 +52,7 @@ def test_a_turn_is_shown_with_its_speaker(line: str, text: str) -> None:
 def test_a_bad_line_is_named(line: str, what: str) -> None:
     with pytest.raises(ChunkingError, match=rf"^Line 3 {what}") as caught:
         cut(f"{turn('Ann', 'a')}\n{line}\n{turn('Ann', 'b')}")
-    assert (caught.value.reason, caught.value.line) == (ChunkingReason.MALFORMED_CONVERSATION, 3)
+    assert (caught.value.reason, caught.value.metadata) == (ChunkingReason.MALFORMED_CONVERSATION, {"line": "3"})
 
 
 def test_short_turns_share_a_passage_with_the_offsets_of_their_lines() -> None:
@@ -80,6 +81,19 @@ def test_a_long_turn_is_cut_between_sentences_and_each_part_has_its_speaker() ->
     assert len(pieces) > 2
     assert all(piece.text.startswith("Ann: This") and piece.text.endswith("turn.") for piece in pieces)
     assert {(piece.start, piece.end) for piece in pieces} == {(text.index("\n") + 1, len(text) - 1)}
+
+
+@pytest.mark.parametrize("length", [5, 200, 1_100, 5_000])
+def test_every_passage_says_who_spoke_and_when(length: int) -> None:
+    lines = [
+        json.dumps({"speaker": "Ann", "time": f"10:{minute}", "text": f"{'word ' * (length // 5)}\n\nEnd."})
+        for minute in range(10, 40)
+    ]
+    pieces = cut("\n".join(lines))
+    assert all(re.match(r"Ann \(10:\d\d\): word", piece.text) for piece in pieces)
+    assert {time for piece in pieces for time in re.findall(r"10:\d\d", piece.text)} == {
+        f"10:{minute}" for minute in range(10, 40)
+    }
 
 
 def test_no_passage_exceeds_the_bound_whatever_the_speaker_is_called() -> None:

@@ -5,8 +5,8 @@ from services.gateway.chunking import FORMATS, ChunkingError, ChunkingReason, Ki
 ENOUGH = "A sentence that says something. "
 
 
-def document(text: str, content_type: str = "text/plain", title: str = "") -> SourceDocument:
-    return SourceDocument("docs/a", title, content_type, text)
+def document(content: str | bytes, content_type: str = "text/plain", title: str = "") -> SourceDocument:
+    return SourceDocument("docs/a", title, content_type, content if isinstance(content, bytes) else content.encode())
 
 
 @pytest.mark.parametrize(
@@ -15,7 +15,12 @@ def document(text: str, content_type: str = "text/plain", title: str = "") -> So
         pytest.param("text/plain", "docs", id="plain"),
         pytest.param("text/markdown", "docs", id="markdown"),
         pytest.param("text/html", "docs", id="html"),
+        pytest.param("application/pdf", "docs", id="pdf"),
         pytest.param("text/x-python", "code", id="python"),
+        pytest.param("text/javascript", "code", id="javascript"),
+        pytest.param("text/typescript", "code", id="typescript"),
+        pytest.param("text/x-go", "code", id="go"),
+        pytest.param("text/x-java", "code", id="java"),
         pytest.param("application/x-ndjson", "history", id="conversation"),
         pytest.param("Text/Markdown; charset=utf-8", "docs", id="case and parameters"),
     ],
@@ -29,7 +34,7 @@ def test_every_kind_has_a_format() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content_type", "text", "reason"),
+    ("content_type", "content", "reason"),
     [
         pytest.param("text/plain", "", "EMPTY_DOCUMENT", id="no byte"),
         pytest.param("text/plain", " \n\t\u00a0\r\n", "EMPTY_DOCUMENT", id="white space"),
@@ -40,14 +45,28 @@ def test_every_kind_has_a_format() -> None:
         pytest.param("application/x-ndjson", '{"role":"tool","content":null}\n', "EMPTY_DOCUMENT", id="no turn's text"),
         pytest.param("text/plain", "PK\x03\x04\0\0", "BINARY_CONTENT", id="binary"),
         pytest.param("text/x-python", "x = 1\0", "BINARY_CONTENT", id="binary at the end"),
-        pytest.param("application/pdf", "text", "UNSUPPORTED_CONTENT_TYPE", id="unknown type"),
+        pytest.param("text/markdown", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "BINARY_CONTENT", id="a picture"),
+        pytest.param("text/markdown", b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n", "BROKEN_ENCODING", id="binary without NUL"),
+        pytest.param("text/plain", "café".encode("latin-1"), "BROKEN_ENCODING", id="another encoding"),
+        pytest.param("text/plain", "text".encode("utf-16"), "BROKEN_ENCODING", id="UTF-16"),
+        pytest.param("text/plain", b"\xed\xa0\x80", "BROKEN_ENCODING", id="a lone surrogate"),
+        pytest.param("text/plain", b"cut off \xe2\x82", "BROKEN_ENCODING", id="half a character"),
+        pytest.param("application/pdf", "text", "UNREADABLE_DOCUMENT", id="no PDF"),
+        pytest.param("application/pdf", "", "UNREADABLE_DOCUMENT", id="PDF of no byte"),
+        pytest.param("application/json", "{}", "UNSUPPORTED_CONTENT_TYPE", id="unknown type"),
         pytest.param("", "text", "UNSUPPORTED_CONTENT_TYPE", id="no type"),
     ],
 )
-def test_what_cannot_be_cut_has_a_reason_and_one_sentence(content_type: str, text: str, reason: str) -> None:
+def test_what_cannot_be_cut_has_a_reason_and_one_sentence(content_type: str, content: str | bytes, reason: str) -> None:
     with pytest.raises(ChunkingError, match=r"^[A-Z][^\n]*\.$") as caught:
-        chunk(document(text, content_type))
+        chunk(document(content, content_type))
     assert caught.value.reason == ChunkingReason(reason)
+
+
+def test_a_wrong_encoding_is_named_by_its_place() -> None:
+    with pytest.raises(ChunkingError, match=r"^The content is not UTF-8 at byte 5\.$") as caught:
+        chunk(document("aéb: é".encode()[:5] + b"\xff"))
+    assert caught.value.metadata == {"offset": "5"}
 
 
 @pytest.mark.parametrize(
@@ -82,3 +101,9 @@ def test_a_line_end_is_no_paragraph_in_any_system(newline: str) -> None:
     pieces = [piece.text for piece in chunk(document(text))]
     assert len(pieces) > 1
     assert all(piece.startswith("A sentence") and piece.endswith("over the line.") for piece in pieces)
+
+
+def test_a_paragraph_of_any_length_is_cut_between_sentences() -> None:
+    pieces = [piece.text for piece in chunk(document(f"A sentence {'of words ' * 40}ends. " * 3_000))]
+    assert all(piece.startswith("A sentence") and piece.endswith("ends.") for piece in pieces)
+    assert sum(piece.count("ends.") for piece in pieces) == 3_000

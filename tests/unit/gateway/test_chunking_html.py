@@ -7,7 +7,7 @@ PARAGRAPH = " ".join(["This sentence has a number of words in it, and then it en
 
 
 def cut(html: str, title: str = "Page") -> list[Chunk]:
-    return chunk(SourceDocument("https://example.org/page", title, "text/html", html))
+    return chunk(SourceDocument("https://example.org/page", title, "text/html", html.encode()))
 
 
 def shown(html: str) -> str:
@@ -52,6 +52,12 @@ def shown(html: str) -> str:
         pytest.param("<nav>n</nav><header>h</header>a<aside>s</aside><footer>f</footer>", "a", id="the page's frame"),
         pytest.param('<div role="navigation">n</div><div role=banner>h</div>a', "a", id="the page's frame by role"),
         pytest.param("<div><nav>never closed</div>a", "a", id="navigation never closed"),
+        pytest.param("<dialog open>d</dialog><div role='dialog'>e</div>a", "a", id="dialogs"),
+        pytest.param('<div id="cookie-banner"><p>c</p></div>a', "a", id="a banner about cookies"),
+        pytest.param("<section class='x CookieConsent--open'>c</section>a", "a", id="consent by class"),
+        pytest.param("<div id=onetrust-banner-sdk>c<div>d</div></div>a", "a", id="a vendor's banner"),
+        pytest.param('<h2 id="cookie-notice">Cookies</h2><p class="cookies">a</p>', "Cookies\n\na", id="about cookies"),
+        pytest.param('<main><div id="cookie-banner">a</div></main>', "a", id="a banner in the main text"),
         pytest.param("x<main>a</main>y", "a", id="main"),
         pytest.param("x<div role=main>a<div>b</div></div>y", "a\n\nb", id="main by role"),
         pytest.param("x<article>a</article>y<article>b</article>", "a\n\nb", id="articles"),
@@ -100,6 +106,19 @@ def test_passages_of_one_long_run_share_its_offsets() -> None:
     assert {(piece.start, piece.end) for piece in pieces} == {(3, len(html) - 4)}
 
 
+def test_a_page_keeps_its_tables_and_code_and_loses_its_frame() -> None:
+    code = "def f():\n    return 1\n\n\nf()"
+    html = (
+        "<!doctype html><html><head><title>T</title><style>a{}</style></head><body><header>Logo</header>"
+        "<nav><ul><li>Home</ul></nav><div class='cookie-consent-banner'>We use cookies.<button>OK</button></div>"
+        f"<main><h1>T</h1><aside>Ad</aside><p>Text.</p><pre><code>{code}</code></pre>"
+        "<table><thead><tr><th>a<th>b<tbody><tr><td>1<td>2</table></main>"
+        "<footer>Imprint</footer><script>track()</script></body></html>"
+    )
+    (piece,) = cut(html)
+    assert piece.text == f"T\n\nText.\n\n{code}\n\na | b\n1 | 2"
+
+
 def test_a_table_too_long_is_cut_between_rows() -> None:
     rows = [f"row {index} | {'x' * 40}" for index in range(100)]
     html = "<table>" + "".join(f"<tr><td>{row.replace(' | ', '<td>')}" for row in rows) + "</table>"
@@ -120,6 +139,8 @@ def test_a_table_too_long_is_cut_between_rows() -> None:
         pytest.param("x" + '<a b="' * 50_001, id="quotes"),
         pytest.param("x" + "<a " * 100_000, id="tags never closed"),
         pytest.param("x<script>" + "<script>" * 50_000, id="scripts"),
+        pytest.param(f"<div class='{'cookie' * 50_000}'>x", id="classes"),
+        pytest.param("<div " + "id='a' " * 50_000 + ">x", id="attributes"),
     ],
 )
 def test_whatever_it_is_it_gets_in(html: str) -> None:

@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.gateway.chunking import Chunk, ChunkingError, ChunkingReason, SourceDocument, chunk
+from services.gateway.chunking import FORMATS, Chunk, ChunkingError, ChunkingReason, SourceDocument, chunk
 from services.gateway.chunking.bounds import PASSAGE
 
-VERBATIM = ["text/plain", "text/markdown", "text/x-python"]
+CODE = ["text/x-python", "text/javascript", "text/typescript", "text/x-go", "text/x-java"]
+VERBATIM = ["text/plain", "text/markdown", *CODE]
+MAX_BYTES = 4 * 1024 * 1024
 MARKUP = [
     *("\n", "\n\n", "\r\n", "\r", " ", "    ", "\t", "\ufeff", "\u2028", "\x0c", "é", "漢字。", "e\u0301"),
     *(
@@ -41,6 +43,19 @@ MARKUP = [
         "; ",
         "\\\n",
     ),
+    *(
+        "function f() {",
+        "class A {",
+        "}",
+        "/** c */",
+        "// c\n",
+        "export ",
+        "`${",
+        "=> ",
+        "func (s *S) M() {",
+        "type T ",
+    ),
+    *("interface I {", "public void m() {", "@A\n", "import a\n", "case 1:\n", "({", "});\n", '"', "static "),
     *("<p>", "</p>", "<div>", "</div>", "<h2>", "<table>", "<tr>", "<td>", "</table>", "<pre>", "<main>", "<nav>"),
     *("<script>", "</script>", "<a b='", "-->", "&amp;", "&#", "<", ">", "Is it? ", "It is. ", "word " * 60, "x" * 700),
 ]
@@ -56,7 +71,7 @@ unhurried = settings(deadline=None)
 
 def cut(text: str, content_type: str) -> list[Chunk]:
     try:
-        return chunk(SourceDocument("id", "Title", content_type, text))
+        return chunk(SourceDocument("id", "Title", content_type, text.encode()))
     except ChunkingError as error:
         if error.reason is not ChunkingReason.EMPTY_DOCUMENT:
             raise
@@ -76,7 +91,7 @@ def test_passages_are_verbatim_in_order_and_disjoint(content_type: str, text: st
     assert all(before.end <= after.start for before, after in pairwise(pieces))
 
 
-@pytest.mark.parametrize("content_type", ["text/plain", "text/x-python"])
+@pytest.mark.parametrize("content_type", ["text/plain", *CODE])
 @unhurried
 @given(text=texts)
 def test_every_character_is_in_a_passage(content_type: str, text: str) -> None:
@@ -134,3 +149,30 @@ def test_no_sentence_is_cut(parts: list[str]) -> None:
 @given(text=texts)
 def test_the_same_document_is_cut_alike_every_time(content_type: str, text: str) -> None:
     assert cut(text, content_type) == cut(text, content_type)
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "text/markdown", "text/html", "text/x-go"])
+@pytest.mark.parametrize("piece", ["x", "word. ", "a = b; ", "\u6f22"], ids=["letters", "words", "code", "ideographs"])
+def test_one_line_as_long_as_a_document_may_be_is_cut(content_type: str, piece: str) -> None:
+    text = piece * (MAX_BYTES // len(piece.encode()))
+    pieces = cut(text, content_type)
+    assert all(len(one.text) <= PASSAGE.maximum for one in pieces)
+    assert sum(len(solid(one.text)) for one in pieces) == len(solid(text))
+
+
+def test_one_turn_as_long_as_a_document_may_be_is_cut() -> None:
+    text = json.dumps({"speaker": "Ann", "text": "word " * (MAX_BYTES // 5 - 10)})
+    pieces = cut(text, "application/x-ndjson")
+    assert all(one.text.startswith("Ann: ") and len(one.text) <= PASSAGE.maximum for one in pieces)
+
+
+@pytest.mark.parametrize(
+    "content_type", [content_type for content_type in FORMATS if content_type != "application/pdf"]
+)
+@unhurried
+@given(content=st.binary(max_size=200))
+def test_any_bytes_are_cut_or_refused(content_type: str, content: bytes) -> None:
+    try:
+        assert chunk(SourceDocument("id", "", content_type, content))
+    except ChunkingError as error:
+        assert error.reason is not ChunkingReason.UNSUPPORTED_CONTENT_TYPE  # noqa: PT017  # either is right

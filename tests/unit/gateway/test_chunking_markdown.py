@@ -1,3 +1,4 @@
+import textwrap
 from itertools import pairwise
 
 import pytest
@@ -13,7 +14,7 @@ PARAGRAPH = (SENTENCE * 5).strip()
 
 
 def cut(text: str, title: str = "Guide") -> list[Chunk]:
-    return chunk(SourceDocument("guide.md", title, "text/markdown", text))
+    return chunk(SourceDocument("guide.md", title, "text/markdown", text.encode()))
 
 
 @pytest.mark.parametrize(
@@ -95,6 +96,20 @@ def test_a_fence_too_long_is_cut_between_lines_and_keeps_indentation() -> None:
     lines = [f"    call(argument_{index})" for index in range(100)]
     pieces = cut("\n".join(["```", *lines, "```"]))
     assert [line for piece in pieces for line in piece.text.splitlines()] == ["```", *lines, "```"]
+
+
+@pytest.mark.parametrize("opening", ["```\n", "~~~ python\n", ""], ids=["backticks", "tildes", "indented"])
+def test_code_too_long_is_cut_between_blank_lines_where_it_has_some(opening: str) -> None:
+    part = "    def f():\n" + "        call(an_argument, another_argument)\n" * 7
+    pieces = cut(f"{opening}{(part + chr(10)) * 12}{opening[:3]}\n")
+    assert len(pieces) > 1
+    assert all(piece.text.startswith("    def f():") for piece in pieces[1:])
+
+
+def test_a_table_in_a_list_is_not_cut_where_it_fits() -> None:
+    table = textwrap.indent(TABLE, "  ")
+    text = "\n".join(f"- Item {index}: {SENTENCE}" for index in range(10)) + f"\n- A table:\n\n{table}\n\n{PARAGRAPH}"
+    assert sum(table.strip() in piece.text for piece in cut(text)) == 1
 
 
 def test_a_long_list_is_cut_between_items() -> None:

@@ -4,11 +4,11 @@ import pytest
 
 from services.gateway.chunking import Chunk, SourceDocument, chunk
 from services.gateway.chunking.bounds import PASSAGE
-from services.gateway.chunking.python import PARSED
+from services.gateway.chunking.syntax import PARSED
 
 
 def cut(text: str) -> list[Chunk]:
-    return chunk(SourceDocument("pkg/mod.py", "", "text/x-python", text))
+    return chunk(SourceDocument("pkg/mod.py", "", "text/x-python", text.encode()))
 
 
 def function(name: str, lines: int = 8, indent: str = "") -> str:

@@ -8,17 +8,38 @@ import pytest
 from scic.gateway.v1 import context_service_pb2 as pb
 from scic.type.v1 import message_pb2, source_pb2
 from services.gateway.fingerprint import fingerprint
+from services.gateway.principal import Principal, Role
 from services.gateway.profile import default_profile
 
 PROFILE = default_profile("gpt-4o")
 
 
-def key(built: pb.BuildContextRequest) -> str:
-    return fingerprint(built, PROFILE)
+def caller(*groups: str, sees_all: bool = False, **changes: Any) -> Principal:
+    fields: dict[str, Any] = {"key_id": "one", "tenant": "acme", "roles": frozenset({Role.READER})}
+    return Principal(**{**fields, **changes}, groups=frozenset(groups), sees_all=sees_all)
+
+
+NOBODY = caller()
+
+
+def key(built: pb.BuildContextRequest, principal: Principal = NOBODY) -> str:
+    return fingerprint(built, PROFILE, principal)
 
 
 def test_a_profile_with_other_instructions_is_another_recipe():
-    assert fingerprint(request(), replace(PROFILE, instructions="Be brief.")) != key(request())
+    assert fingerprint(request(), replace(PROFILE, instructions="Be brief."), NOBODY) != key(request())
+
+
+CALLERS = [caller(), caller("a"), caller("b"), caller("a", "b"), caller("ab"), caller(sees_all=True)]
+
+
+def test_callers_that_may_see_different_documents_share_nothing():
+    assert len({key(request(), principal) for principal in CALLERS}) == len(CALLERS)
+
+
+def test_callers_that_may_see_the_same_share_replies():
+    other = caller("b", "a", key_id="two", roles=frozenset({Role.WRITER}))
+    assert key(request(), other) == key(request(), caller("a", "b"))
 
 
 def request(**changes: Any) -> pb.BuildContextRequest:

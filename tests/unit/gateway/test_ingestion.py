@@ -5,29 +5,37 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from scic import errors
 from scic.gateway.v1 import corpus_service_pb2 as pb
+from services.gateway.announcer import Announcer
 from services.gateway.ingestion.batch import BatchIngester
 from services.gateway.ingestion.stream import IngestStream
 from services.gateway.ports import Stages
+from services.gateway.principal import Principal, Role
+from services.gateway.source import BUILT_IN
 from tests.fakes import FakeCache, FakeComposer, FakeCompressor, FakeSelector
 
 Outcome = pb.IngestDocumentsResponse
 INDEXED, UNCHANGED, FAILED = Outcome.OUTCOME_INDEXED, Outcome.OUTCOME_UNCHANGED, Outcome.OUTCOME_FAILED
 
 
+WRITER = Principal("k", "acme", frozenset({Role.WRITER}), frozenset({"hr"}))
+
+
 class World:
     def __init__(self, executor: ThreadPoolExecutor) -> None:
         self.selector, self.compressor, self.cache = FakeSelector(), FakeCompressor(), FakeCache()
-        self.ingester = BatchIngester(Stages(self.selector, self.compressor, FakeComposer()), self.cache, executor)
+        stages = Stages(self.selector, self.compressor, FakeComposer())
+        self.ingester = BatchIngester(stages, Announcer(self.cache), executor, BUILT_IN.holding)
 
-    async def send(self, *documents: pb.DocumentInput, tenant: str = "acme") -> list[pb.IngestDocumentsResponse]:
+    async def send(self, *documents: pb.DocumentInput) -> list[pb.IngestDocumentsResponse]:
         async def requests():
             for document in documents:
                 yield pb.IngestDocumentsRequest(document=document)
 
-        results = [result async for result in IngestStream(self.ingester, tenant).run(requests())]
+        results = [result async for result in IngestStream(self.ingester, WRITER).run(requests())]
         return sorted(results, key=lambda result: result.index)
 
 
@@ -68,6 +76,9 @@ async def test_sending_again_does_no_work(world):
         pytest.param(markdown("a", title="T"), id="title"),
         pytest.param(markdown("a", metadata={"team": "x"}), id="metadata"),
         pytest.param(markdown("a", source="history"), id="source"),
+        pytest.param(markdown("a", acl_groups=["hr"]), id="groups"),
+        pytest.param(markdown("a", subjects=["Ola"]), id="subjects"),
+        pytest.param(markdown("a", expire_time=Timestamp(seconds=4_000_000_000)), id="expiry"),
     ],
 )
 async def test_any_change_is_indexed(world, changed):
@@ -83,10 +94,16 @@ async def test_any_change_is_indexed(world, changed):
         pytest.param(markdown("bad", b"\xff\xfe"), errors.BROKEN_ENCODING, "document.content", id="broken UTF-8"),
         pytest.param(markdown("bad", b"a\0b"), errors.BINARY_CONTENT, "document.content", id="binary"),
         pytest.param(
-            pb.DocumentInput(document_id="bad", content=b"x", content_type="application/pdf"),
+            pb.DocumentInput(document_id="bad", content=b"x", content_type="image/png"),
             errors.UNSUPPORTED_CONTENT_TYPE,
             "document.content_type",
             id="content type",
+        ),
+        pytest.param(
+            pb.DocumentInput(document_id="bad", content=b"%PDF-1.7\n\0", content_type="application/pdf"),
+            errors.UNREADABLE_DOCUMENT,
+            "document.content",
+            id="broken PDF",
         ),
         pytest.param(markdown("bad", source="mail"), errors.UNKNOWN_SOURCE, "document.source", id="source"),
         pytest.param(
@@ -94,6 +111,24 @@ async def test_any_change_is_indexed(world, changed):
             errors.MALFORMED_CONVERSATION,
             "document.content",
             id="conversation",
+        ),
+        pytest.param(
+            markdown("bad", source="vectors"), errors.UNKNOWN_SOURCE, "document.source", id="no place to hold"
+        ),
+        pytest.param(markdown("bad", acl_groups=["a b"]), errors.INVALID_FIELD, "document.acl_groups[0]", id="group"),
+        pytest.param(markdown("bad", acl_groups=["*"]), errors.INVALID_FIELD, "document.acl_groups[0]", id="group *"),
+        pytest.param(markdown("bad", subjects=[""]), errors.INVALID_FIELD, "document.subjects[0]", id="no subject"),
+        pytest.param(
+            markdown("bad", expire_time=Timestamp(seconds=1)), errors.INVALID_FIELD, "document.expire_time", id="over"
+        ),
+        pytest.param(
+            markdown("bad", expire_time=Timestamp(seconds=1 << 62)),
+            errors.INVALID_FIELD,
+            "document.expire_time",
+            id="beyond the year 9999",
+        ),
+        pytest.param(
+            markdown("bad", create_time=Timestamp(nanos=-1)), errors.INVALID_FIELD, "document.create_time", id="no time"
         ),
         pytest.param(markdown("", "x"), errors.INVALID_FIELD, "document.document_id", id="no id"),
         pytest.param(
@@ -144,7 +179,7 @@ async def test_a_slow_sender_gets_its_results_at_once(world):
 
     results = []
     async with asyncio.timeout(30):
-        async for result in IngestStream(world.ingester, "acme").run(requests()):
+        async for result in IngestStream(world.ingester, WRITER).run(requests()):
             results.append(result.document_id)
             got.set()
     assert results == ["a", "b"]
@@ -155,7 +190,7 @@ async def test_a_caller_who_leaves_leaves_no_work_behind(world):
         for n in range(1000):
             yield pb.IngestDocumentsRequest(document=markdown(f"d{n}"))
 
-    stream = IngestStream(world.ingester, "acme").run(requests())
+    stream = IngestStream(world.ingester, WRITER).run(requests())
     await anext(stream)
     await stream.aclose()
     assert len(asyncio.all_tasks()) == 1

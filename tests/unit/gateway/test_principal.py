@@ -20,10 +20,39 @@ def test_a_key_names_its_principal_and_another_names_nobody():
 
 
 @pytest.mark.parametrize(
+    ("groups", "seen", "sees_all"),
+    [
+        pytest.param([], set(), False, id="none"),
+        pytest.param(["hr", "a.b_c@d:e/f+g-1"], {"hr", "a.b_c@d:e/f+g-1"}, False, id="some"),
+        pytest.param(["*"], set(), True, id="all"),
+        pytest.param(["hr", "*"], set(), True, id="all says it all"),
+    ],
+)
+def test_a_key_has_groups(groups, seen, sees_all):
+    keys = parse_keys(json.dumps({"keys": [entry("secret", groups=groups)]}), origin="x")
+    expected = Principal("one", "acme", frozenset({Role.READER}), frozenset(seen), sees_all)
+    assert keys.find("secret") == expected
+
+
+def test_a_key_without_groups_has_none():
+    keys = parse_keys(json.dumps({"keys": [entry("secret")]}), origin="x")
+    principal = keys.find("secret")
+    assert principal is not None
+    assert (principal.groups, principal.sees_all) == (frozenset(), False)
+
+
+@pytest.mark.parametrize(
     ("entries", "said"),
     [
         pytest.param([entry("a", tenant="../b")], "keys.0.tenant", id="tenant with a path"),
         pytest.param([entry("a", roles=["king"])], "keys.0.roles", id="unknown role"),
+        pytest.param([entry("a", groups=["h r"])], "keys.0.groups", id="group with a space"),
+        pytest.param([entry("a", groups=["hr*"])], "keys.0.groups", id="group with a star"),
+        pytest.param([entry("a", groups=[""])], "keys.0.groups", id="empty group"),
+        pytest.param([entry("a", groups=["hr\n"])], "keys.0.groups", id="group with a line break"),
+        pytest.param([entry("a", groups=["x" * 129])], "keys.0.groups", id="group too long"),
+        pytest.param([entry("a", groups=[f"g{n}" for n in range(257)])], "keys.0.groups", id="too many groups"),
+        pytest.param([entry("a", groups="hr")], "keys.0.groups", id="groups that are no list"),
         pytest.param([entry("a", sha256="00")], "keys.0.sha256", id="no digest"),
         pytest.param([entry("a", extra=1)], "keys.0.extra", id="unknown field"),
         pytest.param([entry("a"), entry("b")], "stands twice: one", id="id twice"),

@@ -21,7 +21,12 @@ def test_defaults_are_written_out():
     recipe = resolved()
     assert recipe.request.model == "gpt-4o"
     assert recipe.request.profile == "default"
-    assert [s.name for s in recipe.request.sources] == sorted(PROFILES["default"].source_shares)
+    assert [(s.name, s.required) for s in recipe.request.sources] == [
+        ("code", False),
+        ("docs", False),
+        ("history", True),
+    ]
+    assert all(s.HasField("required") for s in recipe.request.sources)
     assert recipe.encoding.name == "o200k_base"
 
 
@@ -41,6 +46,16 @@ def test_saying_a_default_aloud_changes_nothing():
 )
 def test_the_candidates_grow_with_the_budget(max_tokens, limits):
     assert {s.name: s.limit for s in resolved(max_tokens=max_tokens).request.sources} == limits
+
+
+def test_a_source_that_no_default_searches_has_a_limit_too():
+    selection = resolved(sources=[pb.SourceSelection(name="vectors")], max_tokens=4_000).request.sources[0]
+    assert (selection.limit, selection.required) == (12, False)
+
+
+def test_a_request_says_what_it_requires():
+    selections = [pb.SourceSelection(name="docs", required=True), pb.SourceSelection(name="history", required=False)]
+    assert [s.required for s in resolved(sources=selections).request.sources] == [True, False]
 
 
 def test_inline_passages_get_a_name():

@@ -53,21 +53,38 @@ class Cluster:
         """The manifests of a kind, by name."""
         return {m["metadata"]["name"]: m for m in self.manifests if m["kind"] == kind}
 
-    def pod(self, deployment: str) -> Manifest:
-        """The pod that a deployment makes."""
-        return dict(self.of("Deployment")[deployment]["spec"]["template"])
+    def workloads(self) -> dict[str, Manifest]:
+        """Deployments and stateful sets, by name."""
+        return self.of("Deployment") | self.of("StatefulSet")
+
+    def pod(self, workload: str) -> Manifest:
+        """The pod that a workload makes."""
+        return dict(self.workloads()[workload]["spec"]["template"])
 
     def selected(self, labels: Manifest) -> list[str]:
-        """Deployments whose pods carry these labels."""
-        return [
-            name for name in self.of("Deployment") if labels.items() <= self.pod(name)["metadata"]["labels"].items()
+        """Workloads whose pods carry these labels."""
+        return [name for name in self.workloads() if labels.items() <= self.pod(name)["metadata"]["labels"].items()]
+
+    def passes(self, pod: str, direction: str, peer: str, port: int) -> bool:
+        """Whether the policies let `pod` speak to (Egress) or be spoken to by (Ingress) `peer` at a port."""
+        ends = {"Ingress": "from", "Egress": "to"}[direction]
+        rules = [
+            rule
+            for policy in self.of("NetworkPolicy").values()
+            if direction in policy["spec"]["policyTypes"] and _selects(policy["spec"]["podSelector"], pod)
+            for rule in policy["spec"].get(direction.lower(), [])
         ]
+        return any(
+            any(allowed["port"] == port for allowed in rule["ports"])
+            and (ends not in rule or any(_selects(end.get("podSelector", {}), peer) for end in rule[ends]))
+            for rule in rules
+        )
 
     def broken_references(self) -> list[str]:
         """Everything that is named and does not exist, in words."""
         return [
             *self._broken_selectors(),
-            *(f"{name}: {fault}" for name in self.of("Deployment") for fault in self._broken_in_pod(name)),
+            *(f"{name}: {fault}" for name in self.workloads() for fault in self._broken_in_pod(name)),
         ]
 
     def _broken_selectors(self) -> Iterator[str]:
@@ -82,9 +99,9 @@ class Cluster:
                 for port in service["spec"]["ports"]
                 if port["targetPort"] not in ports
             )
-        for name, deployment in self.of("Deployment").items():
-            if self.selected(deployment["spec"]["selector"]["matchLabels"]) != [name]:
-                yield f"Deployment {name} selects other pods than its own"
+        for name, workload in self.workloads().items():
+            if self.selected(workload["spec"]["selector"]["matchLabels"]) != [name]:
+                yield f"{workload['kind']} {name} selects other pods than its own"
         for name, scaler in self.of("HorizontalPodAutoscaler").items():
             target = scaler["spec"]["scaleTargetRef"]
             if "replicas" in self.of(target["kind"])[target["name"]]["spec"]:
@@ -93,8 +110,8 @@ class Cluster:
             if self.selected(budget["spec"]["selector"]["matchLabels"]) != [name]:
                 yield f"PodDisruptionBudget {name} covers other pods"
 
-    def _broken_in_pod(self, deployment: str) -> Iterator[str]:
-        spec = self.pod(deployment)["spec"]
+    def _broken_in_pod(self, workload: str) -> Iterator[str]:
+        spec = self.pod(workload)["spec"]
         if (account := spec.get("serviceAccountName", "default")) not in {*self.of("ServiceAccount"), "default"}:
             yield f"no ServiceAccount {account}"
         volumes = {volume["name"]: volume for volume in spec.get("volumes", [])}
@@ -105,10 +122,12 @@ class Cluster:
                 "PersistentVolumeClaim"
             ):
                 yield f"no PersistentVolumeClaim {name}"
-        mounted = {mount["name"] for c in containers(self.pod(deployment)) for mount in c.get("volumeMounts", [])}
-        if mounted != set(volumes):
-            yield f"mounts {mounted}, but has the volumes {set(volumes)}"
-        for container in containers(self.pod(deployment)):
+        claims = self.workloads()[workload]["spec"].get("volumeClaimTemplates", [])
+        there = {*volumes, *(claim["metadata"]["name"] for claim in claims)}
+        mounted = {mount["name"] for c in containers(self.pod(workload)) for mount in c.get("volumeMounts", [])}
+        if mounted != there:
+            yield f"mounts {mounted}, but has the volumes {there}"
+        for container in containers(self.pod(workload)):
             yield from _broken_probes(container)
 
 
@@ -124,9 +143,18 @@ def secret_names(pod: Manifest) -> set[str]:
         variable["valueFrom"]["secretKeyRef"]["name"]
         for container in containers(pod)
         for variable in container.get("env", [])
-        if "valueFrom" in variable
+        if "secretKeyRef" in variable.get("valueFrom", {})
     ]
     return {*volumes, *variables}
+
+
+def _selects(selector: Manifest, pod: str) -> bool:
+    labels = {NAME: pod}
+    expressions = selector.get("matchExpressions", [])
+    assert all(expression["operator"] == "In" for expression in expressions)
+    return selector.get("matchLabels", {}).items() <= labels.items() and all(
+        labels.get(expression["key"]) in expression["values"] for expression in expressions
+    )
 
 
 def _broken_probes(container: Manifest) -> Iterator[str]:

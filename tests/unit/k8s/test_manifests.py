@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import kubernetes_validate
 import pytest
@@ -20,7 +19,7 @@ from tests.unit.k8s.files import (
     image,
     version,
 )
-from tests.unit.k8s.manifests import NAME, Cluster, Manifest, base_files, containers, load, render, secret_names
+from tests.unit.k8s.manifests import Cluster, Manifest, base_files, containers, load, render, secret_names
 
 KUBERNETES = "1.33"
 """The oldest version whose native sidecars are stable."""
@@ -135,7 +134,9 @@ def test_what_keeps_nothing_scales_and_survives_a_drained_node(name: str) -> Non
     assert BASE.of("Deployment")[name]["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
 
 
-def test_one_selector_has_the_embedded_store_to_itself(rendered: Cluster) -> None:
+@pytest.mark.parametrize("folder", ["base", "overlays/dev"])
+def test_one_selector_has_the_embedded_store_to_itself(folder: str) -> None:
+    rendered = Cluster(render(folder))
     spec = rendered.of("Deployment")["selector"]["spec"]
     assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
     assert "selector" not in rendered.of("HorizontalPodAutoscaler")
@@ -144,7 +145,7 @@ def test_one_selector_has_the_embedded_store_to_itself(rendered: Cluster) -> Non
 
 
 def test_every_pod_is_as_the_restricted_standard_wants_it(rendered: Cluster) -> None:
-    for name in rendered.of("Deployment"):
+    for name in rendered.workloads():
         pod = rendered.pod(name)["spec"]
         assert pod["securityContext"]["runAsNonRoot"] is True
         assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
@@ -175,35 +176,6 @@ def test_images_carry_the_projects_version(service: str) -> None:
     assert in_production["image"].endswith(f"scic/{service}:{version()}")
 
 
-def _labels(pod: str) -> dict[str, str]:
-    return {NAME: pod}
-
-
-def _selects(selector: dict[str, Any], pod: str) -> bool:
-    labels = _labels(pod)
-    expressions = selector.get("matchExpressions", [])
-    assert all(expression["operator"] == "In" for expression in expressions)
-    return selector.get("matchLabels", {}).items() <= labels.items() and all(
-        labels.get(expression["key"]) in expression["values"] for expression in expressions
-    )
-
-
-def _passes(pod: str, direction: str, peer: str, port: int) -> bool:
-    """Whether the policies let `pod` speak to (Egress) or be spoken to by (Ingress) `peer` at a port."""
-    ends = {"Ingress": "from", "Egress": "to"}[direction]
-    rules = [
-        rule
-        for policy in BASE.of("NetworkPolicy").values()
-        if direction in policy["spec"]["policyTypes"] and _selects(policy["spec"]["podSelector"], pod)
-        for rule in policy["spec"].get(direction.lower(), [])
-    ]
-    return any(
-        any(allowed["port"] == port for allowed in rule["ports"])
-        and (ends not in rule or any(_selects(end.get("podSelector", {}), peer) for end in rule[ends]))
-        for rule in rules
-    )
-
-
 @pytest.mark.parametrize(
     ("caller", "called", "port", "allowed"),
     [
@@ -217,17 +189,17 @@ def _passes(pod: str, direction: str, peer: str, port: int) -> bool:
     ],
 )
 def test_who_may_call_whom(caller: str, called: str, port: int, *, allowed: bool) -> None:
-    leaves, enters = _passes(caller, "Egress", called, port), _passes(called, "Ingress", caller, port)
+    leaves, enters = BASE.passes(caller, "Egress", called, port), BASE.passes(called, "Ingress", caller, port)
     assert (leaves, enters) == (allowed, allowed)
 
 
 @pytest.mark.parametrize("pod", WORKLOADS)
 def test_prometheus_reaches_what_the_pod_announces(pod: str) -> None:
     port = int(BASE.pod(pod)["metadata"]["annotations"]["prometheus.io/port"])
-    assert _passes(pod, "Ingress", "prometheus", port)
+    assert BASE.passes(pod, "Ingress", "prometheus", port)
 
 
 def test_the_gateway_reaches_redis_and_the_edge_is_open_to_all() -> None:
-    assert _passes("gateway", "Egress", "redis", 6379)
-    assert _passes("edge", "Ingress", "anybody", 8080)
-    assert not _passes("composer", "Egress", "redis", 6379)
+    assert BASE.passes("gateway", "Egress", "redis", 6379)
+    assert BASE.passes("edge", "Ingress", "anybody", 8080)
+    assert not BASE.passes("composer", "Egress", "redis", 6379)

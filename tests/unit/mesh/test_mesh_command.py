@@ -17,6 +17,7 @@ import psutil
 import pytest
 
 from scic.mesh.ports import free_ports
+from tests.weaviate import required_program
 
 ROOT = Path(__file__).parents[3]
 STAND_IN = Path(__file__).with_name("stand_in.py")
@@ -31,10 +32,12 @@ class Shell:
     data_dir: Path
     port: int
 
-    def scic(self, *arguments: str, data_dir: Path | None = None) -> subprocess.CompletedProcess[str]:
+    def scic(
+        self, *arguments: str, data_dir: Path | None = None, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [*self.command(*arguments), "--data-dir", str(data_dir or self.data_dir)],
-            env=self.env(),
+            env=self.env() | environment,
             capture_output=True,
             text=True,
             timeout=120,
@@ -45,7 +48,8 @@ class Shell:
         return [sys.executable, "-P", "-m", "scic.cli", *arguments]
 
     def env(self) -> dict[str, str]:
-        return {**os.environ, "PYTHONPATH": f"{self.checkout}{os.pathsep}{ROOT}", "COLUMNS": "120"}
+        kept = {name: value for name, value in os.environ.items() if name != "WEAVIATE_URL"}
+        return {**kept, "PYTHONPATH": f"{self.checkout}{os.pathsep}{ROOT}", "COLUMNS": "120"}
 
     def up(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return self.scic("up", "--detach", "--port", str(self.port), "--replicas", "1", *arguments)
@@ -147,6 +151,30 @@ def test_a_mesh_lives_from_up_to_down(shell: Shell) -> None:
 
 
 @pytest.mark.e2e
+def test_a_mesh_starts_a_weaviate_remembers_it_and_says_what_the_other_store_hides(shell: Shell) -> None:
+    required_program()
+    up = shell.up("--store", "weaviate")
+    assert up.returncode == 0, up.stderr
+    assert "not visible" not in up.stdout
+    status = shell.status()
+    assert status["healthy"] is True
+    (address,) = [entry["address"] for entry in status["processes"] if entry["service"] == "weaviate"]
+    assert "weaviate" in shell.scic("status").stdout
+    assert shell.scic("down").returncode == 0
+    assert shell.processes() == []
+
+    again = shell.up()
+    assert "not visible" not in again.stdout
+    (moved,) = [entry["address"] for entry in shell.status()["processes"] if entry["service"] == "weaviate"]
+    assert moved != address
+    assert shell.scic("down").returncode == 0
+    embedded = shell.up("--store", "embedded")
+    assert embedded.stdout.startswith("Documents that were ingested into the weaviate store are not visible")
+    assert "weaviate" not in {entry["service"] for entry in shell.status()["processes"]}
+    assert shell.scic("down").returncode == 0
+
+
+@pytest.mark.e2e
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux kills children with their parent")
 def test_kill_9_of_the_supervisor_leaves_no_process_and_the_next_start_works(shell: Shell) -> None:
     assert shell.up().returncode == 0
@@ -206,6 +234,19 @@ def test_what_cannot_be_done_is_one_sentence(
     assert (ran.returncode, ran.stdout) == (2, "")
     assert says in ran.stderr
     assert ran.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("detach", [(), ("--detach",)], ids=["foreground", "detached"])
+def test_a_store_whose_server_is_missing_is_one_sentence_and_is_not_remembered(
+    shell: Shell, detach: tuple[str, ...]
+) -> None:
+    nowhere = str(shell.data_dir.parent)
+    ran = shell.scic("up", "--port", str(shell.port), "--store", "weaviate", *detach, PATH=nowhere, GOPATH=nowhere)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr.startswith("No weaviate-server is on the PATH")
+    assert ran.stderr.count("\n") == 1
+    assert not (shell.data_dir / "store").exists()
+    assert shell.processes() == []
 
 
 def test_a_client_only_install_says_what_a_mesh_needs(shell: Shell) -> None:

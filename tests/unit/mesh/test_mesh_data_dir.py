@@ -24,6 +24,7 @@ from scic.mesh.paths import MeshPaths
 from scic.mesh.ports import LOOPBACK, free_ports, is_free
 from scic.mesh.spec import Probe, ProbeKind
 from scic.mesh.state import MeshState, ProcessRecord, read_state, write_state
+from services.gateway.principal import read_keys
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,7 +67,8 @@ def test_a_first_start_makes_a_key_that_only_this_user_can_read(paths: MeshPaths
                 "id": "laptop",
                 "sha256": hashlib.sha256(key.encode()).hexdigest(),
                 "tenant": "laptop",
-                "roles": ["reader", "writer"],
+                "roles": ["reader", "writer", "admin"],
+                "groups": ["*"],
             }
         ]
     }
@@ -82,6 +84,17 @@ def test_a_second_start_keeps_the_key_and_the_keys_that_were_added(paths: MeshPa
     paths.keys.write_text(json.dumps({"keys": [*keys["keys"], other]}))
     assert ensure_key(paths) == key
     assert other in json.loads(paths.keys.read_text())["keys"]
+
+
+def test_a_key_of_an_older_version_keeps_working_and_gets_what_is_new(paths: MeshPaths) -> None:
+    key = ensure_key(paths)
+    (entry,) = json.loads(paths.keys.read_text())["keys"]
+    older = {name: entry[name] for name in ("id", "sha256", "tenant")} | {"roles": ["reader", "writer"]}
+    team = {"id": "team", "sha256": "00" * 32, "tenant": "team", "roles": ["reader"]}
+    paths.keys.write_text(json.dumps({"keys": [older, team]}))
+    assert ensure_key(paths) == key
+    assert json.loads(paths.keys.read_text())["keys"] == [entry, team]
+    assert len(read_keys(paths.keys)) == 2, "the gateway reads it"
 
 
 @pytest.mark.parametrize("lost", ["api_key", "keys"])
