@@ -95,7 +95,9 @@ def main() -> int:
 
 
 async def _embedded(folder: Path, large: int, console: Console) -> list[Figure]:
-    settings = SelectorSettings(port=0, metrics_port=None, data_dir=folder / "corpus", model_dir=folder / "models")
+    settings = SelectorSettings(
+        port=0, metrics_port=None, log_level="warning", data_dir=folder / "corpus", model_dir=folder / "models"
+    )
     with selector_process(settings) as selector:
         async with _connected(selector) as stub:
             console.print(f"Embedded store: {SMALL:,} passages go in")
@@ -127,6 +129,7 @@ async def _weaviate(folder: Path, console: Console) -> list[Figure]:
         settings = SelectorSettings(
             port=0,
             metrics_port=None,
+            log_level="warning",
             store="weaviate",
             weaviate_url=servers.url,
             weaviate_grpc_port=servers.grpc_port,

@@ -1,7 +1,7 @@
 """The selector's settings."""
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 
 from pydantic import (
     BaseModel,
@@ -10,9 +10,10 @@ from pydantic import (
     SecretStr,
     TypeAdapter,
     ValidationError,
+    ValidationInfo,
     field_validator,
-    model_validator,
 )
+from pydantic_core import PydanticCustomError
 from pydantic_settings import SettingsConfigDict
 
 from services.chassis.settings import ServeSettings
@@ -45,13 +46,18 @@ class SelectorSettings(ServeSettings):
         default="embedded", description="Where corpora are: in files of this machine, or in Weaviate."
     )
     data_dir: Path | None = Field(
-        default=None, description="Folder of the corpora of the embedded store. Several selectors may share it."
+        default=None,
+        validate_default=True,
+        description="Folder of the corpora of the embedded store. Several selectors may share it.",
     )
-    weaviate_url: str | None = Field(default=None, description="http:// or https:// URL of Weaviate.")
+    weaviate_url: str | None = Field(
+        default=None, validate_default=True, description="http:// or https:// URL of Weaviate."
+    )
     weaviate_grpc_port: int = Field(50051, ge=1, le=65_535, description="Weaviate's gRPC port, on the same host.")
     weaviate_api_key: SecretStr | None = Field(default=None, description="Weaviate's API key; none where it asks none.")
     redis_url: SecretStr | None = Field(
         default=None,
+        validate_default=True,
         description="redis://, rediss:// or unix:// URL of what lets writers of a Weaviate corpus take turns.",
     )
     redis_cluster: bool = Field(default=False, description="Whether that URL is a node of a Redis Cluster.")
@@ -86,15 +92,14 @@ class SelectorSettings(ServeSettings):
             raise ValueError(problems) from None
         return value
 
-    @model_validator(mode="after")
-    def _what_the_store_needs(self) -> Self:
-        if self.store == "embedded" and self.data_dir is None:
-            raise ValueError("SCIC_SELECTOR_DATA_DIR is missing; expected: the folder of the corpora")
-        if self.store == "weaviate" and (self.weaviate_url is None or self.redis_url is None):
-            raise ValueError(
-                "SCIC_SELECTOR_STORE is weaviate: set SCIC_SELECTOR_WEAVIATE_URL and SCIC_SELECTOR_REDIS_URL"
-            )
-        return self
+    @field_validator("data_dir", "weaviate_url", "redis_url")
+    @classmethod
+    def _there_where_its_store_needs_it(cls, value: object, info: ValidationInfo) -> object:
+        needed_by = "embedded" if info.field_name == "data_dir" else "weaviate"
+        if value is None and info.data.get("store") == needed_by:
+            # As any other variable that is missing, so that all are named at once.
+            raise PydanticCustomError("missing", "missing")
+        return value
 
     @property
     def remote_models(self) -> tuple[RemoteModel, ...]:

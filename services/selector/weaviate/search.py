@@ -44,6 +44,9 @@ if TYPE_CHECKING:
     from services.selector.weaviate.turns import Turns
 
 _TRIES: Final = 5
+_DEPTH: Final = 50
+"""Candidates of each ranking, at most: Weaviate reads the object of each, which costs the most of a search. nDCG@10 of
+Cranfield with 10 passages asked for: 43.1 with 100, 43.0 with 50, 42.6 with 40."""
 _MAX_BREAKERS: Final = 64
 """Sources with a breaker of their own; names come from callers, and the others share one."""
 _SCORE: Final = search_get_pb2.MetadataRequest(uuid=True, score=True, vectors=[VECTOR])
@@ -159,7 +162,7 @@ class Searcher:
         self, tenant: str, query: Query, source: SourceQuery, filters: Filters | None, hidden: set[str]
     ) -> tuple[Found, bool]:
         """The candidates, and whether hidden passages took the places of others."""
-        depth = max(query.depth, source.limit)
+        depth = max(min(query.depth, _DEPTH), source.limit)
         by_meaning = self._found(tenant, query, depth, filters, metadata=_DISTANCE, near_vector=by_vector(query.vector))
         words: Sequence[search_get_pb2.SearchResult] = ()
         if source.everywhere or not query.terms:

@@ -206,7 +206,7 @@ def test_without_a_mesh(tmp_path: Path, arguments: tuple[str, ...], sentence: st
         ),
         pytest.param(
             (QUESTION, "--source", "mail"),
-            r"sources\[0\]\.name is 'mail', which is not known; valid: code, docs, history",
+            r"sources\[0\]\.name is 'mail', which is not known; valid: code, docs, history, vectors",
             id="unknown source",
         ),
         pytest.param((QUESTION, "--source", "docs:101"), r"sources\[0\]\.limit: must be .*", id="limit too large"),

@@ -39,6 +39,17 @@ PORTS = {"SCIC_GATEWAY_PORT": "0", "SCIC_GATEWAY_METRICS_PORT": "0"}
             ["SCIC_SELECTOR_DATA_DIR is missing", "SCIC_SELECTOR_MODEL_DIR is missing"],
             id="selector, nothing set",
         ),
+        pytest.param(
+            "selector",
+            {"SCIC_SELECTOR_STORE": "weaviate", "SCIC_SELECTOR_EMBEDDINGS": '[{"url": "ftp", "key": "sk-secret"}]'},
+            [
+                "SCIC_SELECTOR_WEAVIATE_URL is missing",
+                "SCIC_SELECTOR_REDIS_URL is missing",
+                "SCIC_SELECTOR_MODEL_DIR is missing",
+                "SCIC_SELECTOR_EMBEDDINGS is a secret; expected: ",
+            ],
+            id="selector, Weaviate half set",
+        ),
         pytest.param("compressor", {}, ["SCIC_COMPRESSOR_MODEL_DIR is missing"], id="compressor, nothing set"),
         pytest.param(
             "composer",
