@@ -16,7 +16,7 @@ from services.selector.passage import SourceKind
 from services.selector.query import Condition, SourceQuery
 from services.selector.selection import rank
 from services.selector.sketch import make_sketch
-from tests.contract.corpora import DOCS, NOBODY, NOW, document, find, index, names, pick_all, query
+from tests.contract.corpora import DOCS, MODEL, NOBODY, NOW, document, find, index, names, pick_all, query
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -208,3 +208,13 @@ async def test_what_has_expired_is_not_found_though_it_is_there(store: Store) ->
         (NOW + timedelta(days=1), ["never#0"]),
     ]:
         assert sorted(names(await store.search("acme", query("pump", now=now), rank))) == expected
+
+
+async def test_a_turn_of_a_conversation_is_found_by_its_neighbours_words(store: Store) -> None:
+    turns = ("Where are the spare gaskets?", "On the upper shelf.", "Thanks a lot.", "Lunch at noon?")
+    await store.index("acme", [document("chat", *turns, source="history", kind=SourceKind.HISTORY)], MODEL, EVERYBODY)
+    await store.index("acme", [document("manual", *turns)], MODEL, EVERYBODY)
+    chat = SourceQuery("history", SourceKind.HISTORY, 10)
+    for source, matching in ((chat, {"chat#0", "chat#1"}), (DOCS, {"manual#0"})):
+        found = await store.search("acme", query("gaskets", source), rank)
+        assert {f.passage.passage_id for f in found.passages if f.scores.lexical > 0} == matching

@@ -105,6 +105,8 @@ async def test_a_writer_that_dies_is_cleared_up_after(
     dying, reader = bench.open(), bench.open()
     await index(dying, OLD)
     version = await dying.corpus_version("acme")
+    # It knows the state of before, in which nothing is hidden.
+    assert await texts(reader) == ["old pump", "old seal"]
     dies_before(dying, step)
     with pytest.raises(asyncio.CancelledError):
         await index(dying, NEW)

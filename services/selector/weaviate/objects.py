@@ -14,7 +14,7 @@ import numpy as np
 from google.protobuf import struct_pb2
 from weaviate.proto.v1 import base_pb2, batch_pb2
 
-from services.selector.indexing import fingerprint, passage_terms
+from services.selector.indexing import fingerprint, passage_terms, search_terms
 from services.selector.passage import Document, Passage, SourceKind
 from services.selector.sketch import SIZE, make_sketch
 from services.selector.weaviate.filters import group_tokens, token
@@ -144,8 +144,9 @@ def passage_objects(
     digest["created"] = np.nan if document.created_at is None else document.created_at.timestamp()
     tokens = {"groups": group_tokens(document.acl_groups), "facets": _facets(document)}
     source = token("source", document.source)
-    for passage, vector in zip(indexed.passages, indexed.vectors, strict=True):
-        terms = passage_terms(passage)
+    own = [passage_terms(passage) for passage in indexed.passages]
+    searched = search_terms(document.kind, own)
+    for passage, vector, terms, found_by in zip(indexed.passages, indexed.vectors, own, searched, strict=True):
         digest["ordinal"] = passage.ordinal
         digest["fingerprint"] = fingerprint(passage.text)
         digest["sketch"] = make_sketch(terms, passage.text)
@@ -154,7 +155,7 @@ def passage_objects(
             "generation": generation,
             "source": source,
             "expires": NEVER if document.expires_at is None else microseconds(document.expires_at),
-            "terms": " ".join(terms),
+            "terms": " ".join(found_by),
         }
         yield batch_object(collection, tenant, passage_name(generation, passage.ordinal), properties, tokens, vector)
 

@@ -122,6 +122,8 @@ class Writer:
             except TimeoutError as error:
                 raise StoreUnavailableError("Weaviate took too long to take the documents") from error
         except StoreError:
+            # A collection that was there may be gone.
+            self._schema.forget()
             await self._undo(tenant, [record.generation for record, _ in written])
             raise
         await self.collect(tenant, commit.garbage)
@@ -167,8 +169,6 @@ class Writer:
             refused = await self._connection.insert(batch)
             if refused:
                 position, reason = next(iter(refused.items()))
-                # What is missing may have been there before.
-                self._schema.forget()
                 raise StoreUnavailableError(
                     f"Weaviate refused {len(refused)} objects of {len(batch)}, "
                     f"the first of {batch[position].collection}: {reason}"
