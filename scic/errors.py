@@ -201,7 +201,7 @@ MALFORMED_CONVERSATION: Final = Reason(
     "MALFORMED_CONVERSATION",
     _CODE.INVALID_ARGUMENT,
     "A line of the conversation is not a turn (metadata `line`).",
-    "Write one JSON object a line, with `role` and `content`.",
+    "Write one JSON object a line, with `speaker` and `text`, or `role` and `content`.",
 )
 CORRUPT_CORPUS: Final = Reason(
     "CORRUPT_CORPUS",

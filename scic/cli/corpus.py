@@ -1,6 +1,7 @@
 """`scic corpus`: look at what is stored, and remove it."""
 
 import asyncio
+import sys
 from typing import Annotated
 
 import typer
@@ -86,6 +87,9 @@ def delete(
             return
         for document_id in response.deleted_document_ids:
             print(f"deleted {document_id}")
+        for document_id in dict.fromkeys(document_ids):
+            if document_id not in response.deleted_document_ids:
+                print(f"no such document: {document_id}", file=sys.stderr)
         show_receipt(Console(), response.receipt)
 
     asyncio.run(ask())

@@ -20,7 +20,7 @@ def expiry(text: str, now: datetime) -> datetime:
     """
     form = _FORM.fullmatch(text)
     if form is None:
-        raise ValueError(f"{text!r} is not a number with m, h, d or w, such as 30d or 12h")
+        raise ValueError(f"{text!r} is not a number from 1 on with m, h, d or w, such as 30d or 12h")
     unit = _UNITS[form[2]]
     step = min(unit, _UNITS["d"])
     start = datetime.min.replace(tzinfo=now.tzinfo)

@@ -34,12 +34,17 @@ Metadata = Annotated[
 Groups = Annotated[
     list[str] | None,
     typer.Option(
-        "--acl", metavar="GROUP", help="Group that may see the files; can be given again. Default: everybody."
+        "--acl",
+        metavar="GROUP",
+        help="Group that may see the files; can be given again. Default: everybody, for a file that had groups too.",
     ),
 ]
 Subjects = Annotated[
     list[str] | None,
-    typer.Option("--subject", help="Person or thing that the files are about, for erasure; can be given again."),
+    typer.Option(
+        "--subject",
+        help="Person or thing that the files are about, for erasure; can be given again. Only the last ones count.",
+    ),
 ]
 ExpiresIn = Annotated[
     str | None,
@@ -116,12 +121,22 @@ def ingest(
             rest = len(found) - tally.outcomes.total()
             tally.failures.append((f"{rest} files", f"the stream broke: {error}; give the same command again"))
     _report(console, tally, len(skipped), time.monotonic() - start)
-    if prune and not tally.failures:
-        print(f"{asyncio.run(delete())} deleted that the folders no longer have")
+    if kept := _why_nothing_is_pruned(beginnings, found, tally):
+        console.print(kept, highlight=False)
     elif prune:
-        console.print("nothing was deleted, since not every file went in", highlight=False)
+        print(f"{asyncio.run(delete())} deleted that the folders no longer have")
     if tally.failures:
         raise typer.Exit(EXIT_SOME_FAILED)
+
+
+def _why_nothing_is_pruned(beginnings: Sequence[str], found: Sequence[FoundFile], tally: _Tally) -> str | None:
+    if beginnings and tally.failures:
+        return "nothing was deleted, since not every file went in"
+    for folder in beginnings:
+        # A folder that is not mounted looks just so.
+        if not any(file.document_id.startswith(folder) for file in found):
+            return f"nothing was deleted, since {folder} holds no file to ingest"
+    return None
 
 
 def _name_left_out(console: Console, skipped: Sequence[Skipped]) -> None:

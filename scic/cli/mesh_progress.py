@@ -1,5 +1,6 @@
 """How `scic up` shows a mesh that starts and stops."""
 
+import shlex
 import time
 from types import TracebackType
 from typing import Self
@@ -9,6 +10,7 @@ from rich.live import Live
 from rich.table import Table
 
 from scic.mesh.events import Event, EventKind
+from scic.mesh.options import default_data_dir
 from scic.mesh.paths import MeshPaths
 from scic.mesh.state import MeshState, read_state
 
@@ -66,6 +68,7 @@ class Progress:
 
 def welcome(state: MeshState, paths: MeshPaths, took: str) -> str:
     """Where a mesh that is up listens, and what to do first."""
+    place = "" if paths.data_dir == default_data_dir() else f" --data-dir {shlex.quote(str(paths.data_dir))}"
     metrics = [f"  {record.service}-{record.replica}  {record.metrics}" for record in state.processes if record.metrics]
     return "\n".join(
         (
@@ -77,7 +80,7 @@ def welcome(state: MeshState, paths: MeshPaths, took: str) -> str:
             *metrics,
             "",
             "A first question:",
-            "  scic ingest docs",
-            '  scic context "How is a context built?" --max-tokens 1000',
+            f"  scic ingest docs{place}",
+            f'  scic context "How is a context built?" --max-tokens 1000{place}',
         )
     )

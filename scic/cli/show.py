@@ -44,7 +44,7 @@ def show_plan(console: Console, planned: pb.PlanContextResponse, *, explain: boo
 
 def _show_evidence(console: Console, evidence: Sequence[pb.Evidence], *, explain: bool) -> None:
     if not evidence:
-        console.print(Padding("no passage was found that fits", (0, 2)))
+        console.print(Padding("no passage of these sources and filters was found that fits", (0, 2)))
         return
     table = Table(box=None, pad_edge=False)
     for heading in ("", "passage", "offsets", "source", "score", "tokens"):

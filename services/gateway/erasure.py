@@ -8,11 +8,14 @@ from scic import errors
 from scic.gateway.v1 import corpus_service_pb2 as pb
 from scic.selector.v1 import selector_service_pb2 as selector
 from services.chassis.deadline import Deadline
+from services.chassis.logs import get_logger
 from services.gateway.announcer import Announcer
 from services.gateway.caller import caller_of
 from services.gateway.ports import CacheUnavailableError, ContextCache, Selector
 from services.gateway.principal import Principal
 from services.gateway.stage_error import StageError, unavailable
+
+_log = get_logger(__name__)
 
 
 class UnfinishedErasureError(errors.ScicError):
@@ -51,6 +54,7 @@ class Erasure:
         try:
             response = await self._selector.delete(command, timeout=deadline.remaining())
         except StageError as error:
+            await self._forget_cached(principal.tenant)
             raise unavailable(error) from error
         deleted = response.deleted_document_ids
         receipt = await self._receipt(principal.tenant, response.corpus_version, len(deleted), response.passage_count)
@@ -83,11 +87,19 @@ class Erasure:
         try:
             response = await self._selector.erase(command, timeout=deadline.remaining())
         except StageError as error:
+            await self._forget_cached(command.tenant)
             raise unavailable(error) from error
         receipt = await self._receipt(
             command.tenant, response.corpus_version, response.document_count, response.passage_count
         )
         return response, receipt
+
+    async def _forget_cached(self, tenant: str) -> None:
+        """Empties the cache where the selector's answer was lost: it may have removed what entries are made of."""
+        try:
+            await self._cache.erase(tenant, 0)
+        except CacheUnavailableError as error:
+            _log.warning("cache_not_emptied", error=str(error))
 
     async def _receipt(self, tenant: str, corpus_version: int, document_count: int, passage_count: int) -> pb.Receipt:
         """Empties the cache, and then says what was removed from where."""

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 
 from services.chassis import metrics
 from services.chassis.logs import get_logger
-from services.selector.embedding.embedder import EmbedderUnavailableError
-from services.selector.errors import StoreError
+from services.selector.errors import StoreBusyError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator
     from datetime import datetime
     from random import Random
 
@@ -21,10 +20,12 @@ if TYPE_CHECKING:
 
 _log = get_logger(__name__)
 
-_STALE_DOCUMENTS = 16
+_STALE_DOCUMENTS = 8
 """Documents that get their new vectors at once: little is lost when the process ends."""
 _CHOICE = 4
 """Times as many are read, and some of them taken by chance: several selectors seldom take the same."""
+_LATE_IN_A_ROW = 20
+"""Times that others may be faster before this selector leaves the work to them for a while."""
 _CAUSE = 160
 """Characters of a cause that a log line takes."""
 
@@ -48,13 +49,15 @@ class Maintenance:
         self._interval = interval_seconds
 
     async def run(self) -> None:
-        """Work until cancelled. What fails is logged and tried again the next time."""
+        """Work until cancelled. What fails is logged and tried again the next time; expiry never waits for models."""
+        await asyncio.gather(self._again_and_again(self.remove_expired), self._again_and_again(self.reindex))
+
+    async def _again_and_again(self, work: Callable[[str], Awaitable[None]]) -> None:
         while True:
             with _logged(tenant=None):
                 for tenant in await self._store.tenants():
                     with _logged(tenant):
-                        await self.remove_expired(tenant)
-                        await self.reindex(tenant)
+                        await work(tenant)
             await asyncio.sleep(self._interval)
 
     async def remove_expired(self, tenant: str) -> None:
@@ -70,12 +73,21 @@ class Maintenance:
         if await self._store.model(tenant) in (None, target.model):
             return
         _log.info("reindexing", tenant=tenant, model=target.model.model_id)
+        late = 0
         while True:
             found = await self._store.stale(tenant, target.model, _CHOICE * _STALE_DOCUMENTS)
             if found:
                 stale = self._rng.sample(list(found), min(len(found), _STALE_DOCUMENTS))
                 made = [(document, await target.embed_passages(document.passages)) for document in stale]
-                await self._store.add_vectors(tenant, target.model, made)
+                try:
+                    await self._store.add_vectors(tenant, target.model, made)
+                except StoreBusyError:
+                    # Another selector has done one of them, or a document changed: others may still be to do.
+                    late += 1
+                    if late > _LATE_IN_A_ROW:
+                        raise
+                    continue
+                late = 0
                 metrics.REINDEXED_PASSAGES.inc(sum(len(document.passages) for document in stale))
             elif await self._store.adopt(tenant, target.model):
                 _log.info("reindexed", tenant=tenant, model=target.model.model_id)
@@ -87,5 +99,5 @@ def _logged(tenant: str | None) -> Iterator[None]:
     """What fails for one tenant is no reason to leave the others out."""
     try:
         yield
-    except (StoreError, EmbedderUnavailableError) as error:
+    except Exception as error:  # noqa: BLE001 - one round that fails must not end all the others
         _log.warning("maintenance_failed", tenant=tenant, error=type(error).__name__, cause=str(error)[:_CAUSE])

@@ -43,8 +43,8 @@ class Garbage:
             await self._remove_tenant(tenant, state.models)
             state = replace(state, erasing=False)
         former = set(state.models) - {key_of(state.in_use), key_of(state.building), keep}
-        # Someone may be writing the first documents of another model.
-        if former and not any(entry.written for entry in state.hidden):
+        # Someone may be writing the first documents of another model, or have written some that wait to be removed.
+        if former and not state.hidden:
             await self._drop(tenant, [self._schema.passage(key) for key in former])
             state = replace(state, models=tuple(key for key in state.models if key not in former))
         now = self._clock().timestamp()

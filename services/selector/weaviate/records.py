@@ -69,6 +69,8 @@ class Records:
     async def find(self, tenant: str, document_ids: Iterable[str], state: State) -> dict[str, Record]:
         """The records of these documents, whoever may see them."""
         found: dict[str, Record] = {}
+        if state.erasing:
+            return found
         for some in _chunks(iter(dict.fromkeys(document_ids)), _IDS):
             filters = any_of("document", [token("document", name) for name in some])
             for record in await self._fetch(tenant, filters, _ROOM, state):
@@ -89,13 +91,19 @@ class Records:
     async def page(self, tenant: str, filters: Filters | None, after: str, count: int, state: State) -> list[Record]:
         """At most `count` records that match, of ids greater than `after`, in the order of the ids' UTF-8 bytes."""
         found: list[Record] = []
+        if state.erasing:
+            return found
+        hides = state.hides()
+        if len(hides) > count:
+            # Else a page of hidden ones could end between two generations of a document.
+            filters = every(filters, none_of("generation", hides))
         while True:
             # Two generations of a document may be there; the hidden ones take places.
             room = min(count - len(found) + min(len(state.hidden), count), _ROOM)
             beyond = every(filters, above("order", after.encode().hex()) if after else None)
             reply = await self._search(tenant, beyond, room, ["generation", "runs", "record"], ascending=True)
             records = [_record(result) for result in reply]
-            found += [record for record in records if record.generation not in state.hides()]
+            found += [record for record in records if record.generation not in hides]
             if len(found) >= count or len(records) < room:
                 return found[:count]
             after = records[-1].document.document_id
@@ -106,6 +114,8 @@ class Records:
 
     async def stats(self, tenant: str, caller: Caller, state: State) -> CorpusStats:
         """See `Store.stats`."""
+        if state.erasing:
+            return CorpusStats((), state.version, None)
         hidden = await self._hidden(tenant, visible(caller), state)
         totals = await self._totals(tenant, _seen_by(caller))
         sources = []

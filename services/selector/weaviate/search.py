@@ -16,6 +16,7 @@ from weaviate.proto.v1 import search_get_pb2
 
 from scic import errors
 from services.chassis.breaker import Breaker, BreakerOpenError
+from services.chassis.logs import get_logger
 from services.selector.errors import (
     EmbeddingModelMismatchError,
     StoreError,
@@ -43,10 +44,14 @@ if TYPE_CHECKING:
     from services.selector.weaviate.state import State, States
     from services.selector.weaviate.turns import Turns
 
+_log = get_logger(__name__)
+
 _TRIES: Final = 5
 _DEPTH: Final = 50
 """Candidates of each ranking, at most: Weaviate reads the object of each, which costs the most of a search. nDCG@10 of
 Cranfield with 10 passages asked for: 43.1 with 100, 43.0 with 50, 42.6 with 40."""
+_FAIR_SECONDS: Final = 1.0
+"""A source that does not answer within this time is to blame, whoever asked."""
 _MAX_BREAKERS: Final = 64
 """Sources with a breaker of their own; names come from callers, and the others share one."""
 _SCORE: Final = search_get_pb2.MetadataRequest(uuid=True, score=True, vectors=[VECTOR])
@@ -80,13 +85,18 @@ class Searcher:
             state = now
         # While it is our turn nothing is committed.
         async with self._turns.turn(tenant):
-            selection, _ = await self._attempt(tenant, query, rank, await self._states.read(tenant))
+            selection, _ = await self._attempt(tenant, query, rank, await self._states.read(tenant), last=True)
         if selection is None:
-            raise StoreUnavailableError(f"passages of tenant {tenant!r} are found and have no text")
+            raise StoreUnavailableError(f"the corpus of tenant {tenant!r} changes faster than it can be searched")
         return selection
 
-    async def _attempt(self, tenant: str, query: Query, rank: Rank, state: State) -> tuple[Selection | None, State]:
-        """What is found in this state, or None where it is no longer the state; and the state as it is now."""
+    async def _attempt(
+        self, tenant: str, query: Query, rank: Rank, state: State, *, last: bool = False
+    ) -> tuple[Selection | None, State]:
+        """What is found in this state, or None where it is no longer the state; and the state as it is now.
+
+        The `last` one is in turn: a passage without a text is then no write under way, but damage, and is left out.
+        """
         if state.in_use != query.model:
             now = await self._states.read(tenant)
             if now.in_use is None:
@@ -110,7 +120,9 @@ class Searcher:
         texts, now = await asyncio.gather(self._texts(tenant, names), self._states.read(tenant))
         # A generation that was announced after our state was read may be among the candidates.
         announced = now.hides(model_key(query.model)) - hidden
-        if (
+        if last and len(texts) != len(names):
+            _log.error("passages_without_text", tenant=tenant, count=len(names) - len(texts))
+        elif (
             now.epoch != state.epoch
             or len(texts) != len(names)
             or any(int(one, 16) in found.generations for one in announced for found in founds)
@@ -122,7 +134,7 @@ class Searcher:
             SourceOutcome(source.source, seconds, failure.reason if failure else "")
             for source, (_, seconds, failure) in zip(query.sources, searched, strict=True)
         )
-        passages = tuple(_scored(pick, founds, texts) for pick in picks)
+        passages = tuple(_scored(pick, founds, texts) for pick in picks if _has_text(pick, founds, texts))
         return Selection(passages, now.version, outcomes), now
 
     async def _source(
@@ -132,7 +144,16 @@ class Searcher:
         started = perf_counter()
         try:
             with self._breaker(source.source).calling():
-                found = await asyncio.wait_for(self._candidates(tenant, query, source, state, hidden), source.timeout)
+                try:
+                    found = await asyncio.wait_for(
+                        self._candidates(tenant, query, source, state, hidden), source.timeout
+                    )
+                except TimeoutError as error:
+                    if source.timeout is None or source.timeout >= _FAIR_SECONDS:
+                        raise
+                    # A caller in a hurry says nothing about the source: its breaker must not hear of it.
+                    hurried = _Failure(errors.DEADLINE_EXCEEDED.name, error)
+                    return no_candidates(source), perf_counter() - started, hurried
         except TimeoutError as error:
             failure = _Failure(errors.DEADLINE_EXCEEDED.name, error)
         except (StoreError, BreakerOpenError) as error:
@@ -225,6 +246,11 @@ class Searcher:
 
 def _name(founds: Sequence[Found], pick: Pick) -> bytes:
     return founds[pick.source].names[pick.position]
+
+
+def _has_text(pick: Pick, founds: Sequence[Found], texts: Mapping[bytes, Passage]) -> bool:
+    better = pick.duplicate_of
+    return _name(founds, pick) in texts and (better is None or _name(founds, better) in texts)
 
 
 def _scored(pick: Pick, founds: Sequence[Found], texts: Mapping[bytes, Passage]) -> ScoredPassage:

@@ -31,7 +31,7 @@ class Turns:
     """Locks in Redis, one a tenant.
 
     Args:
-        redis: None refuses every write, for readers only.
+        redis: shared by all writers; that of the gateway's cache may be the same, whose erasure must not meet a lock.
         wait: seconds that a writer waits for its turn, at most.
     """
 
@@ -74,7 +74,7 @@ class Turns:
     @asynccontextmanager
     async def _locked(self, tenant: str) -> AsyncIterator[None]:
         lock = self._redis.lock(
-            f"{self._prefix}:{{{tenant}}}:write", timeout=_LEASE, sleep=_POLL, blocking_timeout=self._wait
+            f"{self._prefix}-turn:{{{tenant}}}", timeout=_LEASE, sleep=_POLL, blocking_timeout=self._wait
         )
         try:
             taken = await lock.acquire()

@@ -113,18 +113,19 @@ class Writer:
         written = self._stamped(changed)
         # Words are analysed and sketches made: a second of work for a large document.
         objects = await asyncio.to_thread(lambda: list(self._objects(tenant, written, model)))
+        committing = asyncio.Event()
         try:
             await self._announce(tenant, written, model)
             try:
                 async with asyncio.timeout(_WRITING):
                     await self.insert(objects)
-                commit = await self._commit_index(tenant, written, model, caller)
+                commit = await self._commit_index(tenant, written, model, caller, committing)
             except TimeoutError as error:
                 raise StoreUnavailableError("Weaviate took too long to take the documents") from error
         except StoreError:
             # A collection that was there may be gone.
             self._schema.forget()
-            await self._undo(tenant, [record.generation for record, _ in written])
+            await self._undo(tenant, [r.generation for r, _ in written], model, certain=not committing.is_set())
             raise
         await self.collect(tenant, commit.garbage)
         return commit.state.version, commit.replaced
@@ -204,6 +205,7 @@ class Writer:
         written: Sequence[tuple[Record, IndexedDocument]],
         model: EmbeddingModel,
         caller: Caller,
+        committing: asyncio.Event,
     ) -> Commit:
         async with self._turns.turn(tenant):
             state = await self._states.read(tenant)
@@ -217,6 +219,7 @@ class Writer:
             shown = [r for r, indexed in written if _differs(indexed, stored.get(r.document.document_id), caller)]
             gone = [stored[r.document.document_id] for r in shown if r.document.document_id in stored]
             late = [record.generation for record, _ in written if record not in shown]
+            committing.set()
             commit = await self._commit(
                 tenant, replace(state, model=model), shown=[r.generation for r in shown], gone=gone, late=late
             )
@@ -263,15 +266,21 @@ class Writer:
             yield from text_objects(self._schema.text, tenant, record.document, record.generation, indexed.passages)
             yield from passage_objects(self._schema.passage(model_key(model)), tenant, indexed, record.generation)
 
-    async def _undo(self, tenant: str, generations: Sequence[str]) -> None:
-        """Remove what is not committed. Where that fails too, the next writer does it when the time is over."""
+    async def _undo(self, tenant: str, generations: Sequence[str], model: EmbeddingModel, *, certain: bool) -> None:
+        """Remove what is not committed. Where that fails too, the next writer does it when the time is over.
+
+        `certain` says that no commit was tried: then they go even where another writer took this one for dead and no
+        longer hides them. Otherwise only what is still hidden is surely not committed.
+        """
         try:
             async with self._turns.turn(tenant):
                 state = await self._states.read(tenant)
                 ours = {entry.generation for entry in state.hidden if entry.written}.intersection(generations)
-                if ours:
-                    await self._garbage.remove(tenant, ours, state)
-                    await self._states.write(tenant, replace(state.without(ours), epoch=state.epoch + 1))
+                gone = set(generations) if certain else ours
+                if gone:
+                    keys = tuple(dict.fromkeys((*state.models, model_key(model))))
+                    await self._garbage.remove(tenant, gone, replace(state, models=keys))
+                    await self._states.write(tenant, replace(state.without(gone), epoch=state.epoch + 1))
         except StoreError as error:
             _log.warning("write_not_undone", tenant=tenant, error=type(error).__name__)
 

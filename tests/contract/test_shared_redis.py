@@ -1,0 +1,18 @@
+"""Gateway and selector may share a Redis: neither removes what the other needs."""
+
+from redis.asyncio import Redis
+
+from services.chassis.breaker import Breaker
+from services.gateway.redis_cache import RedisContextCache
+from services.selector.weaviate.turns import Turns
+from tests.weaviate import shared_valkey
+
+
+async def test_an_erasure_leaves_a_writers_turn_alone() -> None:
+    async with Redis.from_url(shared_valkey().url) as redis:
+        cache = RedisContextCache(redis, Breaker("shared"), ttl_seconds=60)
+        async with Turns(redis, prefix="scic", wait=1.0).turn("acme"):
+            held = await redis.keys("*acme*")
+            assert held
+            assert await cache.erase("acme", 1) == 0
+            assert set(held) <= set(await redis.keys("*acme*"))
