@@ -94,6 +94,11 @@ class Breaker:
         """`closed`, `half-open` or `open`."""
         return self._breaker.current_state
 
+    @property
+    def trial_runs(self) -> bool:
+        """Whether a call is under way that decides if the breaker closes; others are refused meanwhile."""
+        return self._trial_runs
+
     @contextmanager
     def calling(self) -> Iterator[None]:
         """Stand around the await of one call.

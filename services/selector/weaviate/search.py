@@ -52,6 +52,9 @@ _DEPTH: Final = 50
 Cranfield with 10 passages asked for: 43.1 with 100, 43.0 with 50, 42.6 with 40."""
 _FAIR_SECONDS: Final = 1.0
 """A source that does not answer within this time is to blame, whoever asked."""
+_TRIAL_PAUSE: Final = 0.01
+_TRIAL_LOOKS: Final = 50
+"""Looks, a pause apart, that a search waits for the trial of a breaker: half a second."""
 _MAX_BREAKERS: Final = 64
 """Sources with a breaker of their own; names come from callers, and the others share one."""
 _SCORE: Final = search_get_pb2.MetadataRequest(uuid=True, score=True, vectors=[VECTOR])
@@ -142,8 +145,10 @@ class Searcher:
     ) -> tuple[Found, float, _Failure | None]:
         """One source's candidates, how long they took, and why there are none."""
         started = perf_counter()
+        breaker = self._breaker(source.source)
         try:
-            with self._breaker(source.source).calling():
+            await _trial_over(breaker)
+            with breaker.calling():
                 try:
                     found = await asyncio.wait_for(
                         self._candidates(tenant, query, source, state, hidden), source.timeout
@@ -246,6 +251,14 @@ class Searcher:
 
 def _name(founds: Sequence[Found], pick: Pick) -> bytes:
     return founds[pick.source].names[pick.position]
+
+
+async def _trial_over(breaker: Breaker) -> None:
+    """Wait for another call that finds out whether Weaviate is back: after a quiet time that is milliseconds."""
+    for _ in range(_TRIAL_LOOKS):
+        if not breaker.trial_runs:
+            return
+        await asyncio.sleep(_TRIAL_PAUSE)
 
 
 def _has_text(pick: Pick, founds: Sequence[Found], texts: Mapping[bytes, Passage]) -> bool:
