@@ -6,7 +6,7 @@ import secrets
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ import redis
 from scic.mesh import valkey
 from scic.mesh.packages import installation
 from scic.mesh.ports import free_ports
-from scic.mesh.weaviate import GO_MODULE, find_program, server_environment
+from scic.mesh.weaviate import GO_MODULE, find_program, server_command, server_environment
 
 _START_SECONDS = 120.0
 
@@ -58,10 +58,9 @@ def weaviate_servers(folder: Path) -> Iterator[Servers]:
         api_key=key,
     )
     url, redis_url = f"http://127.0.0.1:{http}", f"redis://:{password}@127.0.0.1:{redis_port}/0"
-    command = [str(program), "--host", "127.0.0.1", "--port", str(http), "--scheme", "http"]
     with ExitStack() as stack:
         stack.enter_context(_running([str(installation().valkey), str(configuration)], {}, folder / "valkey.log"))
-        server = stack.enter_context(_running(command, environment, folder / "weaviate.log"))
+        server = stack.enter_context(_running(server_command(program, http), environment, folder / "weaviate.log"))
         deadline = time.monotonic() + _START_SECONDS
         while not (_weaviate_ready(url) and _valkey_ready(redis_url)):
             if server.poll() is not None or time.monotonic() > deadline:
@@ -71,7 +70,7 @@ def weaviate_servers(folder: Path) -> Iterator[Servers]:
 
 
 @contextmanager
-def _running(command: list[str], environment: dict[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+def _running(command: Sequence[str], environment: dict[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
     with log.open("wb") as output:
         process = subprocess.Popen(command, env={**os.environ, **environment}, stdout=output, stderr=output)
         try:

@@ -17,6 +17,9 @@ from scic.mesh import valkey
 from scic.mesh.packages import installation
 from scic.mesh.ports import free_ports
 
+ALONE, CLUSTER = pytest.param(False, id="alone"), pytest.param(True, id="cluster")
+"""Whether a server is a node of a cluster, for tests of both."""
+
 
 class Valkey:
     """A server with the laptop's own configuration; as one node of a cluster that holds all slots, if asked."""

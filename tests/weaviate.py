@@ -28,7 +28,7 @@ import weaviate
 from redis.asyncio import Redis
 
 from scic.mesh.ports import free_ports
-from scic.mesh.weaviate import DEFAULT_GRPC_PORT, find_program, server_environment
+from scic.mesh.weaviate import DEFAULT_GRPC_PORT, find_program, server_command, server_environment
 from services.selector.weaviate import Address, WeaviateStore
 from tests.valkey import Valkey
 
@@ -88,7 +88,7 @@ class Weaviate:
             raft_rpc=raft_rpc,
             api_key=self.api_key or "",
         )
-        command = [str(binary), "--host", "127.0.0.1", "--port", str(http), "--scheme", "http"]
+        command = server_command(binary, http)
         with (self._directory / "weaviate.log").open("ab") as log:
             self._process = subprocess.Popen(
                 command, env={**os.environ, **variables, **environment}, stdout=log, stderr=log

@@ -161,7 +161,7 @@ class _Planner:
             name="weaviate-1",
             service="weaviate",
             replica=1,
-            argv=(str(server.program), "--scheme", "http", "--host", LOOPBACK, "--port", str(http)),
+            argv=weaviate.server_command(server.program, http),
             env=weaviate.server_environment(
                 data=self.paths.weaviate,
                 grpc=grpc,

@@ -66,6 +66,11 @@ def find_program(environ: Mapping[str, str]) -> Path | None:
     return next((path for folder in _go_folders(environ) if (path := folder / PROGRAM).is_file()), None)
 
 
+def server_command(program: Path, http: int) -> tuple[str, ...]:
+    """The command line of a server; all else it takes from its environment."""
+    return (str(program), "--scheme", "http", "--host", LOOPBACK, "--port", str(http))
+
+
 def server_environment(
     *, data: Path, grpc: int, gossip: int, internal: int, raft: int, raft_rpc: int, api_key: str
 ) -> dict[str, str]:

@@ -7,8 +7,9 @@ stands here, outcomes are reported without an await between, and count only in t
 
 from __future__ import annotations
 
+import asyncio
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import grpc
@@ -78,7 +79,8 @@ class Breaker:
         self._reset_timeout = reset_timeout
         self._clock = clock
         self._opened_at = 0.0
-        self._trial_runs = False
+        self._no_trial = asyncio.Event()
+        self._no_trial.set()
         self._breaker = pybreaker.CircuitBreaker(
             fail_max=fail_max,
             reset_timeout=reset_timeout,
@@ -94,10 +96,14 @@ class Breaker:
         """`closed`, `half-open` or `open`."""
         return self._breaker.current_state
 
-    @property
-    def trial_runs(self) -> bool:
-        """Whether a call is under way that decides if the breaker closes; others are refused meanwhile."""
-        return self._trial_runs
+    async def trial_over(self, within: float) -> None:
+        """Wait, at most `within` seconds, for a call that decides whether the breaker closes.
+
+        Others are refused meanwhile. After a quiet time the callee is mostly back, and the trial takes milliseconds.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                await self._no_trial.wait()
 
     @contextmanager
     def calling(self) -> Iterator[None]:
@@ -119,18 +125,18 @@ class Breaker:
                 self._breaker.call(_succeed)
         finally:
             if trial:
-                self._trial_runs = False
+                self._no_trial.set()
 
     def _admit(self) -> bool:
         """Let a call in, or raise. Returns whether it is the trial."""
         if self.state == pybreaker.STATE_CLOSED:
             return False
         wait = self._opened_at + self._reset_timeout - self._clock()
-        if self._trial_runs or wait > 0:
+        if not self._no_trial.is_set() or wait > 0:
             raise BreakerOpenError(self.name, max(wait, 0.0))
         if self.state == pybreaker.STATE_OPEN:
             self._breaker.half_open()
-        self._trial_runs = True
+        self._no_trial.clear()
         return True
 
     def _entered(self, state: str) -> None:

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
     import grpc.aio
 
+FAIR_SECONDS = 1.0
+"""Who does not answer within this time is to blame, whoever asked; of a more hurried caller no breaker must hear."""
+
 
 @dataclass(frozen=True, slots=True)
 class Deadline:

@@ -13,7 +13,7 @@ from scic import errors
 from scic.selector.v1 import selector_service_pb2 as selector
 from scic.type.v1 import degradation_pb2
 from services.chassis import metrics
-from services.chassis.deadline import Deadline
+from services.chassis.deadline import FAIR_SECONDS, Deadline
 from services.chassis.logs import get_logger
 from services.gateway.climb import Climb, Passages, Rung, Selected, Stand
 from services.gateway.ports import CacheUnavailableError, SelectionCache, Selector
@@ -23,9 +23,6 @@ from services.gateway.source_breakers import SourceBreakers
 from services.gateway.stage_error import StageError
 
 _log = get_logger(__name__)
-
-_FAIR_SECONDS = 1.0
-"""A source that does not answer within this time is to blame, whoever asked."""
 
 _CACHE_SHARE = 0.3
 """Part of the time still left that looking into the cache may take."""
@@ -175,4 +172,4 @@ class Ladder:
 
 def _in_a_hurry(reason: str, seconds: float) -> bool:
     """Whether a source failed only since it had no time to speak of."""
-    return reason == errors.DEADLINE_EXCEEDED.name and seconds < _FAIR_SECONDS
+    return reason == errors.DEADLINE_EXCEEDED.name and seconds < FAIR_SECONDS

@@ -1,21 +1,13 @@
 """The context cache in Redis, or anything that speaks its protocol."""
 
-import random
 import struct
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
 
 from redis.asyncio import Redis, RedisCluster
-from redis.exceptions import RedisClusterException, RedisError
 
-from services.chassis.breaker import Breaker, BreakerOpenError
-from services.chassis.logs import get_logger
-from services.gateway.ports import CacheEntry, CacheLookup, CacheUnavailableError
+from services.chassis.breaker import Breaker
+from services.gateway.ports import CacheEntry, CacheLookup
+from services.gateway.redis_calls import call, jittered
 from services.gateway.redis_keys import FLOOR_TTL_MS, all_keys, context_key, floor_key, version_key
-
-_Result = TypeVar("_Result")
-
-_log = get_logger(__name__)
 
 _VERSION_LEASE_MS = 5_000
 """How long a version may be trusted without asking the selector again. It bounds the harm of a write whose
@@ -60,27 +52,27 @@ class RedisContextCache:
     async def lookup(self, tenant: str, fingerprint: str) -> CacheLookup:
         """See ContextCache."""
         keys = [version_key(tenant), context_key(tenant, fingerprint)]
-        version, value = await self._call(lambda: self._redis.mget(keys))
+        version, value = await call(self._breaker, lambda: self._redis.mget(keys))
         entry = _entry(value) if isinstance(value, bytes) else None
         return CacheLookup(entry, int(version) if version else None)
 
     async def store(self, tenant: str, fingerprint: str, entry: CacheEntry) -> None:
-        """See ContextCache. Entries live a tenth longer or shorter, so that they do not all die at once."""
-        ttl = int(self._ttl_ms * random.uniform(0.9, 1.1))  # noqa: S311 - jitter, not a secret
+        """See ContextCache."""
+        ttl = jittered(self._ttl_ms)
         value = _HEADER.pack(entry.corpus_version) + entry.reply
         keys = [version_key(tenant), floor_key(tenant), context_key(tenant, fingerprint)]
-        await self._call(lambda: self._store(keys=keys, args=[entry.corpus_version, value, ttl]))
+        await call(self._breaker, lambda: self._store(keys=keys, args=[entry.corpus_version, value, ttl]))
 
     async def publish_version(self, tenant: str, corpus_version: int, *, removed: bool) -> None:
         """See ContextCache."""
         keys = [version_key(tenant), floor_key(tenant)]
         args = [corpus_version, _VERSION_LEASE_MS, int(removed), FLOOR_TTL_MS]
-        await self._call(lambda: self._raise_version(keys=keys, args=args))
+        await call(self._breaker, lambda: self._raise_version(keys=keys, args=args))
 
     async def erase(self, tenant: str, corpus_version: int) -> int:
         """See ContextCache. Removes all that the tenant has in Redis, whoever keeps it there."""
         await self.publish_version(tenant, corpus_version, removed=True)
-        return await self._call(lambda: self._unlink_all(tenant))
+        return await call(self._breaker, lambda: self._unlink_all(tenant))
 
     async def _unlink_all(self, tenant: str) -> int:
         kept = {version_key(tenant).encode(), floor_key(tenant).encode()}
@@ -93,16 +85,6 @@ class RedisContextCache:
                 removed += await self._redis.unlink(*batch)
                 batch.clear()
         return removed + (await self._redis.unlink(*batch) if batch else 0)
-
-    async def _call(self, command: Callable[[], Awaitable[_Result]]) -> _Result:
-        try:
-            with self._breaker.calling():
-                return await command()
-        except (RedisError, RedisClusterException, OSError, BreakerOpenError) as error:
-            if not isinstance(error, BreakerOpenError):
-                # What is wrong, a password say, stands nowhere else; the breaker bounds how often it is said.
-                _log.warning("redis_failed", error=type(error).__name__)
-            raise CacheUnavailableError(f"redis: {type(error).__name__}") from error
 
 
 def _entry(value: bytes) -> CacheEntry:

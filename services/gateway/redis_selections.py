@@ -1,21 +1,13 @@
 """What sources gave, kept in Redis for when they cannot be searched."""
 
-import random
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Mapping, Sequence
 
 from redis.asyncio import Redis, RedisCluster
-from redis.exceptions import RedisClusterException, RedisError
 
 from scic.selector.v1 import selector_service_pb2 as selector
-from services.chassis.breaker import Breaker, BreakerOpenError
-from services.chassis.logs import get_logger
-from services.gateway.ports import CacheUnavailableError
+from services.chassis.breaker import Breaker
+from services.gateway.redis_calls import call, jittered
 from services.gateway.redis_keys import FLOOR_TTL_MS, floor_key, selection_key
-
-_Result = TypeVar("_Result")
-
-_log = get_logger(__name__)
 
 _STORE = """
 local floor = redis.call('GET', KEYS[1])
@@ -42,26 +34,16 @@ class RedisSelectionCache:
     async def find(self, tenant: str, keys: Sequence[str]) -> list[selector.SelectResponse | None]:
         """See SelectionCache."""
         names = [floor_key(tenant), *(selection_key(tenant, key) for key in keys)]
-        floor, *values = await self._call(lambda: self._redis.mget(names))
+        floor, *values = await call(self._breaker, lambda: self._redis.mget(names))
         return [_selection(value, int(floor)) if floor and isinstance(value, bytes) else None for value in values]
 
     async def store(self, tenant: str, selections: Mapping[str, selector.SelectResponse]) -> None:
-        """See SelectionCache. They live a tenth longer or shorter, so that they do not all die at once."""
+        """See SelectionCache."""
         version = min(selection.corpus_version for selection in selections.values())
-        ttl = int(self._ttl_ms * random.uniform(0.9, 1.1))  # noqa: S311 - jitter, not a secret
+        ttl = jittered(self._ttl_ms)
         keys = [floor_key(tenant), *(selection_key(tenant, key) for key in selections)]
         values = [selection.SerializeToString() for selection in selections.values()]
-        await self._call(lambda: self._store(keys=keys, args=[version, ttl, FLOOR_TTL_MS, *values]))
-
-    async def _call(self, command: Callable[[], Awaitable[_Result]]) -> _Result:
-        try:
-            with self._breaker.calling():
-                return await command()
-        except (RedisError, RedisClusterException, OSError, BreakerOpenError) as error:
-            if not isinstance(error, BreakerOpenError):
-                # What is wrong, a password say, stands nowhere else; the breaker bounds how often it is said.
-                _log.warning("redis_failed", error=type(error).__name__)
-            raise CacheUnavailableError(f"redis: {type(error).__name__}") from error
+        await call(self._breaker, lambda: self._store(keys=keys, args=[version, ttl, FLOOR_TTL_MS, *values]))
 
 
 def _selection(value: bytes, floor: int) -> selector.SelectResponse | None:

@@ -17,6 +17,7 @@ from scic.selector.v1 import selector_service_pb2 as selector
 from scic.selector.v1 import selector_service_pb2_grpc as selector_rpc
 from services.chassis.breaker import Breaker, BreakerOpenError
 from services.chassis.channel import outgoing_metadata
+from services.chassis.deadline import FAIR_SECONDS
 from services.chassis.logs import get_logger
 from services.gateway.stage_error import StageError
 
@@ -37,9 +38,6 @@ _AWAY: Mapping[grpc.StatusCode, str] = MappingProxyType(
 )
 """Codes that say something about the stage, not about the request, and the reason that a degradation gives."""
 
-_FAIR_SECONDS = 1.0
-"""A stage that does not answer within this time is to blame, whoever asked."""
-
 _log = get_logger(__name__)
 
 
@@ -58,7 +56,7 @@ class _Stage:
                 try:
                     return await method(request, timeout=timeout, metadata=outgoing_metadata())
                 except AioRpcError as error:
-                    if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED and timeout < _FAIR_SECONDS:
+                    if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED and timeout < FAIR_SECONDS:
                         # A caller in a hurry says nothing about the stage: its breaker must not hear of it.
                         raise StageError(self._name, errors.DEADLINE_EXCEEDED.name) from error
                     raise

@@ -23,4 +23,4 @@ class Caller:
 
 
 EVERYBODY = Caller(sees_all=True)
-"""For work that is done for no caller: expiry, re-indexing."""
+"""Whoever may see all there is."""

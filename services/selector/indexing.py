@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
     from services.selector.passage import Passage
 
+BM25_K1 = 1.5
+BM25_B = 0.75
+"""How much repeats and length weigh, in every store."""
+
 
 def passage_terms(passage: Passage) -> list[str]:
     """A passage's own terms, in order and with repeats: those of its title path, then those of its text.

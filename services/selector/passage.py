@@ -11,7 +11,7 @@ import numpy as np
 from services.selector.errors import InvalidDocumentError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from numpy.typing import NDArray
@@ -117,3 +117,10 @@ class IndexedDocument:
         # Written so that NaN fails too.
         if not np.all(np.abs(np.linalg.norm(self.vectors, axis=1) - 1) < _UNIT_TOLERANCE):
             raise InvalidDocumentError(f"document {name!r}: a vector is not of unit length")
+
+
+def check_dimension(documents: Iterable[IndexedDocument], model: EmbeddingModel) -> None:
+    """Raise `InvalidDocumentError` where vectors are not of the model."""
+    for indexed in documents:
+        if indexed.vectors.shape[1] != model.dimension:
+            raise InvalidDocumentError(f"document {indexed.document.document_id!r}: its vectors are not of {model}")

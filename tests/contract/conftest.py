@@ -1,4 +1,4 @@
-"""Each test of the store's contract runs with each store."""
+"""Each test of the store's contract runs with each store, each test of the caches alone and as a cluster."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.contract.stores import STORES
+from tests.valkey import ALONE, CLUSTER, Valkey
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
     from services.selector.ports import Store
@@ -27,3 +28,11 @@ async def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIte
 @pytest.fixture
 async def store(open_store: Opener) -> Store:
     return await open_store()
+
+
+@pytest.fixture(scope="module", params=[ALONE, CLUSTER])
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
+    valkey = Valkey(tmp_path_factory.mktemp("valkey"), cluster=request.param)
+    valkey.start()
+    yield valkey
+    valkey.kill()

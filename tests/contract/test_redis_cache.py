@@ -4,7 +4,7 @@ import asyncio
 import json
 import random
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -15,11 +15,10 @@ from services.gateway import app, redis_cache, redis_keys
 from services.gateway.ports import CacheEntry, CacheLookup, CacheUnavailableError
 from services.gateway.redis_cache import RedisContextCache
 from services.gateway.settings import GatewaySettings
-from tests.valkey import Valkey
+from tests.valkey import ALONE, CLUSTER, Valkey
 from tests.waiting import eventually
 
 KEYS = json.dumps({"keys": []})
-ALONE, CLUSTER = pytest.param(False, id="alone"), pytest.param(True, id="cluster")
 
 
 @dataclass
@@ -38,14 +37,6 @@ async def gateway_cache(url: str, *, cluster: bool = False) -> AsyncIterator[Red
         cache = await app._cache(settings, stack)
         assert isinstance(cache, RedisContextCache)
         yield cache
-
-
-@pytest.fixture(scope="module", params=[ALONE, CLUSTER])
-def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
-    valkey = Valkey(tmp_path_factory.mktemp("valkey"), cluster=request.param)
-    valkey.start()
-    yield valkey
-    valkey.kill()
 
 
 @pytest.fixture

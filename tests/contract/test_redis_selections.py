@@ -1,7 +1,7 @@
 """Selections against a real Valkey, alone and as a cluster's node, through the gateway's own wiring."""
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -29,14 +29,6 @@ class World:
     server: Valkey
     contexts: RedisContextCache
     selections: RedisSelectionCache
-
-
-@pytest.fixture(scope="module", params=[pytest.param(False, id="alone"), pytest.param(True, id="cluster")])
-def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
-    valkey = Valkey(tmp_path_factory.mktemp("valkey"), cluster=request.param)
-    valkey.start()
-    yield valkey
-    valkey.kill()
 
 
 @pytest.fixture

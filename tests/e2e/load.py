@@ -4,13 +4,15 @@ import asyncio
 import itertools
 import secrets
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import grpc.aio
 import pytest
 
+from scic import Client, ScicError
 from scic.gateway.v1 import context_service_pb2 as pb
 from scic.gateway.v1 import context_service_pb2_grpc as rpc
 from scic.gateway.v1 import corpus_service_pb2 as corpus
@@ -124,3 +126,12 @@ def notes(count: int, *, paragraphs: int = 1) -> list[corpus.DocumentInput]:
         )
         for number in range(count)
     ]
+
+
+async def ingest(client: Client, documents: Sequence[corpus.DocumentInput], seen: dict[str, Any]) -> None:
+    """Sends documents and notes each outcome; ends when the stream does, however that is."""
+    try:
+        async for result in client.ingest_documents(documents):
+            seen[result.document_id] = result.outcome
+    except ScicError as error:
+        seen[""] = repr(error)

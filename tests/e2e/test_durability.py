@@ -11,10 +11,10 @@ import grpc
 import psutil
 import pytest
 
-from scic import Client, ScicError
+from scic import ScicError
 from scic.errors import from_status
 from scic.gateway.v1 import corpus_service_pb2 as pb
-from tests.e2e.load import notes
+from tests.e2e.load import ingest, notes
 from tests.laptop import ROOT, LaptopMesh, kill, prepare_mesh
 from tests.waiting import LONG, eventually
 
@@ -72,15 +72,6 @@ async def test_after_kill_9_of_every_process_the_same_question_gets_the_same_ans
     assert durable.status()["healthy"]
 
 
-async def acknowledged(client: Client, documents: list[pb.DocumentInput], seen: dict[str, Any]) -> None:
-    """Sends documents and notes each result; ends when the stream breaks off."""
-    try:
-        async for result in client.ingest_documents(documents):
-            seen[result.document_id] = result.outcome
-    except ScicError as error:
-        seen[""] = repr(error)
-
-
 @pytest.mark.parametrize(
     ("tenant", "count"), [pytest.param("one", 1, id="one selector"), pytest.param("two", 2, id="both selectors")]
 )
@@ -91,7 +82,7 @@ async def test_kill_9_of_selectors_while_documents_come_in_loses_nothing(
     seen: dict[str, Any] = {}
     victims = durable.records("selector")[:count]
     async with durable.client(tenant) as client:
-        first = asyncio.create_task(acknowledged(client, documents, seen))
+        first = asyncio.create_task(ingest(client, documents, seen))
         await eventually("half of the results", lambda: len(seen) >= len(documents) // 2)
         assert not first.done(), "the fault must come in the middle"
         kill(victims)
@@ -104,7 +95,7 @@ async def test_kill_9_of_selectors_while_documents_come_in_loses_nothing(
             assert stored == {document.document_id for document in documents}, "the other one takes over"
 
         again: dict[str, Any] = {}
-        await acknowledged(client, documents, again)
+        await ingest(client, documents, again)
         assert set(again.values()) <= {INDEXED, UNCHANGED}
         assert {name for name in stored if again[name] != UNCHANGED} == set()
         assert {record.document_id async for record in client.list_documents(page_size=1000)} == {
@@ -116,7 +107,7 @@ async def test_kill_9_of_selectors_while_documents_come_in_loses_nothing(
 
 async def test_a_corrupt_corpus_is_said_to_be_corrupt_and_left_as_it_is(durable: LaptopMesh) -> None:
     async with durable.client("three") as other:
-        await acknowledged(other, notes(3), {})
+        await ingest(other, notes(3), {})
     # After the tests before, a write-ahead log stands beside it: SQLite would answer from that.
     durable.down()
     corpus = durable.paths.selector / "corpus" / "laptop.db"

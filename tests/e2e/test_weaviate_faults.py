@@ -18,7 +18,7 @@ from scic import Client, ScicError
 from scic.gateway.v1 import context_service_pb2 as pb
 from scic.gateway.v1 import corpus_service_pb2 as corpus
 from scic.type.v1 import degradation_pb2
-from tests.e2e.load import load, notes
+from tests.e2e.load import ingest, load, notes
 from tests.laptop import LaptopMesh, kill, start_mesh
 from tests.waiting import LONG, eventually
 from tests.weaviate import required_program
@@ -211,15 +211,6 @@ def assert_says_what_stood_in(built: pb.BuildContextResponse) -> None:
         assert report.rung != PRIMARY
         assert report.error_reason
         assert report.stand_in
-
-
-async def ingest(client: Client, documents: Sequence[corpus.DocumentInput], seen: dict[str, Any]) -> None:
-    """Sends documents and notes each outcome; ends when the stream does, however that is."""
-    try:
-        async for result in client.ingest_documents(documents):
-            seen[result.document_id] = result.outcome
-    except ScicError as error:
-        seen[""] = repr(error)
 
 
 async def ingested_in_the_end(client: Client, documents: Sequence[corpus.DocumentInput]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from scic import errors
 from services.selector.embedded.scoring import best, score_terms, vector_scores
 from services.selector.embedded.segment import DOCUMENT_SHIFT
 from services.selector.embedded.signals import entry_facet, key_facet, source_key
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
     from services.selector.embedded.view import View
     from services.selector.query import Condition, Query, SourceQuery
-
-_LATE = "DEADLINE_EXCEEDED"
 
 
 class SourceFinds(NamedTuple):
@@ -48,7 +47,7 @@ def find_candidates(view: View, query: Query, started: float, helper: Executor) 
         late = source.timeout is not None and perf_counter() - started > source.timeout
         rows = np.empty(0, np.intp) if late else _rows(view, source, query.depth, eligible, bm25, cosine)
         candidates, keys = _columns(view, source, rows, bm25, cosine)
-        outcome = SourceOutcome(source.source, perf_counter() - started, _LATE if late else "")
+        outcome = SourceOutcome(source.source, perf_counter() - started, errors.DEADLINE_EXCEEDED.name if late else "")
         finds.append(SourceFinds(candidates, keys, outcome))
     return finds
 

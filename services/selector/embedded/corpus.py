@@ -18,10 +18,11 @@ from services.selector.errors import (
     CorruptCorpusError,
     DocumentForbiddenError,
     EmbeddingModelMismatchError,
-    InvalidDocumentError,
     StoreBusyError,
     StoreUnavailableError,
 )
+from services.selector.moments import microseconds, next_version
+from services.selector.passage import check_dimension
 from services.selector.query import CorpusStats, Reindexing, Removal, ScoredPassage, Selection
 
 if TYPE_CHECKING:
@@ -62,16 +63,14 @@ class Corpus:
 
     def index(self, documents: Sequence[IndexedDocument], model: EmbeddingModel, caller: Caller) -> tuple[int, int]:
         """See `Store.index`."""
-        for indexed in documents:
-            if indexed.vectors.shape[1] != model.dimension:
-                raise InvalidDocumentError(f"document {indexed.document.document_id!r}: its vectors are not of {model}")
+        check_dimension(documents, model)
         latest = {indexed.document.document_id: indexed for indexed in documents}
         known = self.unchanged([(name, indexed.document.content_hash) for name, indexed in latest.items()], caller)
         # Analysed before the database is locked for writing.
         ready = [(indexed, make_signals(indexed)) for name, indexed in latest.items() if name not in known]
         with self._write() as connection:
             state = read_state(connection)
-            version, written, replaced = self._next_version(state), 0, []
+            version, written, replaced = next_version(state.version, self._clock()), 0, []
             if ready:
                 self._claim_model(connection, state, model)
             for indexed, signals in ready:
@@ -84,7 +83,7 @@ class Corpus:
                         continue
                     replaced.append(stored)
                     _remove(connection, [stored], version)
-                records.insert(connection, indexed, signals, records.microseconds(self._clock()))
+                records.insert(connection, indexed, signals, microseconds(self._clock()))
                 written += 1
             if not written:
                 return state.version, 0
@@ -111,7 +110,7 @@ class Corpus:
         with self._write() as connection:
             state = read_state(connection)
             removed = records.everything(connection)
-            version = self._next_version(state)
+            version = next_version(state.version, self._clock())
             for table in ("documents", "signals", "passages"):
                 connection.execute(f"DELETE FROM {table}")  # noqa: S608 - one of three constants
             begin_anew(connection, version, None)
@@ -121,7 +120,7 @@ class Corpus:
 
     def remove_expired(self, now: datetime) -> Removal:
         """See `Store.remove_expired`."""
-        moment = records.microseconds(now)
+        moment = microseconds(now)
         with self._read() as connection:
             # Asked first without the lock that keeps writers waiting.
             if not records.expired(connection, moment):
@@ -174,7 +173,7 @@ class Corpus:
         # One transaction from the version to the texts: a document is seen as it was or as it is, never half.
         with self._read() as connection:
             snapshot = self._current(connection, query.model)
-            view = view_for(snapshot, query.caller, records.microseconds(query.now))
+            view = view_for(snapshot, query.caller, microseconds(query.now))
             finds = find_candidates(view, query, started, self._helper)
             outcomes = tuple(find.outcome for find in finds)
             if all(outcome.error_reason for outcome in outcomes):
@@ -213,7 +212,7 @@ class Corpus:
         """See `Store.adopt`."""
         with self._write() as connection:
             state = read_state(connection)
-            return reindexing.adopt(connection, state, model, self._next_version(state))
+            return reindexing.adopt(connection, state, model, next_version(state.version, self._clock()))
 
     def close(self) -> None:
         """Close the connections, those in use as soon as they are given back."""
@@ -266,16 +265,13 @@ class Corpus:
         """Remove what is chosen; the version grows where something is, or `always`."""
         with self._write() as connection:
             state = read_state(connection)
-            version = self._next_version(state)
+            version = next_version(state.version, self._clock())
             removed = choose(connection)
             if not removed and not always:
                 return _as_removal(removed, state.version)
             _remove(connection, removed, version)
             advance(connection, state, version)
             return _as_removal(removed, version)
-
-    def _next_version(self, state: State) -> int:
-        return max(state.version + 1, records.microseconds(self._clock()))
 
     def _claim_model(self, connection: sqlite3.Connection, state: State, model: EmbeddingModel) -> None:
         if state.model == model:

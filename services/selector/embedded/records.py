@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,6 +12,7 @@ import numpy as np
 
 from services.selector.embedded.segment import DOCUMENT_SHIFT
 from services.selector.embedded.signals import Signals
+from services.selector.moments import microseconds, moment_of
 from services.selector.passage import Document, Passage, SourceKind
 from services.selector.query import SourceStats
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from services.selector.caller import Caller
     from services.selector.passage import IndexedDocument
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _COLUMNS = """document_id, source, kind, title, content_type, content_hash, size, metadata, created_at, indexed_at,
     passage_count, acl_groups, subjects, expires_at"""
 SIGNALS = ", ".join(Signals._fields)
@@ -40,11 +39,6 @@ class Stored(NamedTuple):
     content_hash: str
     passage_count: int
     acl_groups: tuple[str, ...]
-
-
-def microseconds(moment: datetime) -> int:
-    """Whole microseconds since the epoch, exact."""
-    return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
 def insert(connection: sqlite3.Connection, indexed: IndexedDocument, signals: Signals, indexed_at: int) -> None:
@@ -224,19 +218,15 @@ def _document(row: Sequence[Any]) -> Document:
         content_hash=content_hash,
         size=size,
         metadata=json.loads(metadata),
-        created_at=None if created_at is None else _moment(created_at),
+        created_at=None if created_at is None else moment_of(created_at),
         acl_groups=_strings(acl_groups),
         subjects=_strings(subjects),
-        expires_at=None if expires_at is None else _moment(expires_at),
+        expires_at=None if expires_at is None else moment_of(expires_at),
         passage_count=count,
-        indexed_at=_moment(indexed_at),
+        indexed_at=moment_of(indexed_at),
     )
 
 
 def _keys(number: int) -> tuple[int, int]:
     """Range of a document's passage keys."""
     return number << DOCUMENT_SHIFT, (number + 1) << DOCUMENT_SHIFT
-
-
-def _moment(value: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=value)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from services.selector.indexing import term_key
+from services.selector.indexing import BM25_B, BM25_K1, term_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from services.selector.embedded.snapshot import Snapshot
     from services.selector.embedded.view import View
 
-K1 = 1.5
-B = 0.75
 _BLOCK = 4096
 """Rows that a thread scores before it looks for more."""
 _SHARED = 1 << 14
@@ -50,7 +48,7 @@ def score_terms(view: View, terms: Sequence[str]) -> NDArray[np.float32]:
         )
     counts = np.fromiter(wanted.values(), np.float64, len(wanted))
     idf = counts * np.log1p((view.count - frequencies + 0.5) / (frequencies + 0.5))
-    norms = view.relative_lengths * np.float32(K1 * B) + np.float32(K1 * (1 - B))
+    norms = view.relative_lengths * np.float32(BM25_K1 * BM25_B) + np.float32(BM25_K1 * (1 - BM25_B))
     for segment, part, first in zip(snapshot.segments, spans, snapshot.starts, strict=False):
         norm, score = norms[first : first + len(segment)], scores[first : first + len(segment)]
         for (start, end), weight in zip(part, idf.astype(np.float32), strict=True):
@@ -58,7 +56,7 @@ def score_terms(view: View, terms: Sequence[str]) -> NDArray[np.float32]:
                 rows = segment.terms.rows[start:end]
                 frequency = segment.terms.weights[start:end].astype(np.float32)
                 # A row occurs once a term, so that this adds to each.
-                score[rows] += weight * np.float32(K1 + 1) * frequency / (frequency + norm[rows])
+                score[rows] += weight * np.float32(BM25_K1 + 1) * frequency / (frequency + norm[rows])
     return scores
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import threading
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,8 +13,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 from services.selector.embedded.corpus import Corpus
 from services.selector.embedded.database import create, meaning
-from services.selector.errors import InvalidPageTokenError, InvalidTenantError, StoreError
-from services.selector.query import CorpusStats, DocumentPage, Removal, Selection, SourceOutcome
+from services.selector.errors import StoreError
+from services.selector.page_token import listed_after, page_of
+from services.selector.query import CorpusStats, Removal, Selection, SourceOutcome
+from services.selector.tenant import checked_tenant, is_tenant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -28,9 +28,8 @@ if TYPE_CHECKING:
     from services.selector.caller import Caller
     from services.selector.passage import Document, EmbeddingModel, IndexedDocument
     from services.selector.ports import Rank
-    from services.selector.query import Query, StaleDocument
+    from services.selector.query import DocumentPage, Query, StaleDocument
 
-_TENANT = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _Result = TypeVar("_Result")
 _NOTHING = Removal((), 0, 0)
 
@@ -113,11 +112,10 @@ class EmbeddedStore:
         self, tenant: str, caller: Caller, *, source: str = "", page_token: str = "", page_size: int
     ) -> DocumentPage:
         """See `Store.list`."""
-        after = _read_token(page_token, source) if page_token else ""
+        after = listed_after(page_token, source)
         nothing: Sequence[Document] = []
         found = await self._read(tenant, lambda corpus: corpus.page(caller, source, after, page_size + 1), nothing)
-        documents = found[:page_size]
-        return DocumentPage(documents, _make_token(documents[-1].document_id, source) if len(found) > page_size else "")
+        return page_of(found, page_size, source)
 
     async def stats(self, tenant: str, caller: Caller) -> CorpusStats:
         """See `Store.stats`."""
@@ -188,7 +186,7 @@ class EmbeddedStore:
     def _tenants(self) -> Sequence[str]:
         """Tenants with documents."""
         names = (path.stem for path in self._folder.glob("*.db"))
-        return sorted(name for name in names if _TENANT.fullmatch(name) and self._has_documents(name))
+        return sorted(name for name in names if is_tenant(name) and self._has_documents(name))
 
     def _has_documents(self, tenant: str) -> bool:
         try:
@@ -198,9 +196,7 @@ class EmbeddedStore:
             return True
 
     def _path(self, tenant: str) -> Path:
-        if not _TENANT.fullmatch(tenant):
-            raise InvalidTenantError(f"{tenant!r} is no name of a tenant")
-        return self._folder / f"{tenant}.db"
+        return self._folder / f"{checked_tenant(tenant)}.db"
 
     def _corpus(self, tenant: str, path: Path) -> Corpus:
         with self._opening:
@@ -225,17 +221,3 @@ class EmbeddedStore:
             yield corpus
         finally:
             corpus.close()
-
-
-def _make_token(document_id: str, source: str) -> str:
-    return urlsafe_b64encode(f"{source}\n{document_id}".encode()).decode()
-
-
-def _read_token(token: str, source: str) -> str:
-    try:
-        of_source, _, document_id = urlsafe_b64decode(token.encode()).decode().partition("\n")
-    except ValueError as error:
-        raise InvalidPageTokenError("the page token was not made by this listing") from error
-    if of_source != source or not document_id:
-        raise InvalidPageTokenError("the page token belongs to a listing with other parameters")
-    return document_id

@@ -67,11 +67,9 @@ class Connection:
         self._client: WeaviateAsyncClient | None = None
         self._connecting = asyncio.Lock()
 
-    async def search(
-        self, request: search_get_pb2.SearchRequest, *, timeout: float | None = None
-    ) -> search_get_pb2.SearchReply:
-        """Read objects; `timeout` in seconds, by default the address's. Raises NotThereError, StoreError."""
-        call = self._open().Search(request, metadata=self._metadata, timeout=timeout or self._address.read_timeout)
+    async def search(self, request: search_get_pb2.SearchRequest) -> search_get_pb2.SearchReply:
+        """Read objects. Raises NotThereError, StoreError."""
+        call = self._open().Search(request, metadata=self._metadata, timeout=self._address.read_timeout)
         reply: search_get_pb2.SearchReply = await _answer(call)
         return reply
 

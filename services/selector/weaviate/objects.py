@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from base64 import b64decode, b64encode
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID, uuid5
@@ -15,6 +14,7 @@ from google.protobuf import struct_pb2
 from weaviate.proto.v1 import base_pb2, batch_pb2
 
 from services.selector.indexing import fingerprint, passage_terms, search_terms
+from services.selector.moments import microseconds, moment_of
 from services.selector.passage import Document, Passage, SourceKind
 from services.selector.sketch import SIZE, make_sketch
 from services.selector.weaviate.filters import group_tokens, token
@@ -47,7 +47,6 @@ TEXT_PROPERTIES: Final = ("ordinal", "titles", "text", "start", "end", "prepared
 NEVER: Final = (1 << 53) - 1
 """Stands for the expiry of a document that has none: the largest whole number that JSON carries unchanged."""
 _SPACE: Final = UUID("8a6e0804-2bd0-4672-b79d-d97027f9071a")
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,18 +187,13 @@ def read_document(written: str) -> Document:
     """A document from the text that its objects carry."""
     fields = json.loads(written)
     for name in ("created_at", "expires_at", "indexed_at"):
-        fields[name] = None if fields[name] is None else _EPOCH + timedelta(microseconds=fields[name])
+        fields[name] = None if fields[name] is None else moment_of(fields[name])
     fields |= {
         "kind": SourceKind(fields["kind"]),
         "acl_groups": tuple(fields["acl_groups"]),
         "subjects": tuple(fields["subjects"]),
     }
     return Document(**fields)
-
-
-def microseconds(moment: datetime) -> int:
-    """Whole microseconds since the epoch, exact."""
-    return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
 def _written(document: Document) -> str:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from services.selector.errors import InvalidDocumentError, StoreBusyError
+from services.selector.moments import next_version
 from services.selector.passage import IndexedDocument
 from services.selector.query import StaleDocument
 from services.selector.weaviate.connection import NotThereError
@@ -22,7 +23,7 @@ from services.selector.weaviate.objects import (
 from services.selector.weaviate.requests import by_id, search_request
 from services.selector.weaviate.schema import model_key
 from services.selector.weaviate.state import Hidden
-from services.selector.weaviate.writer import WRITER_LEASE, next_version
+from services.selector.weaviate.writer import WRITER_LEASE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -126,7 +127,7 @@ class Reindexer:
                 model=model,
                 building=None,
                 run="",
-                version=next_version(state, self._clock()),
+                version=next_version(state.version, self._clock()),
                 epoch=state.epoch + 1,
             )
             await self._states.write(tenant, adopted)

@@ -19,6 +19,7 @@ from weaviate.classes.config import (
 )
 from weaviate.exceptions import UnexpectedStatusCodeError
 
+from services.selector.indexing import BM25_B, BM25_K1
 from services.selector.weaviate.connection import weaviate_errors
 
 if TYPE_CHECKING:
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
 
 SCHEMA: Final = 1
 """Version of the collections and of what their properties hold."""
-K1: Final = 1.5
-B: Final = 0.75
 
 
 def _kept(name: str, data_type: DataType = DataType.TEXT) -> Property:
@@ -179,7 +178,9 @@ async def _create(
             multi_tenancy_config=Configure.multi_tenancy(
                 enabled=True, auto_tenant_creation=True, auto_tenant_activation=True
             ),
-            inverted_index_config=Configure.inverted_index(bm25_k1=K1, bm25_b=B, stopwords_preset=StopwordsPreset.NONE),
+            inverted_index_config=Configure.inverted_index(
+                bm25_k1=BM25_K1, bm25_b=BM25_B, stopwords_preset=StopwordsPreset.NONE
+            ),
         )
     except UnexpectedStatusCodeError:
         # Another selector made it at this moment.

@@ -16,6 +16,7 @@ from weaviate.proto.v1 import search_get_pb2
 
 from scic import errors
 from services.chassis.breaker import Breaker, BreakerOpenError
+from services.chassis.deadline import FAIR_SECONDS
 from services.chassis.logs import get_logger
 from services.selector.errors import (
     EmbeddingModelMismatchError,
@@ -23,11 +24,12 @@ from services.selector.errors import (
     StoreUnavailableError,
     UnknownFilterKeyError,
 )
+from services.selector.moments import microseconds
 from services.selector.query import ScoredPassage, Selection, SourceOutcome
 from services.selector.weaviate.candidates import Found, no_candidates, read_candidates
 from services.selector.weaviate.connection import NotThereError
 from services.selector.weaviate.filters import carries, every, meets, more_than, none_of, of_source, token, visible
-from services.selector.weaviate.objects import TEXT_PROPERTIES, VECTOR, microseconds, read_passage
+from services.selector.weaviate.objects import TEXT_PROPERTIES, VECTOR, read_passage
 from services.selector.weaviate.requests import by_id, by_vector, by_words, search_request
 from services.selector.weaviate.schema import model_key
 
@@ -50,11 +52,8 @@ _TRIES: Final = 5
 _DEPTH: Final = 50
 """Candidates of each ranking, at most: Weaviate reads the object of each, which costs the most of a search. nDCG@10 of
 Cranfield with 10 passages asked for: 43.1 with 100, 43.0 with 50, 42.6 with 40."""
-_FAIR_SECONDS: Final = 1.0
-"""A source that does not answer within this time is to blame, whoever asked."""
-_TRIAL_PAUSE: Final = 0.01
-_TRIAL_LOOKS: Final = 50
-"""Looks, a pause apart, that a search waits for the trial of a breaker: half a second."""
+_TRIAL_SECONDS: Final = 0.5
+"""How long a search waits for the trial of its breaker, at most."""
 _MAX_BREAKERS: Final = 64
 """Sources with a breaker of their own; names come from callers, and the others share one."""
 _SCORE: Final = search_get_pb2.MetadataRequest(uuid=True, score=True, vectors=[VECTOR])
@@ -147,14 +146,14 @@ class Searcher:
         started = perf_counter()
         breaker = self._breaker(source.source)
         try:
-            await _trial_over(breaker)
+            await breaker.trial_over(_TRIAL_SECONDS)
             with breaker.calling():
                 try:
                     found = await asyncio.wait_for(
                         self._candidates(tenant, query, source, state, hidden), source.timeout
                     )
                 except TimeoutError as error:
-                    if source.timeout is None or source.timeout >= _FAIR_SECONDS:
+                    if source.timeout is None or source.timeout >= FAIR_SECONDS:
                         raise
                     # A caller in a hurry says nothing about the source: its breaker must not hear of it.
                     hurried = _Failure(errors.DEADLINE_EXCEEDED.name, error)
@@ -251,14 +250,6 @@ class Searcher:
 
 def _name(founds: Sequence[Found], pick: Pick) -> bytes:
     return founds[pick.source].names[pick.position]
-
-
-async def _trial_over(breaker: Breaker) -> None:
-    """Wait for another call that finds out whether Weaviate is back: after a quiet time that is milliseconds."""
-    for _ in range(_TRIAL_LOOKS):
-        if not breaker.trial_runs:
-            return
-        await asyncio.sleep(_TRIAL_PAUSE)
 
 
 def _has_text(pick: Pick, founds: Sequence[Found], texts: Mapping[bytes, Passage]) -> bool:

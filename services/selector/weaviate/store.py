@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from services.selector.errors import InvalidPageTokenError, InvalidTenantError
-from services.selector.query import DocumentPage, Removal
+from services.selector.moments import microseconds
+from services.selector.page_token import listed_after, page_of
+from services.selector.query import Removal
+from services.selector.tenant import checked_tenant
 from services.selector.weaviate.connection import Address, Connection
 from services.selector.weaviate.filters import any_of, at_most, every, token, visible
 from services.selector.weaviate.garbage import Garbage
-from services.selector.weaviate.objects import Record, microseconds
 from services.selector.weaviate.records import Records, in_source
 from services.selector.weaviate.reindexing import Reindexer
 from services.selector.weaviate.schema import Schema
@@ -32,9 +31,8 @@ if TYPE_CHECKING:
     from services.selector.caller import Caller
     from services.selector.passage import Document, EmbeddingModel, IndexedDocument
     from services.selector.ports import Rank
-    from services.selector.query import CorpusStats, Query, Selection, StaleDocument
-
-_TENANT: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+    from services.selector.query import CorpusStats, DocumentPage, Query, Selection, StaleDocument
+    from services.selector.weaviate.objects import Record
 
 
 class WeaviateStore:
@@ -73,7 +71,7 @@ class WeaviateStore:
         self, tenant: str, documents: Sequence[IndexedDocument], model: EmbeddingModel, caller: Caller
     ) -> tuple[int, int]:
         """See `Store.index`."""
-        return await self._writer.index(_checked(tenant), documents, model, caller)
+        return await self._writer.index(checked_tenant(tenant), documents, model, caller)
 
     async def delete(self, tenant: str, document_ids: Sequence[str], caller: Caller) -> Removal:
         """See `Store.delete`."""
@@ -82,7 +80,7 @@ class WeaviateStore:
             found = await self._records.find(tenant, document_ids, state)
             return {name: record for name, record in found.items() if caller.may_see(record.document.acl_groups)}
 
-        gone, commit = await self._writer.remove(_checked(tenant), select)
+        gone, commit = await self._writer.remove(checked_tenant(tenant), select)
         await self._writer.collect(tenant, commit.garbage)
         return _removal(gone, commit.state.version)
 
@@ -93,14 +91,14 @@ class WeaviateStore:
             wanted = any_of("subjects", [token("subject", subject)])
             return _by_id(await self._records.matching(tenant, wanted, state))
 
-        gone, commit = await self._writer.remove(_checked(tenant), select, always=True)
+        gone, commit = await self._writer.remove(checked_tenant(tenant), select, always=True)
         # Not like a deletion, whose rest may wait for the next writer: only what is gone was erased.
         await self._garbage.collect(tenant, commit.garbage)
         return _removal(gone, commit.state.version)
 
     async def erase_tenant(self, tenant: str) -> Removal:
         """See `Store.erase_tenant`. The tenant's files are removed."""
-        gone, state = await self._writer.erase(_checked(tenant))
+        gone, state = await self._writer.erase(checked_tenant(tenant))
         await self._garbage.erase(tenant)
         return _removal(gone, state.version)
 
@@ -109,7 +107,7 @@ class WeaviateStore:
         expired = at_most("expires", microseconds(now))
         # Without a turn first: there is nothing to remove nearly always.
         found, state = await self._records.settled(
-            _checked(tenant), lambda known: self._records.matching(tenant, expired, known)
+            checked_tenant(tenant), lambda known: self._records.matching(tenant, expired, known)
         )
         if not found:
             return Removal((), 0, state.version)
@@ -131,7 +129,7 @@ class WeaviateStore:
         """See `Store.unchanged`."""
         names = [name for name, _ in fingerprints]
         stored, _ = await self._records.settled(
-            _checked(tenant), lambda state: self._records.find(tenant, names, state)
+            checked_tenant(tenant), lambda state: self._records.find(tenant, names, state)
         )
         found = {}
         for name, content_hash in fingerprints:
@@ -145,7 +143,7 @@ class WeaviateStore:
     async def get(self, tenant: str, document_id: str, caller: Caller) -> Document | None:
         """See `Store.get`."""
         found, _ = await self._records.settled(
-            _checked(tenant), lambda state: self._records.find(tenant, [document_id], state)
+            checked_tenant(tenant), lambda state: self._records.find(tenant, [document_id], state)
         )
         record = found.get(document_id)
         return record.document if record is not None and caller.may_see(record.document.acl_groups) else None
@@ -154,46 +152,45 @@ class WeaviateStore:
         self, tenant: str, caller: Caller, *, source: str = "", page_token: str = "", page_size: int
     ) -> DocumentPage:
         """See `Store.list`."""
-        after = _read_token(page_token, source) if page_token else ""
+        after = listed_after(page_token, source)
         filters = every(visible(caller), in_source(source))
         found, _ = await self._records.settled(
-            _checked(tenant), lambda state: self._records.page(tenant, filters, after, page_size + 1, state)
+            checked_tenant(tenant), lambda state: self._records.page(tenant, filters, after, page_size + 1, state)
         )
-        documents = [record.document for record in found[:page_size]]
-        return DocumentPage(documents, _make_token(documents[-1].document_id, source) if len(found) > page_size else "")
+        return page_of([record.document for record in found], page_size, source)
 
     async def stats(self, tenant: str, caller: Caller) -> CorpusStats:
         """See `Store.stats`."""
         found, _ = await self._records.settled(
-            _checked(tenant), lambda state: self._records.stats(tenant, caller, state)
+            checked_tenant(tenant), lambda state: self._records.stats(tenant, caller, state)
         )
         return found
 
     async def corpus_version(self, tenant: str) -> int:
         """See `Store.corpus_version`."""
-        return (await self._states.read(_checked(tenant))).version
+        return (await self._states.read(checked_tenant(tenant))).version
 
     async def model(self, tenant: str) -> EmbeddingModel | None:
         """See `Store.model`."""
-        return (await self._states.read(_checked(tenant))).in_use
+        return (await self._states.read(checked_tenant(tenant))).in_use
 
     async def search(self, tenant: str, query: Query, rank: Rank) -> Selection:
         """See `Store.search`."""
-        return await self._searcher.search(_checked(tenant), query, rank)
+        return await self._searcher.search(checked_tenant(tenant), query, rank)
 
     async def stale(self, tenant: str, model: EmbeddingModel, limit: int) -> Sequence[StaleDocument]:
         """See `Store.stale`."""
-        return await self._reindexer.stale(_checked(tenant), model, limit)
+        return await self._reindexer.stale(checked_tenant(tenant), model, limit)
 
     async def add_vectors(
         self, tenant: str, model: EmbeddingModel, vectors: Sequence[tuple[StaleDocument, NDArray[np.float32]]]
     ) -> None:
         """See `Store.add_vectors`."""
-        await self._reindexer.add_vectors(_checked(tenant), model, vectors)
+        await self._reindexer.add_vectors(checked_tenant(tenant), model, vectors)
 
     async def adopt(self, tenant: str, model: EmbeddingModel) -> bool:
         """See `Store.adopt`; a tenant without a corpus takes any model."""
-        return await self._reindexer.adopt(_checked(tenant), model)
+        return await self._reindexer.adopt(checked_tenant(tenant), model)
 
     async def ready(self) -> bool:
         """Tell whether Weaviate answers now."""
@@ -204,29 +201,9 @@ class WeaviateStore:
         await self._connection.close()
 
 
-def _checked(tenant: str) -> str:
-    if not _TENANT.fullmatch(tenant):
-        raise InvalidTenantError(f"{tenant!r} is no name of a tenant")
-    return tenant
-
-
 def _by_id(records: Sequence[Record]) -> dict[str, Record]:
     return {record.document.document_id: record for record in records}
 
 
 def _removal(gone: Mapping[str, Record], version: int) -> Removal:
     return Removal(tuple(gone), sum(record.document.passage_count for record in gone.values()), version)
-
-
-def _make_token(document_id: str, source: str) -> str:
-    return urlsafe_b64encode(f"{source}\n{document_id}".encode()).decode()
-
-
-def _read_token(written: str, source: str) -> str:
-    try:
-        of_source, _, document_id = urlsafe_b64decode(written.encode()).decode().partition("\n")
-    except ValueError as error:
-        raise InvalidPageTokenError("the page token was not made by this listing") from error
-    if of_source != source or not document_id:
-        raise InvalidPageTokenError("the page token belongs to a listing with other parameters")
-    return document_id

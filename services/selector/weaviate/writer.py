@@ -21,17 +21,16 @@ from services.chassis.logs import get_logger
 from services.selector.errors import (
     DocumentForbiddenError,
     EmbeddingModelMismatchError,
-    InvalidDocumentError,
     StoreBusyError,
     StoreError,
     StoreUnavailableError,
 )
-from services.selector.passage import IndexedDocument
+from services.selector.moments import next_version
+from services.selector.passage import IndexedDocument, check_dimension
 from services.selector.weaviate.filters import token
 from services.selector.weaviate.objects import (
     Record,
     document_object,
-    microseconds,
     passage_objects,
     text_objects,
 )
@@ -100,9 +99,7 @@ class Writer:
         self, tenant: str, documents: Sequence[IndexedDocument], model: EmbeddingModel, caller: Caller
     ) -> tuple[int, int]:
         """See `Store.index`."""
-        for indexed in documents:
-            if indexed.vectors.shape[1] != model.dimension:
-                raise InvalidDocumentError(f"document {indexed.document.document_id!r}: its vectors are not of {model}")
+        check_dimension(documents, model)
         await self._schema.ensure()
         latest = {indexed.document.document_id: indexed for indexed in documents}
         stored, state = await self._records.settled(tenant, lambda now: self._records.find(tenant, latest, now))
@@ -155,7 +152,7 @@ class Writer:
             # Writers under way must not commit what is removed under them.
             dead = tuple(replace(entry, written=False, model=None) for entry in state.hidden if entry.written)
             erased = State(
-                version=next_version(state, self._clock()),
+                version=next_version(state.version, self._clock()),
                 epoch=state.epoch + 1,
                 models=state.models,
                 erasing=True,
@@ -235,7 +232,7 @@ class Writer:
         changed = bool(shown or gone or not late)
         committed = replace(
             left,
-            version=next_version(state, self._clock()) if changed else state.version,
+            version=next_version(state.version, self._clock()) if changed else state.version,
             epoch=state.epoch + 1,
             documents=state.documents + len(shown) - len(gone),
             hidden=left.hidden + tuple(Hidden(generation, until, written=False) for generation in garbage),
@@ -292,11 +289,6 @@ class Writer:
             await self._garbage.collect(tenant, generations)
         except StoreError as error:
             _log.warning("garbage_left", tenant=tenant, error=type(error).__name__)
-
-
-def next_version(state: State, now: datetime) -> int:
-    """The corpus version after a change: a time, or one more than the last."""
-    return max(state.version + 1, microseconds(now))
 
 
 def _differs(indexed: IndexedDocument, stored: Record | None, caller: Caller) -> bool:

@@ -207,3 +207,18 @@ def test_the_state_is_a_metric(breaker: Breaker, clock: Clock) -> None:
     with breaker.calling():
         assert shown() == 1
     assert shown() == 0
+
+
+async def test_who_waits_for_the_trial_goes_on_when_it_is_over(breaker: Breaker, clock: Clock) -> None:
+    await breaker.trial_over(60.0)
+    fail(breaker, 3)
+    clock.now += RESET
+    gate = asyncio.Event()
+    trial = await begin(breaker, gate)
+    waiting = asyncio.create_task(breaker.trial_over(60.0))
+    await breaker.trial_over(0.0)
+    assert not waiting.done(), "the trial still runs"
+    gate.set()
+    await trial
+    await waiting
+    call(breaker)
