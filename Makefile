@@ -6,7 +6,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock api format check test weaviate demo up bench bench-retrieval clean
+.PHONY: help install lock api format check test weaviate demo up bench bench-retrieval bench-compress clean
 
 help: ## Say what there is to do
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
@@ -62,6 +62,10 @@ bench: install ## Measure the mesh beside its ceiling
 bench-retrieval: install ## Measure what is found, and what finding it costs, on both stores
 	$(BIN)/python -m benchmarks.retrieval
 	$(BIN)/python -m benchmarks.select
+
+bench-compress: install ## Measure what compression keeps, and what it costs
+	$(BIN)/python -m benchmarks.compress
+	$(BIN)/python -m benchmarks.compress_speed
 
 clean: ## Remove what was made
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -20,7 +20,11 @@ _START_SECONDS = 60.0
 def encode_inputs(corpus: Iterable[CutDocument]) -> list[EncodeInput]:
     """The passages as Prepare gives them to the encoder."""
     return [
-        EncodeInput(" > ".join(passage.title_path), passage.text, split_units(passage.text, cut.kind))
+        EncodeInput(
+            " > ".join(passage.title_path),
+            passage.text,
+            [(unit.start, unit.end) for unit in split_units(passage.text, cut.kind)],
+        )
         for cut in corpus
         for passage in cut.passages
     ]

@@ -42,7 +42,12 @@ def _encode(batch: tuple[Sequence[Text], str, str]) -> list[IndexedDocument]:
             pieces = chunk(SourceDocument(text.id, text.title, content_type, content))
         except ChunkingError:
             continue
-        inputs = [EncodeInput(" > ".join(p.title_path), p.text, split_units(p.text, kind)) for p in pieces]
+        inputs = [
+            EncodeInput(
+                " > ".join(p.title_path), p.text, [(unit.start, unit.end) for unit in split_units(p.text, kind)]
+            )
+            for p in pieces
+        ]
         vectors: Vectors = np.stack([found.passage for found in _encoder.encode_passages(inputs)])
         document = Document(
             document_id=text.id,

@@ -86,19 +86,25 @@ def whole(record: Record) -> str:
     return render(record, [((0, len(document.text)),) for document in record.documents])
 
 
-def keeps_answer(record: Record, context: str) -> bool | None:
-    """Whether an answer stands in the context; None where it is yes or no, or nowhere in the whole."""
-    answers = [normal(answer) for answer in record.answers]
-    if {"yes", "no"} & set(answers) or not _holds(normal(whole(record)), answers):
-        return None
-    return _holds(normal(context), answers)
+class Judge:
+    """What contexts keep of one record; its phrases are normalised once."""
 
+    def __init__(self, record: Record) -> None:
+        self._record = record
+        answers = [normal(answer) for answer in record.answers]
+        is_judged = not {"yes", "no"} & set(answers) and _holds(normal(whole(record)), answers)
+        self._answers = answers if is_judged else None
+        self._items = [item for item in _evidence(record) if item]
 
-def keeps_evidence(record: Record, context: str) -> bool | None:
-    """Whether every item of evidence stands in the context; None where the record names none."""
-    items = [item for item in _evidence(record) if item]
-    text = normal(context)
-    return all(_holds(text, item) for item in items) if items else None
+    def verdict(self, kept: Sequence[Sequence[Span]]) -> tuple[bool | None, bool | None]:
+        """Whether an answer stands in the context, and whether every item of evidence does.
+
+        None for the first where the answer is yes or no, or nowhere in the whole; for the second where the record names
+        no evidence.
+        """
+        text = normal(render(self._record, kept))
+        answer = None if self._answers is None else _holds(text, self._answers)
+        return answer, all(_holds(text, item) for item in self._items) if self._items else None
 
 
 def _holds(text: str, phrases: Iterable[str]) -> bool:

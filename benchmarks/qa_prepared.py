@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,9 +18,12 @@ from services.text.model import model_file
 from services.text.tokens import encoding_for
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from services.compressor.units import Unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +49,9 @@ def read_prepared(path: Path, cache: Path) -> list[PreparedRecord]:
     encodings = [encoding_for(name) for name in COUNTED_ENCODINGS]
     result = []
     at = 0
-    for record, spans, question in zip(records, units, questions, strict=True):
+    for record, cut, question in zip(records, units, questions, strict=True):
         signals = []
-        for document, cuts in zip(record.documents, spans, strict=True):
+        for document, cuts in zip(record.documents, cut, strict=True):
             rows = vectors[at : at + len(cuts)]
             at += len(cuts)
             signals.append(prepare(prompt_title(document), document.text, cuts, rows, encodings))
@@ -55,19 +59,32 @@ def read_prepared(path: Path, cache: Path) -> list[PreparedRecord]:
     return result
 
 
+def encoding_seconds(records: Sequence[Record], cache: Path) -> float:
+    """Processor seconds of encoding the passages of these records, as a method without prepared vectors must."""
+    encoder = Encoder.load(model_file(cache))
+    spans = [[[(u.start, u.end) for u in split_units(d.text, "docs")] for d in r.documents] for r in records]
+    begin = time.process_time()
+    for record, cuts in zip(records, spans, strict=True):
+        encoder.encode_passages(
+            [EncodeInput(d.title, d.text, cut) for d, cut in zip(record.documents, cuts, strict=True)]
+        )
+    return time.process_time() - begin
+
+
 def _vectors(
-    path: Path, cache: Path, records: list[Record], units: list[list[list[tuple[int, int]]]]
+    path: Path, cache: Path, records: list[Record], units: Sequence[Sequence[Sequence[Unit]]]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     encoder = Encoder.load(model_file(cache))
-    key = hashlib.sha256(path.read_bytes() + repr(units).encode() + encoder.model_id.encode()).hexdigest()[:16]
+    spans = [[[(unit.start, unit.end) for unit in cuts] for cuts in record] for record in units]
+    key = hashlib.sha256(path.read_bytes() + repr(spans).encode() + encoder.model_id.encode()).hexdigest()[:16]
     file = cache / f"{path.name.split('.')[0]}-{key}.npz"
     if not file.exists():
         questions = encoder.encode([record.question for record in records])
         parts = [
             encoded.sentences
-            for record, spans in zip(records, units, strict=True)
+            for record, cuts in zip(records, spans, strict=True)
             for encoded in encoder.encode_passages(
-                [EncodeInput(d.title, d.text, cuts) for d, cuts in zip(record.documents, spans, strict=True)]
+                [EncodeInput(d.title, d.text, cut) for d, cut in zip(record.documents, cuts, strict=True)]
             )
         ]
         np.savez(file, questions=questions, vectors=np.concatenate(parts))

@@ -11,10 +11,11 @@ from scic import errors
 from scic.composer.v1 import composer_service_pb2 as composer
 from scic.compressor.v1 import compressor_service_pb2 as compressor
 from scic.selector.v1 import selector_service_pb2 as selector
-from scic.type.v1 import message_pb2, passage_pb2, score_pb2, source_pb2, span_pb2
+from scic.type.v1 import compression_pb2, message_pb2, passage_pb2, retention_pb2, score_pb2, source_pb2, span_pb2
 from services.composer.evidence import Evidence
 from services.composer.prompt import Role, compose
 from services.composer.servicer import SECTIONS
+from services.gateway.fallback import plain_cut
 from services.gateway.ladder import Ladder
 from services.gateway.ports import CacheEntry, CacheLookup, CacheUnavailableError
 from services.gateway.source import BUILT_IN, Sources
@@ -197,7 +198,10 @@ class FakeCompressor:
     """Keeps the first half of every passage."""
 
     away: bool = False
+    drops: compressor.CompressedPassage.Reason.ValueType = compressor.CompressedPassage.REASON_UNSPECIFIED
+    """Why it drops everything, if it does."""
     prepared: list[str] = field(default_factory=list)
+    requests: list[compressor.CompressRequest] = field(default_factory=list)
     timeouts: list[float] = field(default_factory=list)
 
     async def prepare(self, request, *, timeout):
@@ -213,17 +217,54 @@ class FakeCompressor:
         self.timeouts.append(timeout)
         if self.away:
             raise StageError("compressor", "DEADLINE_EXCEEDED")
-        return compressor.CompressResponse(
-            passages=[
-                compressor.CompressedPassage(
-                    index=index,
-                    spans=[span_pb2.Span(start=0, end=max(1, len(passage.text) // 2))],
-                    token_count=1,
-                    original_token_count=2,
-                )
-                for index, passage in enumerate(request.passages)
-            ]
-        )
+        self.requests.append(compressor.CompressRequest.FromString(request.SerializeToString()))
+        response, encoding = compressor.CompressResponse(), encoding_for(request.encoding)
+        for index, passage in enumerate(request.passages):
+            if self.drops:
+                response.passages.add(index=index, reason=self.drops, original_token_count=1)
+                continue
+            half = passage.text[: max(1, len(passage.text) // 2)]
+            tokens, original = encoding.count_batch([f"{half}\n", f"{passage.text}\n"])
+            response.passages.add(
+                index=index,
+                spans=[span_pb2.Span(start=0, end=len(half))],
+                text=half,
+                token_count=tokens,
+                original_token_count=original,
+                reason=compressor.CompressedPassage.REASON_BEST_UNITS,
+                kept_pins=1,
+                dropped_pins=2,
+            )
+            title = " > ".join(passage.title_path)
+            response.token_count += tokens + encoding.count(f"{title}\n" if title else "") + request.overhead_tokens
+        response.decision.level = compression_pb2.COMPRESSION_LEVEL_MEDIUM
+        response.decision.token_count = response.token_count
+        response.retention.pins.add(type=retention_pb2.PIN_TYPE_NUMBER, kept=len(request.passages))
+        return response
+
+
+@dataclass
+class PlainCompressor(FakeCompressor):
+    """Keeps whole passages in their order, as many as fit: honest to the token, and easy to foresee."""
+
+    fails: int = 0
+    """Calls of Prepare that fail."""
+
+    async def prepare(self, request, *, timeout):
+        if self.fails:
+            self.fails -= 1
+            raise StageError("compressor", "DEADLINE_EXCEEDED")
+        return await super().prepare(request, timeout=timeout)
+
+    async def compress(self, request, *, timeout):
+        self.timeouts.append(timeout)
+        if self.away:
+            raise StageError("compressor", "DEADLINE_EXCEEDED")
+        self.requests.append(compressor.CompressRequest.FromString(request.SerializeToString()))
+        within = compressor.CompressRequest()
+        within.CopyFrom(request)
+        within.max_tokens = request.target_tokens or request.max_tokens
+        return plain_cut(within, encoding_for(request.encoding))
 
 
 @dataclass
@@ -237,7 +278,7 @@ class FakeComposer:
         self.timeouts.append(timeout)
         if self.away:
             raise StageError("composer", "STAGE_UNAVAILABLE")
-        evidence = [Evidence(tuple(e.title_path), e.source, tuple(e.pieces), request.gap) for e in request.evidence]
+        evidence = [Evidence(tuple(e.title_path), e.source, e.text) for e in request.evidence]
         prompt = compose(
             instructions=request.instructions,
             conversation=[(Role.USER, turn.text) for turn in request.conversation],
@@ -249,8 +290,7 @@ class FakeComposer:
         return composer.ComposeResponse(
             messages=[message_pb2.Message(role=message_pb2.ROLE_USER, content=m.content) for m in prompt.messages],
             evidence=[
-                composer.ComposedEvidence(index=index, citation=index + 1, text=item.text)
-                for index, item in enumerate(evidence[: prompt.evidence_count])
+                composer.ComposedEvidence(index=index, citation=index + 1) for index in range(prompt.evidence_count)
             ],
             sections=[
                 message_pb2.SectionTokens(section=SECTIONS[section], token_count=count)

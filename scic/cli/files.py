@@ -14,26 +14,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from scic.content_type import DOCUMENTS
+
 MAX_BYTES = 4 * 1024 * 1024
 """Largest document that the gateway takes."""
-
-CONTENT_TYPES: Mapping[str, str] = {
-    ".md": "text/markdown",
-    ".markdown": "text/markdown",
-    ".html": "text/html",
-    ".htm": "text/html",
-    ".pdf": "application/pdf",
-    ".py": "text/x-python",
-    ".pyi": "text/x-python",
-    **dict.fromkeys((".js", ".mjs", ".cjs", ".jsx"), "text/javascript"),
-    **dict.fromkeys((".ts", ".mts", ".cts", ".tsx"), "text/typescript"),
-    ".go": "text/x-go",
-    ".java": "text/x-java",
-    ".jsonl": "application/x-ndjson",
-    ".ndjson": "application/x-ndjson",
-    **dict.fromkeys((".txt", ".rst", ".proto", ".toml", ".yaml", ".yml"), "text/plain"),
-}
-"""By suffix in lower case. JSON is not among them: in a project it is data more often than text."""
 
 _SKIPPED_FOLDERS = {
     "__pycache__": "compiled code",
@@ -158,7 +142,7 @@ def _passed_by(name: str, *, is_folder: bool) -> str | None:
 def _file(path: Path, status: os.stat_result) -> Finding:
     if not stat.S_ISREG(status.st_mode):
         return Skipped(path, "not a regular file")
-    content_type = CONTENT_TYPES.get(path.suffix.lower())
+    content_type = DOCUMENTS.get(path.suffix.lower())
     if content_type is None:
         return Skipped(path, f"no text that can be read by structure ({path.suffix or 'no suffix'})")
     if not status.st_size:

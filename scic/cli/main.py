@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 
 from scic import __version__
+from scic.cli.compress import compress
 from scic.cli.connection import NoConnectionError
 from scic.cli.context import context, plan
 from scic.cli.corpus import corpus
@@ -42,7 +43,7 @@ def options(
     """The best context that fits a token budget: select, compress, isolate, compose."""
 
 
-for command in (up, status, restart, down, ingest, context, plan):
+for command in (up, status, restart, down, ingest, context, plan, compress):
     app.command()(command)
 app.add_typer(corpus)
 

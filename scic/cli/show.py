@@ -9,6 +9,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from scic.cli.show_compression import show_decision, show_degradation, show_retention
 from scic.gateway.v1 import context_service_pb2 as pb
 from scic.type.v1 import degradation_pb2, message_pb2, score_pb2
 
@@ -99,9 +100,11 @@ def _show_figures(console: Console, reply: pb.BuildContextResponse | pb.PlanCont
         )
     if reply.sources:
         console.print("[bold]sources[/bold] " + _list(_source(report) for report in reply.sources), highlight=False)
+    if reply.HasField("compression"):
+        show_decision(console, reply.compression)
+        show_retention(console, reply.retention)
     for degradation in reply.degradations:
-        stage = _name(degradation_pb2.Stage.Name(degradation.stage))
-        console.print(f"[yellow]degraded[/yellow] {stage}: {escape(degradation.detail)} ({degradation.reason})")
+        show_degradation(console, degradation)
 
 
 def _source(report: pb.SourceReport) -> str:

@@ -10,7 +10,7 @@ import grpc.aio
 
 from scic import errors
 from scic.client.policy import CHANNEL_OPTIONS
-from scic.client.request import ContextOptions, context_request
+from scic.client.request import ContextOptions, context_request, text_request
 from scic.gateway.v1 import context_service_pb2 as context
 from scic.gateway.v1 import context_service_pb2_grpc as context_rpc
 from scic.gateway.v1 import corpus_service_pb2 as corpus
@@ -76,6 +76,53 @@ class Client:
         request = context_request(question, max_tokens=max_tokens, **options)
         plan = context.PlanContextRequest(context=request)
         return await _answer(self._context.PlanContext(plan, metadata=self._metadata, timeout=timeout))
+
+    async def compress_text(
+        self,
+        question: str,
+        text: str,
+        *,
+        ratio: float | None = None,
+        max_tokens: int | None = None,
+        content_type: str = "",
+        name: str = "",
+        model: str = "",
+        pin_patterns: Iterable[str] = (),
+        words_only: bool = False,
+        prompt_cached: bool = False,
+        dry_run: bool = False,
+        timeout: float | None = None,
+    ) -> context.CompressTextResponse:
+        """A text, shortened to what answers a question; give one of `ratio` and `max_tokens`. Nothing is stored.
+
+        Args:
+            question: what the text should answer.
+            text: at most 262,144 characters.
+            ratio: share of the text's tokens that may be left, above 0 to 1.
+            max_tokens: tokens that may be left.
+            content_type: such as `text/markdown`. Default: by the ending of `name`, else plain text.
+            name: name of the text, such as that of its file.
+            model: the model whose encoding counts and whose price is used. Default: the server's.
+            pin_patterns: RE2 patterns of what must not be maimed, besides numbers, names, negations and the like.
+            words_only: faster, and less recall at small ratios.
+            prompt_cached: the text stands in the provider's prompt cache: it is left whole where that is cheaper.
+            dry_run: spends nothing: no summary by an LLM.
+            timeout: seconds; reading 3,000 tokens for their meaning takes about one.
+        """
+        request = text_request(
+            question,
+            text,
+            ratio=ratio,
+            max_tokens=max_tokens,
+            content_type=content_type,
+            name=name,
+            model=model,
+            pin_patterns=pin_patterns,
+            words_only=words_only,
+            prompt_cached=prompt_cached,
+            dry_run=dry_run,
+        )
+        return await _answer(self._context.CompressText(request, metadata=self._metadata, timeout=timeout))
 
     async def ingest_documents(
         self, documents: AsyncIterable[corpus.DocumentInput] | Iterable[corpus.DocumentInput]

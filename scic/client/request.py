@@ -1,8 +1,8 @@
-"""What a context is built for, in Python's own terms."""
+"""What a context is built for, and what a text is shortened to, in Python's own terms."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal, TypedDict, Unpack
+from typing import Any, Literal, TypedDict, Unpack
 
 from scic import errors
 from scic.gateway.v1 import context_service_pb2 as context
@@ -79,5 +79,22 @@ def context_request(
             request_id=options.get("request_id", ""),
         )
     except ValueError as error:
-        # A number beyond 32 bits, or text with lone surrogates: no message can hold it.
-        raise errors.INVALID_FIELD.error(f"the request cannot be sent: {error}") from None
+        raise _unsendable(error) from None
+
+
+def text_request(question: str, text: str, **fields: Any) -> context.CompressTextRequest:
+    """The request that `Client.compress_text` sends; what is None is left out. Raises ScicError INVALID_FIELD."""
+    if (fields.get("ratio") is None) == (fields.get("max_tokens") is None):
+        raise errors.INVALID_FIELD.error(
+            "give one of ratio and max_tokens", field_violations=[("size", "must be one of ratio and max_tokens")]
+        )
+    given = {name: value for name, value in fields.items() if value is not None}
+    try:
+        return context.CompressTextRequest(question=question, text=text, **given)
+    except ValueError as error:
+        raise _unsendable(error) from None
+
+
+def _unsendable(error: ValueError) -> errors.ScicError:
+    """A number beyond 32 bits, or text with lone surrogates: no message can hold it."""
+    return errors.INVALID_FIELD.error(f"the request cannot be sent: {error}")

@@ -77,6 +77,23 @@ FALLBACKS: Final = Counter(
     ["source", "rung"],
     registry=REGISTRY,
 )
+COMPRESSIONS: Final = Counter(
+    "context_compressions_total",
+    "Requests to compress, by how hard and by what.",
+    ["level", "method"],
+    registry=REGISTRY,
+)
+COMPRESSED_TOKENS: Final = Counter(
+    "context_compressed_tokens_total",
+    "Tokens of passages, before compression and of what was kept of them.",
+    ["when"],
+    registry=REGISTRY,
+)
+CONTRACT_FALLBACKS: Final = Counter(
+    "context_contract_fallbacks_total",
+    "Passages kept whole or dropped, since the part that was chosen would have maimed a pin or code that was sound.",
+    registry=REGISTRY,
+)
 CACHE_HITS: Final = Counter(
     "context_cache_hits_total", "Look-ups that the cache answered.", ["cache_type"], registry=REGISTRY
 )

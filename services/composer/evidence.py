@@ -9,18 +9,12 @@ HEADING = "Passages:"
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A passage to write: its titles from the document down, its source, and the kept pieces of its text in order."""
+    """A passage to write: its titles from the document down, its source, and what is kept of its text."""
 
     title_path: tuple[str, ...]
     source: str
-    pieces: tuple[str, ...]
-    gap: str
-    """Stands where text between two pieces was left out."""
-
-    @property
-    def text(self) -> str:
-        """The pieces, with a visible gap between any two."""
-        return self.gap.join(self.pieces)
+    text: str
+    """As it was compressed: gaps are marked in it."""
 
 
 def render(evidence: Sequence[Evidence]) -> str:

@@ -45,9 +45,7 @@ class ComposerServicer(rpc.ComposerServiceServicer):
                 metadata={"valid": ", ".join(ENCODING_NAMES)},
                 field_violations=[("encoding", f"must be one of: {', '.join(ENCODING_NAMES)}")],
             ) from error
-        evidence = [
-            Evidence(tuple(item.title_path), item.source, tuple(item.pieces), request.gap) for item in request.evidence
-        ]
+        evidence = [Evidence(tuple(item.title_path), item.source, item.text) for item in request.evidence]
         work = partial(
             compose,
             instructions=request.instructions,
@@ -65,16 +63,13 @@ class ComposerServicer(rpc.ComposerServiceServicer):
                 metadata={"required_tokens": str(error.required)},
                 field_violations=[("max_tokens", f"must be at least {error.required}")],
             ) from error
-        return _response(prompt, evidence)
+        return _response(prompt)
 
 
-def _response(prompt: Prompt, evidence: list[Evidence]) -> pb.ComposeResponse:
+def _response(prompt: Prompt) -> pb.ComposeResponse:
     return pb.ComposeResponse(
         messages=[message_pb2.Message(role=_ROLES[m.role], content=m.content) for m in prompt.messages],
-        evidence=[
-            pb.ComposedEvidence(index=index, citation=index + 1, text=item.text)
-            for index, item in enumerate(evidence[: prompt.evidence_count])
-        ],
+        evidence=[pb.ComposedEvidence(index=index, citation=index + 1) for index in range(prompt.evidence_count)],
         sections=[
             message_pb2.SectionTokens(section=SECTIONS[section], token_count=count)
             for section, count in prompt.tokens.items()

@@ -2,58 +2,151 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from functools import lru_cache
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from services.compressor.context import build_context
-from services.compressor.features import read_question
+from services.compressor.contract import breaches
+from services.compressor.decision import Level, decide
 from services.compressor.fill import Prices, choose_units
 from services.compressor.outcome import conclude, whole
 from services.compressor.passage import Reason
-from services.compressor.prepare import prepare
-from services.compressor.rendering import settle
-from services.compressor.scoring import score_units
+from services.compressor.pattern_pins import add_pattern_pins
+from services.compressor.raw import prepare_raw
+from services.compressor.rendering import Layout
+from services.compressor.scoring.features import read_question
+from services.compressor.scoring.score import score_units
+from services.compressor.settle import Kept, settle
 from services.compressor.sizing import measure
-from services.compressor.units import split_units
+from services.compressor.units import Join
 
 if TYPE_CHECKING:
-    from services.compressor.passage import CompressInput, CompressOutput, Passage
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from services.compressor.context import Context
+    from services.compressor.passage import CompressInput, CompressOutput
     from services.compressor.ports import TokenCounter
-    from services.compressor.prepared import PassageSignals
+    from services.compressor.sizing import Size
+
+_LINE_MARKS: Final = {Join.ROW: "| … |", Join.PYTHON: "    ...", Join.BRACES: "    // ..."}
 
 
 def compress(request: CompressInput) -> CompressOutput:
-    """The passages, shortened to `request.max_tokens`.
+    """The passages, shortened to what `decide` says.
 
     Where everything fits, everything is kept untouched. Prepared bytes that are missing, damaged, of another version or
     of another text make a passage raw: it is prepared here, without vectors.
     """
     sizes = measure(request)
-    if sum(size.header + size.text for size in sizes if size.text) <= request.max_tokens:
-        return whole(request, sizes)
-    known = {
-        index: size.signals or _prepare_raw(passage, request.encoding)
-        for index, (passage, size) in enumerate(zip(request.passages, sizes, strict=True))
-        if size.text
-    }
-    context = build_context(list(known.values()), request.encoding.name)
+    if request.pin_patterns:
+        sizes = [
+            replace(size, signals=add_pattern_pins(size.signals, passage.text, request.pin_patterns))
+            if size.signals
+            else size
+            for passage, size in zip(request.passages, sizes, strict=True)
+        ]
+    total = sum(size.header + size.text for size in sizes if size.text)
+    decision = decide(
+        total, request.max_tokens, request.target_tokens, request.price, prompt_cached=request.prompt_cached
+    )
+    if decision.level is Level.NONE:
+        return whole(request, sizes, decision)
+    uncut = []
+    for index, (passage, size) in enumerate(zip(request.passages, sizes, strict=True)):
+        if size.text and size.signals is None:
+            signals, cut = prepare_raw(passage, request.encoding)
+            sizes[index] = replace(size, signals=add_pattern_pins(signals, passage.text, request.pin_patterns))
+            uncut += [] if cut else [index]
+    known = {index: size.signals for index, size in enumerate(sizes) if size.signals and size.text}
     indexes = list(known)
+    context = build_context(list(known.values()), request.encoding.name)
     retrieval = np.nan_to_num(np.array([request.passages[index].score for index in indexes], np.float64))
     scores = score_units(context, read_question(request.question, request.question_vector), retrieval)
-    prices = Prices(np.array([sizes[index].header for index in indexes], np.int64), _gap_price(request))
-    units = choose_units(context, scores, prices, request.max_tokens)
-    owners, starts, ends = (column[units].tolist() for column in (context.owner, context.starts, context.ends))
-    chosen = [(indexes[owner], (start, end)) for owner, start, end in zip(owners, starts, ends, strict=True)]
-    cheapest = dict(zip(indexes, np.minimum.reduceat(context.tokens, context.firsts).tolist(), strict=True))
-    return conclude(request, sizes, settle(request, sizes, chosen), cheapest, Reason.BEST_UNITS)
+    prices = _prices(request, sizes, indexes, context)
+    firsts = context.firsts.tolist()
+    chosen = []
+    for group in choose_units(context, scores, prices, decision.bound):
+        owner = int(context.owner[group[0]])
+        chosen.append((indexes[owner], [unit - firsts[owner] for unit in group]))
+    layouts = dict(zip(indexes, _layouts(context), strict=True))
+    kept = settle(request, sizes, layouts, chosen, decision.bound)
+    exceptions = _keep_contract(request, sizes, layouts, kept, decision.bound)
+    return conclude(
+        request,
+        sizes,
+        kept,
+        decision,
+        partly=Reason.BEST_UNITS,
+        dropped=_why_dropped(request, sizes, indexes, context, decision.bound),
+        exceptions=exceptions,
+        uncut=uncut,
+    )
 
 
-def _prepare_raw(passage: Passage, encoding: TokenCounter) -> PassageSignals:
-    return prepare(passage.title, passage.text, split_units(passage.text, passage.kind), None, [encoding])
+def _keep_contract(
+    request: CompressInput,
+    sizes: Sequence[Size],
+    layouts: Mapping[int, Layout],
+    kept: dict[int, Kept],
+    budget: int,
+) -> dict[int, Reason]:
+    """Puts the original, where it fits, or nothing in the place of a part that breaches the contract."""
+    exceptions: dict[int, Reason] = {}
+    left = budget - sum(sizes[index].header + part.token_count for index, part in kept.items())
+    for index, part in list(kept.items()):
+        if breaches(request, index, layouts[index], part) is None:
+            continue
+        exceptions[index] = Reason.CONTRACT
+        left += part.token_count
+        if sizes[index].text <= left:
+            text = request.passages[index].text
+            kept[index] = Kept(((0, len(text)),), text, sizes[index].text)
+            left -= sizes[index].text
+        else:
+            del kept[index]
+            left += sizes[index].header
+    return exceptions
 
 
-def _gap_price(request: CompressInput) -> int:
-    """Tokens of a gap beyond the blank that every unit is counted with."""
-    closed, opened = request.encoding.count_batch(["a. A", f"a.{request.gap}A"])
-    return opened - closed
+def _why_dropped(
+    request: CompressInput, sizes: Sequence[Size], indexes: Sequence[int], context: Context, budget: int
+) -> dict[int, Reason]:
+    """Passages of which nothing could have been kept."""
+    cheapest = np.minimum.reduceat(np.where(context.frames, budget, context.tokens), context.firsts).tolist()
+    reasons = {}
+    for index, tokens in zip(indexes, cheapest, strict=True):
+        bound = request.sections[request.passages[index].section].max_tokens
+        if sizes[index].header + tokens > budget:
+            reasons[index] = Reason.TOO_LARGE
+        elif bound is not None and sizes[index].header + tokens > bound:
+            reasons[index] = Reason.SECTION_FULL
+    return reasons
+
+
+def _layouts(context: Context) -> list[Layout]:
+    starts, ends, joins = context.starts.tolist(), context.ends.tolist(), context.joins.tolist()
+    bounds = [*context.firsts.tolist(), context.size]
+    return [Layout(starts[a:b], ends[a:b], joins[a:b]) for a, b in pairwise(bounds)]
+
+
+def _prices(request: CompressInput, sizes: Sequence[Size], indexes: Sequence[int], context: Context) -> Prices:
+    return Prices(
+        headers=np.array([sizes[index].header for index in indexes], np.int64),
+        gaps=_gap_prices(request.encoding, request.gap)[context.joins],
+        owners=np.array([request.passages[index].section for index in indexes], np.intp),
+        sections=request.sections,
+    )
+
+
+@lru_cache(maxsize=64)
+def _gap_prices(encoding: TokenCounter, gap: str) -> NDArray[np.int64]:
+    """By `Join`, the tokens of a gap's mark beyond the blank that every unit is counted with."""
+    marks = [gap if join is Join.PROSE else f"\n{_LINE_MARKS.get(join, gap.strip())}\n" for join in Join]
+    plain, *marked = encoding.count_batch(["a. A", *(f"a.{mark}A" for mark in marks)])
+    return np.array([count - plain for count in marked], np.int64)

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from services.compressor.prepared import COUNTED_ENCODINGS, Column, restore
+from services.compressor.prepared import COUNTED_ENCODINGS, CUES, FRAME, JOIN_MASK, JOIN_SHIFT, Column, restore
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from services.compressor.cues import Cue
     from services.compressor.prepared import PassageSignals
+    from services.compressor.scoring.cues import Cue
 
 TERM_VECTOR_DIMENSION: Final = 256
 
@@ -60,8 +60,14 @@ class Context:
     starts: NDArray[np.int64]
     """(n,) code points."""
     ends: NDArray[np.int64]
-    cues: NDArray[np.uint32]
+    cues: NDArray[np.int64]
     """(n,) bits of `cues.Cue`."""
+    joins: NDArray[np.int64]
+    """(n,) `unit.Join`."""
+    frames: NDArray[np.bool_]
+    """(n,) whether a unit is kept only where another needs it."""
+    needs: Mapping[int, tuple[int, ...]]
+    """Units that units need, by unit; those that are not named need none."""
     tokens: NDArray[np.int64]
     """(n,) what appending the unit costs, by the request's encoding."""
     terms: Postings
@@ -105,6 +111,7 @@ def build_context(passages: Sequence[PassageSignals], encoding: str) -> Context:
     terms = Postings(
         np.concatenate([passage.terms for passage in passages]), np.repeat(rows, table[:, Column.TERM_COUNT])
     )
+    flags = table[:, Column.FLAGS].astype(np.int64)
     vectors = _vectors(passages, table)
     has_vectors = vectors.shape[1] > 0
     return Context(
@@ -113,7 +120,10 @@ def build_context(passages: Sequence[PassageSignals], encoding: str) -> Context:
         firsts=firsts,
         starts=table[:, Column.START].astype(np.int64),
         ends=table[:, Column.END].astype(np.int64),
-        cues=table[:, Column.CUES],
+        cues=flags & CUES,
+        joins=flags >> JOIN_SHIFT & JOIN_MASK,
+        frames=(flags & FRAME) > 0,
+        needs=_needs(passages, table[:, Column.NEED_COUNT], firsts),
         tokens=table[:, Column.TOKENS + COUNTED_ENCODINGS.index(encoding)].astype(np.int64),
         terms=terms,
         names=Postings(
@@ -126,6 +136,17 @@ def build_context(passages: Sequence[PassageSignals], encoding: str) -> Context:
         vectors=vectors if has_vectors else _term_vectors(terms, len(table)),
         has_vectors=has_vectors,
     )
+
+
+def _needs(
+    passages: Sequence[PassageSignals], counts: NDArray[np.uint32], firsts: NDArray[np.intp]
+) -> dict[int, tuple[int, ...]]:
+    lengths = [len(passage.needs) for passage in passages]
+    if not any(lengths):
+        return {}
+    flat = (np.concatenate([passage.needs for passage in passages]) + np.repeat(firsts, lengths)).tolist()
+    ends = np.cumsum(counts).tolist()
+    return {unit: tuple(flat[ends[unit] - count : ends[unit]]) for unit, count in enumerate(counts.tolist()) if count}
 
 
 def _vectors(passages: Sequence[PassageSignals], table: NDArray[np.uint32]) -> NDArray[np.float32]:

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 class TokenCounter(Protocol):
     """An encoding that counts tokens exactly; `services.text.tokens.Encoding` is one."""
 
+    def __hash__(self) -> int: ...
+
     @property
     def name(self) -> str:
         """One of `prepared.COUNTED_ENCODINGS`."""

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from services.compressor.prepare import prepare
 from services.compressor.prepared import COUNTED_ENCODINGS, pack
 from services.compressor.units import split_units
@@ -49,20 +52,29 @@ class Preparation:
         """One result for each passage, in order."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._prepare, passages)
 
+    async def encode(self, question: str) -> NDArray[np.float32]:
+        """(d,) the vector of a question."""
+        rows = await asyncio.get_running_loop().run_in_executor(self._thread, self._encoder.encode, [question])
+        vector: NDArray[np.float32] = rows[0]
+        return vector
+
     def close(self) -> None:
         """Ends the thread; work that has not begun is dropped."""
         self._thread.shutdown(cancel_futures=True)
 
     def _prepare(self, passages: Sequence[RawPassage]) -> list[Prepared]:
         units = [split_units(passage.text, passage.kind) for passage in passages]
-        inputs = [EncodeInput(p.title, p.text, spans) for p, spans in zip(passages, units, strict=True)]
+        inputs = [
+            EncodeInput(p.title, p.text, [(unit.start, unit.end) for unit in cut])
+            for p, cut in zip(passages, units, strict=True)
+        ]
         encoded = self._encoder.encode_passages(inputs)
         return [
             Prepared(
-                signals=pack(prepare(p.title, p.text, spans, vectors.sentences, self._encodings)),
+                signals=pack(prepare(p.title, p.text, cut, vectors.sentences, self._encodings)),
                 vector=vectors.passage.astype("<f4").tobytes(),
             )
-            for p, spans, vectors in zip(passages, units, encoded, strict=True)
+            for p, cut, vectors in zip(passages, units, encoded, strict=True)
         ]
 
 

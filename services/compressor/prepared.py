@@ -1,8 +1,8 @@
 """The binary form of a prepared passage: all that compression needs to know of a passage, computed once at ingestion.
 
 Layout, little endian: header (`_HEADER`), then one block of 32-bit words (unit table row by row, title terms, terms,
-names), then the unit vectors, half a byte a value. It travels with every request, so it is compact, and reading it
-copies nothing: the arrays are views into the bytes.
+names, needs), then the unit vectors, half a byte a value. It travels with every request, so it is compact, and reading
+it copies nothing: the arrays are views into the bytes.
 
 Half bytes, because they lose less than fewer dimensions do: README.md, "Prepared passage".
 """
@@ -21,17 +21,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MAGIC: Final = b"SCPP"
-VERSION: Final = 2
+VERSION: Final = 3
 COUNTED_ENCODINGS: Final = ("cl100k_base", "o200k_base")
 """The encodings a prepared passage has token counts for; the order is part of the format."""
 
 # magic, version, bytes of a vector, checksum of all that follows, digest of title and text, code points of the text,
-# units, title terms, terms, names, tokens of the title line (two encodings), tokens of the whole text (two encodings)
-_HEADER: Final = struct.Struct("<4sHHIIIIIIIIIII")
+# units, title terms, terms, names, needs, tokens of the title line (two encodings), tokens of the whole text (two
+# encodings)
+_HEADER: Final = struct.Struct("<4sHHIIIIIIIIIIII")
 _CHECKED_FROM: Final = 12
 """Where the checksummed part begins: behind magic, version, bytes of a vector (the length tells on it) and checksum."""
 
-
+_WORD: Final = np.dtype("<u4")
 _PEAK: Final = 7
 _ZERO: Final = 8
 _HALVES: Final = np.arange(256)
@@ -69,15 +70,26 @@ class Column(IntEnum):
     """How many of the passage's terms are this unit's."""
     NAME_COUNT = 3
     """How many of the passage's names are this unit's."""
-    CUES = 4
-    """Bits of `cues.Cue`."""
-    SCALE = 5
+    NEED_COUNT = 4
+    """How many of the passage's needs are this unit's."""
+    FLAGS = 5
+    """Bits of `cues.Cue`, of `unit.Join` from `JOIN_SHIFT`, and `FRAME`."""
+    PINS = 6
+    """How many pins of each type begin in the unit: a byte a type, four types in this column, four in the next;
+    255 stands for more."""
+    SCALE = 8
     """Bits of a float32: what one step of the unit's vector is worth; 0 where it is zero."""
-    TOKENS = 6
+    TOKENS = 9
     """Tokens of a blank and the unit, one column for each of `COUNTED_ENCODINGS`: what appending the unit costs."""
 
 
 TABLE_WIDTH: Final = Column.TOKENS + len(COUNTED_ENCODINGS)
+CUES: Final = 0xFFFF
+"""The bits of `Column.FLAGS` that are cues."""
+JOIN_SHIFT: Final = 16
+JOIN_MASK: Final = 0xFF
+FRAME: Final = 1 << 24
+MOST_PINS: Final = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +104,8 @@ class PassageSignals:
     """Term ids of all units, in order, repetitions kept, one unit behind the other."""
     names: NDArray[np.uint32]
     """Term ids of the capitalised words, one unit behind the other."""
+    needs: NDArray[np.uint32]
+    """Indexes of the units that units need, one unit behind the other."""
     steps: NDArray[np.uint8]
     """(n, d / 2) the units' vectors as `quantise` makes them; d is 0 where no vectors were made."""
     title_tokens: tuple[int, ...]
@@ -107,6 +121,11 @@ class PassageSignals:
     def unit_count(self) -> int:
         """How many units the passage has."""
         return len(self.table)
+
+
+def pin_counts(table: NDArray[np.uint32]) -> NDArray[np.uint8]:
+    """(n, pin types) of a unit table, how many pins begin in each unit."""
+    return np.ascontiguousarray(table[:, Column.PINS : Column.PINS + 2]).view(np.uint8)
 
 
 def text_digest(title: str, text: str) -> int:
@@ -144,11 +163,11 @@ def restore(steps: NDArray[np.uint8], scales: NDArray[np.float32]) -> NDArray[np
 
 def pack(signals: PassageSignals) -> bytes:
     """The bytes of `signals`; `unpack` reads them."""
-    words = (signals.table, signals.title_terms, signals.terms, signals.names)
+    words = (signals.table, signals.title_terms, signals.terms, signals.names, signals.needs)
     body = b"".join(block.astype("<u4").tobytes() for block in words) + signals.steps.tobytes()
-    counts = (signals.unit_count, len(signals.title_terms), len(signals.terms), len(signals.names))
+    counts = (signals.unit_count, *(len(block) for block in words[1:]))
     head = struct.pack(
-        "<10I", signals.digest, signals.text_length, *counts, *signals.title_tokens, *signals.text_tokens
+        "<11I", signals.digest, signals.text_length, *counts, *signals.title_tokens, *signals.text_tokens
     )
     checksum = zlib.crc32(body, zlib.crc32(head))
     return struct.pack("<4sHHI", MAGIC, VERSION, signals.steps.shape[1], checksum) + head + body
@@ -163,23 +182,28 @@ def unpack(data: bytes) -> PassageSignals:
     if len(data) < _HEADER.size or data[:4] != MAGIC:
         raise PreparedError(PreparedErrorKind.DAMAGED, "not a prepared passage")
     fields = _HEADER.unpack_from(data)
-    version, width, checksum, digest, length, units, title_terms, terms, names = fields[1:10]
+    version, width, checksum, digest, length, units, *lengths = fields[1:11]
     if version != VERSION:
         raise PreparedError(PreparedErrorKind.OTHER_VERSION, f"prepared by format {version}, not {VERSION}")
     cells = units * TABLE_WIDTH
-    words = cells + title_terms + terms + names
+    words = cells + sum(lengths)
     vectors_at = _HEADER.size + 4 * words
     if len(data) != vectors_at + units * width or zlib.crc32(memoryview(data)[_CHECKED_FROM:]) != checksum:
         raise PreparedError(PreparedErrorKind.DAMAGED, "the prepared passage is damaged")
-    block = np.frombuffer(data, "<u4", words, _HEADER.size)
+    block = np.frombuffer(data, _WORD, words, _HEADER.size)
+    # Not by `np.split`, which takes longer than all the rest.
+    terms_at = cells + lengths[0]
+    names_at = terms_at + lengths[1]
+    needs_at = names_at + lengths[2]
     return PassageSignals(
         table=block[:cells].reshape(units, TABLE_WIDTH),
-        title_terms=block[cells : cells + title_terms],
-        terms=block[cells + title_terms : cells + title_terms + terms],
-        names=block[cells + title_terms + terms :],
+        title_terms=block[cells:terms_at],
+        terms=block[terms_at:names_at],
+        names=block[names_at:needs_at],
+        needs=block[needs_at:],
         steps=np.frombuffer(data, np.uint8, units * width, vectors_at).reshape(units, width),
-        title_tokens=fields[10:12],
-        text_tokens=fields[12:14],
+        title_tokens=fields[11:13],
+        text_tokens=fields[13:15],
         text_length=length,
         digest=digest,
     )

@@ -1,76 +1,114 @@
-"""From chosen units to verbatim spans, and what they really cost."""
+"""How what is kept of a passage stands in the prompt: verbatim, with a mark where something is missing."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from services.compressor.units.unit import Join
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from services.compressor.passage import CompressInput, Span
-    from services.compressor.sizing import Size
+    from services.compressor.passage import Span
+
+_JSON: Final = frozenset({Join.JSON_ITEM, Join.JSON_OPEN, Join.JSON_CLOSE})
+_DEPTHS: Final[Mapping[int, int]] = {Join.JSON_OPEN: 1, Join.JSON_CLOSE: -1}
+_MARKS: Final[Mapping[int, str]] = {Join.PYTHON: "...", Join.BRACES: "// ..."}
+"""Marks of text that parses: they stand at the edges too, or a body without its statements would not parse."""
+_ROW_MARK: Final = "| … |"
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """What is kept of a passage."""
+class Layout:
+    """The units of a passage as rendering needs them: n of each, in order."""
 
-    spans: tuple[Span, ...]
-    token_count: int
-    """Of the body: spans, gaps and line end."""
-
-
-def merge_spans(text: str, spans: Iterable[Span]) -> tuple[Span, ...]:
-    """Spans in order, as one where nothing but white space lies between them."""
-    merged: list[Span] = []
-    for start, end in sorted(spans):
-        if merged and not text[merged[-1][1] : start].strip():
-            merged[-1] = (merged[-1][0], end)
-        else:
-            merged.append((start, end))
-    return tuple(merged)
+    starts: Sequence[int]
+    ends: Sequence[int]
+    joins: Sequence[int]
 
 
-def render_body(text: str, spans: Iterable[Span], gap: str) -> str:
-    """A kept passage below its title line."""
-    return gap.join([text[start:end] for start, end in spans]) + "\n"
-
-
-def settle(request: CompressInput, sizes: Sequence[Size], chosen: Sequence[tuple[int, Span]]) -> dict[int, Kept]:
-    """What is kept by passage, counted as it will stand in the prompt.
-
-    The chooser adds up stored counts, which may be off by a token where byte pairs melt across a cut. So the real text
-    is counted here, and the least valuable unit goes until it fits. A passage that is kept to the last character is not
-    counted twice: its size is the count of that very text.
+def spans_of(layout: Layout, kept: Sequence[int]) -> tuple[Span, ...]:
+    """The kept ranges: units in order, neighbours as one range with what lies between them.
 
     Args:
-        request: the passages and the budget.
-        sizes: one for each passage.
-        chosen: passage index and unit, the most valuable first.
+        layout: the passage's units.
+        kept: indexes of the kept ones, in order.
     """
-    units: dict[int, list[Span]] = {}
-    for index, unit in chosen:
-        units.setdefault(index, []).append(unit)
-    kept = dict(zip(units, _count(request, sizes, units), strict=True))
-    total = sum(sizes[index].header + part.token_count for index, part in kept.items())
-    for index, unit in reversed(chosen):
-        if total <= request.max_tokens:
-            break
-        total -= sizes[index].header + kept.pop(index).token_count
-        units[index].remove(unit)
-        if units[index]:
-            (kept[index],) = _count(request, sizes, {index: units[index]})
-            total += sizes[index].header + kept[index].token_count
-    return kept
+    spans: list[Span] = []
+    last = -2
+    for unit in kept:
+        if unit == last + 1:
+            spans[-1] = (spans[-1][0], layout.ends[unit])
+        else:
+            spans.append((layout.starts[unit], layout.ends[unit]))
+        last = unit
+    return tuple(spans)
 
 
-def _count(request: CompressInput, sizes: Sequence[Size], units: dict[int, list[Span]]) -> list[Kept]:
-    kept = []
-    for index, parts in units.items():
-        text = request.passages[index].text
-        spans = merge_spans(text, parts)
-        whole = spans == ((0, len(text)),)
-        tokens = sizes[index].text if whole else request.encoding.count(render_body(text, spans, request.gap))
-        kept.append(Kept(spans, tokens))
-    return kept
+def render(text: str, layout: Layout, kept: Sequence[int], gap: str) -> str:
+    """What is kept of a passage, as the prompt shows it below the title line; "" where nothing is.
+
+    Args:
+        text: the passage.
+        layout: its units.
+        kept: indexes of the kept ones, in order; with a unit all that it needs.
+        gap: marks what is missing of prose.
+    """
+    parts: list[str] = []
+    last = -1
+    depth = 0
+    """Objects and arrays of JSON that are open."""
+    for unit in kept:
+        if unit == last + 1:
+            between = text[layout.ends[last] : layout.starts[unit]] if last >= 0 else ""
+        elif depth:
+            between = _between_members(text, layout, last, unit)
+        else:
+            between = _between(text, layout, last, unit, gap)
+        parts += (between, text[layout.starts[unit] : layout.ends[unit]])
+        last = unit
+        depth += _DEPTHS.get(layout.joins[unit], 0)
+    if kept and last + 1 < len(layout.starts) and (mark := _MARKS.get(layout.joins[last + 1])):
+        parts.append(f"\n{_indent(text, layout, last + 1)}{mark}")
+    return "".join(parts)
+
+
+def _between_members(text: str, layout: Layout, last: int, unit: int) -> str:
+    """What stands between two kept units of one JSON value where others are missing: all but their text."""
+    if layout.joins[last] == Join.JSON_OPEN:
+        return text[layout.ends[last] : layout.starts[last + 1]]
+    comma = "" if layout.joins[unit] == Join.JSON_CLOSE else ","
+    return comma + text[layout.ends[unit - 1] : layout.starts[unit]].replace(",", "")
+
+
+def _between(text: str, layout: Layout, last: int, unit: int, gap: str) -> str:
+    """What stands between two kept units, or before the first (`last` is -1), where others are missing."""
+    missing = layout.joins[last + 1]
+    if mark := _MARKS.get(missing):
+        mark = f"{_indent(text, layout, last + 1)}{mark}\n"
+        return mark if last < 0 else f"\n{mark}"
+    if last < 0:
+        return ""
+    if missing in _JSON and (layout.joins[last] in _JSON or layout.joins[unit] in _JSON):
+        return "\n"
+    if missing == Join.ROW:
+        return f"\n{_ROW_MARK}\n"
+    if _runs_on(text, layout, last, unit):
+        return gap
+    return f"\n{gap.strip()}\n" if gap.strip() else "\n"
+
+
+def _runs_on(text: str, layout: Layout, last: int, unit: int) -> bool:
+    """Whether two kept units stand in one line: all between them is prose, and so was what followed the first."""
+    if any(join != Join.PROSE for join in layout.joins[last + 1 : unit + 1]):
+        return False
+    return layout.joins[last] == Join.PROSE or "\n" not in text[layout.ends[last] : layout.starts[last + 1]]
+
+
+def _indent(text: str, layout: Layout, unit: int) -> str:
+    """The white space that the unit's first line begins with; the unit, or the line, may begin behind it."""
+    start = layout.starts[unit]
+    line = text.rfind("\n", 0, start) + 1
+    content = text[line : layout.ends[unit]]
+    return content[: len(content) - len(content.lstrip(" \t"))]

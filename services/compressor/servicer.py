@@ -1,47 +1,58 @@
-"""CompressorService: wire to domain and back."""
+"""CompressorService: reads the request, compresses where it does not hold the loop up, answers."""
 
 import asyncio
+import time
 from concurrent.futures import Executor
-
-import numpy as np
+from dataclasses import dataclass, replace
 
 from scic import errors
 from scic.compressor.v1 import compressor_service_pb2 as pb
 from scic.compressor.v1 import compressor_service_pb2_grpc as rpc
-from scic.type.v1 import source_pb2, span_pb2
+from scic.type.v1 import compression_pb2
+from services.chassis import metrics
+from services.chassis.deadline import Deadline
 from services.chassis.interceptors import Context
 from services.chassis.logs import get_logger
 from services.compressor.compress import compress
 from services.compressor.head_cut import head_cut
-from services.compressor.passage import CompressedPassage, CompressInput, CompressOutput, Passage
+from services.compressor.passage import CompressInput, CompressOutput
 from services.compressor.preparation import Preparation, RawPassage
-from services.text.tokens import ENCODING_NAMES, UnknownModelError, encoding_for
+from services.compressor.summary.ports import Summariser
+from services.compressor.summary.summarise import summarise
+from services.compressor.wire import KINDS, read_request, write_response
 
 _log = get_logger(__name__)
 
-_KINDS = {
-    source_pb2.SOURCE_KIND_DOCS: "docs",
-    source_pb2.SOURCE_KIND_CODE: "code",
-    source_pb2.SOURCE_KIND_HISTORY: "history",
-}
-
 _QUICK_PASSAGES = 32
 _QUICK_CHARACTERS = 65_536
+_SUMMARY_SHARE = 0.8
+"""Part of the time left that summaries may take: the answer has a way to go."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    output: CompressOutput
+    plain_cut: bool
+    seconds: float
 
 
 class CompressorServicer(rpc.CompressorServiceServicer):
     """Answers Prepare and Compress. Stateless."""
 
-    def __init__(self, preparation: Preparation, executor: Executor) -> None:
+    def __init__(
+        self, preparation: Preparation, executor: Executor, summariser: Summariser | None, summary_seconds: float
+    ) -> None:
         self._preparation = preparation
         self._executor = executor
+        self._summariser = summariser
+        self._summary_seconds = summary_seconds
 
     async def Prepare(  # noqa: N802 - the name of the RPC
         self, request: pb.PrepareRequest, context: Context
     ) -> pb.PrepareResponse:
         """Prepares passages."""
         passages = [
-            RawPassage(" > ".join(passage.title_path), passage.text, _KINDS[passage.kind])
+            RawPassage(" > ".join(passage.title_path), passage.text, KINDS[passage.kind])
             for passage in request.passages
         ]
         return pb.PrepareResponse(
@@ -56,18 +67,43 @@ class CompressorServicer(rpc.CompressorServiceServicer):
         self, request: pb.CompressRequest, context: Context
     ) -> pb.CompressResponse:
         """Shortens passages."""
-        job = _input(request)
+        job = read_request(request)
+        if request.encode:
+            job = await self._encode(job)
         if _is_quick(request):
             # Two milliseconds of Python hold the interpreter's lock wherever they run: a thread would only cost more.
-            output, degraded_reason = _compress(job)
+            result = _compress(job)
         else:
-            loop = asyncio.get_running_loop()
-            output, degraded_reason = await loop.run_in_executor(self._executor, _compress, job)
-        return pb.CompressResponse(
-            passages=[_compressed(index, passage) for index, passage in enumerate(output.passages)],
-            token_count=output.token_count,
-            degraded_reason=degraded_reason,
+            result = await asyncio.get_running_loop().run_in_executor(self._executor, _compress, job)
+        degraded_reason = errors.INTERNAL.name if result.plain_cut or result.output.uncut else ""
+        if self._summariser and not request.dry_run and not result.plain_cut:
+            result, reason = await self._summarise(job, result, self._summariser, context)
+            degraded_reason = degraded_reason or reason
+        response = write_response(
+            result.output, seconds=result.seconds, plain_cut=result.plain_cut, degraded_reason=degraded_reason
         )
+        _observe(response)
+        return response
+
+    async def _summarise(
+        self, job: CompressInput, result: _Result, summariser: Summariser, context: Context
+    ) -> tuple[_Result, str]:
+        begin = time.perf_counter()
+        deadline = Deadline.of(context, default=self._summary_seconds, cap=self._summary_seconds)
+        output, reason = await summarise(job, result.output, summariser, deadline.share(_SUMMARY_SHARE).remaining())
+        return _Result(output, plain_cut=False, seconds=result.seconds + time.perf_counter() - begin), reason
+
+    async def _encode(self, job: CompressInput) -> CompressInput:
+        """The same with the vectors that it lacks."""
+        raw = [index for index, passage in enumerate(job.passages) if not passage.prepared and passage.text.strip()]
+        wanted = [RawPassage(p.title, p.text, p.kind) for p in (job.passages[index] for index in raw)]
+        vector = job.question_vector
+        if vector is None:
+            vector = await self._preparation.encode(job.question)
+        passages = list(job.passages)
+        for index, prepared in zip(raw, await self._preparation.prepare(wanted), strict=True):
+            passages[index] = replace(passages[index], prepared=prepared.signals)
+        return replace(job, passages=tuple(passages), question_vector=vector)
 
 
 def _is_quick(request: pb.CompressRequest) -> bool:
@@ -80,56 +116,23 @@ def _is_quick(request: pb.CompressRequest) -> bool:
     )
 
 
-def _input(request: pb.CompressRequest) -> CompressInput:
-    try:
-        encoding = encoding_for(request.encoding)
-    except UnknownModelError:
-        valid = ", ".join(ENCODING_NAMES)
-        raise errors.UNKNOWN_MODEL.error(
-            f"encoding {request.encoding[:64]!r} is not known",
-            metadata={"valid": valid},
-            field_violations=[("encoding", f"must be one of: {valid}")],
-        ) from None
-    if len(request.question_vector) % 4:
-        raise errors.INVALID_FIELD.error(
-            "the question's vector is not a row of 32-bit floats",
-            field_violations=[("question_vector", "must be little-endian 32-bit floats")],
-        )
-    return CompressInput(
-        question=request.question,
-        question_vector=np.frombuffer(request.question_vector, "<f4") if request.question_vector else None,
-        passages=tuple(
-            Passage(
-                id=str(index),
-                title=" > ".join(passage.title_path),
-                text=passage.text,
-                kind=_KINDS[passage.kind],
-                prepared=passage.prepared or None,
-                score=passage.score,
-            )
-            for index, passage in enumerate(request.passages)
-        ),
-        max_tokens=request.max_tokens,
-        encoding=encoding,
-        overhead_tokens=request.overhead_tokens,
-        gap=request.gap or " ",
-    )
+def _observe(response: pb.CompressResponse) -> None:
+    decision = response.decision
+    level = compression_pb2.CompressionLevel.Name(decision.level).removeprefix("COMPRESSION_LEVEL_").lower()
+    method = compression_pb2.CompressionMethod.Name(decision.method).removeprefix("COMPRESSION_METHOD_").lower()
+    metrics.COMPRESSIONS.labels(level, method).inc()
+    metrics.COMPRESSED_TOKENS.labels("before").inc(decision.original_token_count)
+    metrics.COMPRESSED_TOKENS.labels("after").inc(decision.token_count)
+    fallbacks = sum(passage.reason == pb.CompressedPassage.REASON_CONTRACT for passage in response.passages)
+    metrics.CONTRACT_FALLBACKS.inc(fallbacks)
 
 
-def _compress(job: CompressInput) -> tuple[CompressOutput, str]:
-    """The scored selection, or the plain cut and the reason why it stands in."""
+def _compress(job: CompressInput) -> _Result:
+    """The scored selection, or the plain cut."""
+    begin = time.perf_counter()
     try:
-        return compress(job), ""
+        output, plain_cut = compress(job), False
     except Exception as error:  # noqa: BLE001 - whatever fails, the caller gets text that fits, and is told
         _log.error("scoring_failed", exc_info=error)
-        return head_cut(job), errors.INTERNAL.name
-
-
-def _compressed(index: int, passage: CompressedPassage) -> pb.CompressedPassage:
-    return pb.CompressedPassage(
-        index=index,
-        spans=[span_pb2.Span(start=start, end=end) for start, end in passage.spans],
-        token_count=passage.token_count,
-        original_token_count=passage.original_token_count,
-        raw=passage.raw,
-    )
+        output, plain_cut = head_cut(job), True
+    return _Result(output, plain_cut, time.perf_counter() - begin)

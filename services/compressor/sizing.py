@@ -21,7 +21,9 @@ class Size:
     text: int
     """The whole text and a line end; 0 where there are no words."""
     signals: PassageSignals | None
-    """None: the passage is raw."""
+    """What is known of its units; None: nothing yet."""
+    raw: bool
+    """It came without usable prepared bytes."""
 
 
 def measure(request: CompressInput) -> list[Size]:
@@ -36,7 +38,7 @@ def _measure(passage: Passage, request: CompressInput) -> Size:
     else:
         index = COUNTED_ENCODINGS.index(request.encoding.name)
         title, text = signals.title_tokens[index], signals.text_tokens[index]
-    return Size(title + request.overhead_tokens, text if passage.text.strip() else 0, signals)
+    return Size(title + request.overhead_tokens, text if passage.text.strip() else 0, signals, signals is None)
 
 
 def _signals(passage: Passage) -> PassageSignals | None:

@@ -27,6 +27,7 @@ from services.gateway.ingestion.batch import BatchIngester
 from services.gateway.ladder import Ladder
 from services.gateway.no_cache import NoCache, NoSelectionCache
 from services.gateway.ports import ContextCache, SelectionCache, Stages
+from services.gateway.prices import token_price
 from services.gateway.principal import KeyFileError, KeyRing, parse_keys, read_keys
 from services.gateway.profile import default_profile
 from services.gateway.redis_cache import RedisContextCache
@@ -34,6 +35,7 @@ from services.gateway.redis_selections import RedisSelectionCache
 from services.gateway.settings import GatewaySettings
 from services.gateway.source_declarations import declared_sources
 from services.gateway.stages import ComposerClient, CompressorClient, SelectorClient
+from services.gateway.text_compression import TextCompression
 from services.text.tokens import ENCODING_NAMES, UnknownModelError, encoding_for
 
 _REDIS_TIMEOUT = 0.25
@@ -48,9 +50,12 @@ def build(settings: GatewaySettings) -> Build:
         async with AsyncExitStack() as stack:
             keys = _keys(settings)
             # Half a second each: before the first request, not in it.
-            await asyncio.gather(*(asyncio.to_thread(encoding_for, name) for name in ENCODING_NAMES))
+            await asyncio.gather(
+                asyncio.to_thread(token_price, settings.default_model),
+                *(asyncio.to_thread(encoding_for, name) for name in ENCODING_NAMES),
+            )
             sources = declared_sources(settings.sources)
-            profile = default_profile(_known_model(settings.default_model), sources)
+            profile = default_profile(_known_model(settings.default_model), sources, settings.pin_patterns)
             stages = await _stages(settings, stack, "")
             # Breakers of its own: a long ingestion that overwhelms the encoders must not cut questions off.
             ingestion_stages = await _stages(settings, stack, "-ingestion")
@@ -72,6 +77,13 @@ def build(settings: GatewaySettings) -> Build:
                 default_profile=profile.name,
                 spawn=background.spawn,
             )
+            texts = TextCompression(
+                await _compressor(settings, stack, "-texts"),
+                profile,
+                # Threads of its own: a PDF that is being ingested must not hold up a question.
+                stack.enter_context(ThreadPoolExecutor(2, thread_name_prefix="texts")),
+                time.monotonic,
+            )
             announcer = await stack.enter_async_context(Announcer(cache))
             corpus = CorpusServicer(
                 Corpus(stages.selector, sources.holding),
@@ -80,7 +92,7 @@ def build(settings: GatewaySettings) -> Build:
             )
 
             def register(server: grpc.aio.Server) -> None:
-                context_service_pb2_grpc.add_ContextServiceServicer_to_server(ContextServicer(contexts), server)
+                context_service_pb2_grpc.add_ContextServiceServicer_to_server(ContextServicer(contexts, texts), server)
                 corpus_service_pb2_grpc.add_CorpusServiceServicer_to_server(corpus, server)
 
             # The stages and Redis are no components of health: without them the gateway answers, only less well, and
@@ -122,14 +134,17 @@ async def _selector(settings: GatewaySettings, stack: AsyncExitStack, purpose: s
     return SelectorClient(channel, Breaker(f"selector{purpose}"))
 
 
-async def _stages(settings: GatewaySettings, stack: AsyncExitStack, purpose: str) -> Stages:
-    async def channel(address: str) -> grpc.aio.Channel:
-        return await stack.enter_async_context(stage_channel(address))
+async def _compressor(settings: GatewaySettings, stack: AsyncExitStack, purpose: str) -> CompressorClient:
+    channel = await stack.enter_async_context(stage_channel(settings.compressor_address))
+    return CompressorClient(channel, Breaker(f"compressor{purpose}"))
 
+
+async def _stages(settings: GatewaySettings, stack: AsyncExitStack, purpose: str) -> Stages:
+    channel = await stack.enter_async_context(stage_channel(settings.composer_address))
     return Stages(
         selector=await _selector(settings, stack, purpose),
-        compressor=CompressorClient(await channel(settings.compressor_address), Breaker(f"compressor{purpose}")),
-        composer=ComposerClient(await channel(settings.composer_address), Breaker(f"composer{purpose}")),
+        compressor=await _compressor(settings, stack, purpose),
+        composer=ComposerClient(channel, Breaker(f"composer{purpose}")),
     )
 
 

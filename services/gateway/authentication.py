@@ -15,6 +15,7 @@ REQUIRED_ROLE: Mapping[str, Role] = MappingProxyType(
     {
         "/scic.gateway.v1.ContextService/BuildContext": Role.READER,
         "/scic.gateway.v1.ContextService/PlanContext": Role.READER,
+        "/scic.gateway.v1.ContextService/CompressText": Role.READER,
         "/scic.gateway.v1.CorpusService/GetDocument": Role.READER,
         "/scic.gateway.v1.CorpusService/ListDocuments": Role.READER,
         "/scic.gateway.v1.CorpusService/GetCorpusStats": Role.READER,

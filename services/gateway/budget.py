@@ -1,7 +1,8 @@
 """How a request's tokens are shared out before evidence is known."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 from scic.type.v1 import message_pb2
 from services.text.tokens import MESSAGE_OVERHEAD, REPLY_OVERHEAD, Encoding
@@ -25,6 +26,16 @@ class Budget:
 
     evidence: int
     """Tokens left for the passages with their headers; 0 or more."""
+
+    def with_unused(self, used: int) -> Self:
+        """The same when evidence takes `used` tokens: what it leaves flows back to older turns, whole, newest first."""
+        left, kept = self.evidence - used, self.kept_turns
+        for count in reversed(self.turn_tokens[: len(self.turn_tokens) - kept]):
+            left -= count + MESSAGE_OVERHEAD
+            if left < 0:
+                break
+            kept += 1
+        return replace(self, kept_turns=kept, evidence=used)
 
 
 class BudgetTooSmallError(ValueError):

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from google.protobuf.duration_pb2 import Duration
@@ -20,9 +20,11 @@ from services.gateway.climb import Selected
 from services.gateway.fallback import plain_cut, plain_prompt
 from services.gateway.ladder import Ladder
 from services.gateway.ports import Composer, Compressor
+from services.gateway.prices import token_price
 from services.gateway.principal import Principal
 from services.gateway.recipe import Recipe
 from services.gateway.search import Search
+from services.gateway.sections import budget_sections
 from services.gateway.stage_error import StageError
 
 _Reply = TypeVar("_Reply")
@@ -41,6 +43,7 @@ class _Run:
 
     recipe: Recipe
     deadline: Deadline
+    dry_run: bool
     timings: list[pb.StageTiming] = field(default_factory=list)
     degradations: list[degradation_pb2.Degradation] = field(default_factory=list)
 
@@ -62,17 +65,18 @@ class ContextBuilder:
         self._clock = clock
 
     async def build(
-        self, principal: Principal, recipe: Recipe, deadline: Deadline, *, keep: bool = True
+        self, principal: Principal, recipe: Recipe, deadline: Deadline, *, dry_run: bool = False
     ) -> pb.BuildContextResponse:
-        """The reply for a recipe, never above its budget. Without `keep`, nothing that is found is kept for later.
+        """The reply for a recipe, never above its budget. A dry run keeps nothing for later and asks no LLM.
 
         A stage that is away or too slow costs quality: its stand-in's result is used and the reply says so. Errors that
         a stage reports about the request or the corpus itself are raised as they are.
         """
-        run = _Run(recipe, deadline)
-        selected = await self._select(run, Search(principal, recipe), keep=keep)
+        run = _Run(recipe, deadline, dry_run)
+        selected = await self._select(run, Search(principal, recipe))
         found = candidates(recipe.request, selected.passages)
         compressed = await self._compress(run, found, selected.question_vector)
+        run.recipe = recipe = replace(recipe, budget=recipe.budget.with_unused(compressed.token_count))
         kept = [(c, outcome) for c, outcome in zip(found, compressed.passages, strict=True) if outcome.spans]
         composed = await self._compose(run, kept)
         return reply.assemble(
@@ -86,9 +90,9 @@ class ContextBuilder:
             degradations=run.degradations,
         )
 
-    async def _select(self, run: _Run, search: Search, *, keep: bool) -> Selected:
+    async def _select(self, run: _Run, search: Search) -> Selected:
         with self._timed(run, degradation_pb2.STAGE_SELECT):
-            selected = await self._ladder.select(search, run.deadline, keep=keep)
+            selected = await self._ladder.select(search, run.deadline, keep=not run.dry_run)
         for reason, detail in selected.failures:
             run.degrade(degradation_pb2.STAGE_SELECT, reason, detail)
         return selected
@@ -97,14 +101,19 @@ class ContextBuilder:
         if not found:
             return compressor.CompressResponse()
         recipe = run.recipe
+        shares = budget_sections(found, recipe.profile.sources, recipe.budget.evidence)
         request = compressor.CompressRequest(
             question=recipe.request.question,
             question_vector=question_vector,
-            passages=[candidate.compressible for candidate in found],
+            passages=[c.compressible(section) for c, section in zip(found, shares.indexes, strict=True)],
             max_tokens=recipe.budget.evidence,
             encoding=recipe.encoding.name,
             overhead_tokens=recipe.profile.passage_overhead,
             gap=recipe.profile.gap,
+            sections=shares.sections,
+            pin_patterns=recipe.profile.pin_patterns,
+            price=token_price(recipe.request.model),
+            dry_run=run.dry_run,
         )
         response = await self._stage(
             run,
@@ -128,11 +137,10 @@ class ContextBuilder:
         request = composer.ComposeRequest(
             instructions=recipe.profile.instructions,
             conversation=recipe.kept_conversation,
-            evidence=[candidate.evidence_input(outcome.spans) for candidate, outcome in kept],
+            evidence=[candidate.evidence_input(outcome) for candidate, outcome in kept],
             question=recipe.request.question,
             max_tokens=recipe.request.max_tokens,
             encoding=recipe.encoding.name,
-            gap=recipe.profile.gap,
         )
         return await self._stage(
             run,

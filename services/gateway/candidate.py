@@ -20,9 +20,8 @@ class Candidate:
     passage: passage_pb2.Passage
     score: score_pb2.Score
 
-    @property
-    def compressible(self) -> compressor.CompressiblePassage:
-        """The passage as Compress takes it."""
+    def compressible(self, section: int) -> compressor.CompressiblePassage:
+        """The passage as Compress takes it, in a section of the budget."""
         passage = self.passage
         return compressor.CompressiblePassage(
             title_path=passage.title_path,
@@ -30,15 +29,22 @@ class Candidate:
             prepared=passage.prepared,
             kind=passage.kind,
             score=self.score.value,
+            section=section,
         )
 
-    def evidence_input(self, spans: Sequence[span_pb2.Span]) -> composer.EvidenceInput:
-        """The passage as Compose takes it, `spans` of its text kept."""
-        text = self.passage.text
+    @property
+    def is_verbatim(self) -> bool:
+        """Whether the passage is a copy of a stretch of its document."""
+        return self.passage.span.end - self.passage.span.start == len(self.passage.text)
+
+    def shown(self, outcome: compressor.CompressedPassage) -> str:
+        """What is kept of the passage, as the prompt shows it."""
+        return outcome.text or self.passage.text[outcome.spans[0].start : outcome.spans[-1].end]
+
+    def evidence_input(self, outcome: compressor.CompressedPassage) -> composer.EvidenceInput:
+        """The passage as Compose takes it."""
         return composer.EvidenceInput(
-            title_path=self.passage.title_path,
-            source=self.passage.source,
-            pieces=[text[span.start : span.end] for span in spans],
+            title_path=self.passage.title_path, source=self.passage.source, text=self.shown(outcome)
         )
 
     def covers(self, spans: Sequence[span_pb2.Span]) -> bool:
@@ -57,7 +63,7 @@ class Candidate:
         means nothing there, so one range encloses the whole passage.
         """
         whole = self.passage.span
-        if whole.end - whole.start != len(self.passage.text):
+        if not self.is_verbatim:
             return [whole]
         return [span_pb2.Span(start=whole.start + span.start, end=whole.start + span.end) for span in spans]
 

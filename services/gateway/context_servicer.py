@@ -9,13 +9,15 @@ from services.chassis.interceptors import Context
 from services.gateway.authentication import current_principal
 from services.gateway.caller_deadline import caller_deadline
 from services.gateway.contexts import Contexts
+from services.gateway.text_compression import TextCompression
 
 
 class ContextServicer(rpc.ContextServiceServicer):
-    """Answers BuildContext and PlanContext."""
+    """Answers BuildContext, PlanContext and CompressText."""
 
-    def __init__(self, contexts: Contexts) -> None:
+    def __init__(self, contexts: Contexts, texts: TextCompression) -> None:
         self._contexts = contexts
+        self._texts = texts
 
     async def BuildContext(  # noqa: N802 - the name of the RPC
         self, request: pb.BuildContextRequest, context: Context
@@ -30,6 +32,12 @@ class ContextServicer(rpc.ContextServiceServicer):
         """Plans a context."""
         _name(request.context)
         return await self._contexts.plan(current_principal(), request.context, caller_deadline(context))
+
+    async def CompressText(  # noqa: N802 - the name of the RPC
+        self, request: pb.CompressTextRequest, context: Context
+    ) -> pb.CompressTextResponse:
+        """Shortens a text."""
+        return await self._texts.compress(request, caller_deadline(context))
 
 
 def _name(request: pb.BuildContextRequest) -> None:

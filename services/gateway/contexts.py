@@ -80,7 +80,7 @@ class Contexts:
             built, forecast = None, pb.CACHE_STATUS_UNAVAILABLE
         else:
             built, forecast = cached, pb.CACHE_STATUS_HIT if cached else pb.CACHE_STATUS_MISS
-        return reply.plan(built or await self._builder.build(principal, recipe, deadline, keep=False), forecast)
+        return reply.plan(built or await self._builder.build(principal, recipe, deadline, dry_run=True), forecast)
 
     async def _resolve(self, request: pb.BuildContextRequest) -> Recipe:
         work = partial(resolve, request, self._profiles, default_profile=self._default_profile)

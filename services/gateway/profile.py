@@ -58,6 +58,9 @@ class Profile:
     gap: str = " … "
     """Shown where text between two kept spans of a passage was left out."""
 
+    pin_patterns: tuple[str, ...] = ()
+    """RE2 patterns of what compression must not maim, besides numbers, names, negations and the like."""
+
     deadline_shares: Mapping[degradation_pb2.Stage.ValueType, float] = field(default_factory=lambda: _SHARES)
     """Part of the time still left that each stage may take, in the order they run."""
 
@@ -67,6 +70,6 @@ class Profile:
         return min(max(ceil(candidates * self.source_shares.get(source, _SOURCE_SHARE)), _FEWEST), _MOST)
 
 
-def default_profile(model: str, sources: Sources = BUILT_IN) -> Profile:
+def default_profile(model: str, sources: Sources = BUILT_IN, pin_patterns: tuple[str, ...] = ()) -> Profile:
     """The profile that a request follows where it names none."""
-    return Profile(name="default", instructions=_INSTRUCTIONS, model=model, sources=sources)
+    return Profile(name="default", instructions=_INSTRUCTIONS, model=model, sources=sources, pin_patterns=pin_patterns)

@@ -43,10 +43,7 @@ def resolve(request: pb.BuildContextRequest, profiles: Mapping[str, Profile], *,
     resolved.CopyFrom(request)
     resolved.profile = profile.name
     resolved.model = request.model or profile.model
-    try:
-        encoding = encoding_for(resolved.model)
-    except UnknownModelError:
-        raise _unknown(errors.UNKNOWN_MODEL, "model", resolved.model, valid=ENCODING_NAMES) from None
+    encoding = encoding_of(resolved.model)
     _check_sources(resolved, profile.sources)
     for index, passage in enumerate(resolved.passages):
         passage.passage_id = passage.passage_id or f"inline/{index}"
@@ -67,6 +64,14 @@ def resolve(request: pb.BuildContextRequest, profiles: Mapping[str, Profile], *,
         ) from None
     _write_sources_out(resolved, profile, budget.evidence)
     return Recipe(resolved, profile, encoding, budget)
+
+
+def encoding_of(model: str) -> Encoding:
+    """The encoding of the model that a request names. Raises ScicError UNKNOWN_MODEL."""
+    try:
+        return encoding_for(model)
+    except UnknownModelError:
+        raise _unknown(errors.UNKNOWN_MODEL, "model", model, valid=ENCODING_NAMES) from None
 
 
 def _check_sources(request: pb.BuildContextRequest, sources: Sources) -> None:

@@ -1,6 +1,7 @@
 """Assembles the reply: messages, evidence with citations, what was dropped and why, tokens by section."""
 
 from collections.abc import Iterator, Sequence
+from types import MappingProxyType
 
 from scic.composer.v1 import composer_service_pb2 as composer
 from scic.compressor.v1 import compressor_service_pb2 as compressor
@@ -9,6 +10,16 @@ from scic.type.v1 import degradation_pb2
 from services.gateway.candidate import Candidate
 from services.gateway.climb import Selected
 from services.gateway.recipe import Recipe
+
+_DROP_REASONS = MappingProxyType(
+    {
+        compressor.CompressedPassage.REASON_TOO_LARGE: pb.DroppedPassage.REASON_TOO_LARGE,
+        compressor.CompressedPassage.REASON_CONTRACT: pb.DroppedPassage.REASON_CONTRACT,
+        compressor.CompressedPassage.REASON_SECTION_FULL: pb.DroppedPassage.REASON_SECTION_FULL,
+        compressor.CompressedPassage.REASON_EMPTY: pb.DroppedPassage.REASON_EMPTY,
+    }
+)
+"""What the compressor says of a dropped passage, in the reply's words; what is missing was less relevant."""
 
 Kept = Sequence[tuple[Candidate, compressor.CompressedPassage]]
 """Candidates of which something was kept, with what was kept, in the order they were sent to Compose."""
@@ -45,6 +56,8 @@ def assemble(
         profile=recipe.profile.name,
         corpus_version=selected.corpus_version,
         sources=selected.reports,
+        compression=compressed.decision if compressed.HasField("decision") else None,
+        retention=compressed.retention if compressed.HasField("retention") else None,
     )
 
 
@@ -63,6 +76,8 @@ def plan(built: pb.BuildContextResponse, cache_forecast: pb.CacheStatus.ValueTyp
         profile=built.profile,
         corpus_version=built.corpus_version,
         sources=built.sources,
+        compression=built.compression if built.HasField("compression") else None,
+        retention=built.retention if built.HasField("retention") else None,
     )
     for item in response.evidence:
         item.ClearField("text")
@@ -73,21 +88,28 @@ def _evidence(
     candidate: Candidate, outcome: compressor.CompressedPassage, written: composer.ComposedEvidence
 ) -> pb.Evidence:
     passage = candidate.passage
-    whole = candidate.covers(outcome.spans)
     return pb.Evidence(
         citation=written.citation,
         passage_id=passage.passage_id,
         document_id=passage.document_id,
         source=passage.source,
         title_path=passage.title_path,
-        text=written.text,
+        text=candidate.shown(outcome),
         spans=candidate.document_spans(outcome.spans),
         score=candidate.score,
-        fate=pb.Evidence.FATE_WHOLE if whole else pb.Evidence.FATE_COMPRESSED,
+        fate=_fate(outcome, whole=candidate.covers(outcome.spans)),
         token_count=outcome.token_count,
         original_token_count=outcome.original_token_count,
         metadata=passage.metadata,
+        kept_pins=outcome.kept_pins,
+        dropped_pins=outcome.dropped_pins,
     )
+
+
+def _fate(outcome: compressor.CompressedPassage, *, whole: bool) -> pb.Evidence.Fate.ValueType:
+    if outcome.reason == compressor.CompressedPassage.REASON_SUMMARY:
+        return pb.Evidence.FATE_SUMMARISED
+    return pb.Evidence.FATE_WHOLE if whole else pb.Evidence.FATE_COMPRESSED
 
 
 def _dropped_by_budget(
@@ -99,7 +121,8 @@ def _dropped_by_budget(
     written = {kept[item.index][1].index for item in composed.evidence}
     for candidate, outcome in zip(candidates, compressed.passages, strict=True):
         if outcome.index not in written:
-            yield _dropped(candidate, outcome.original_token_count, pb.DroppedPassage.REASON_BUDGET)
+            reason = _DROP_REASONS.get(outcome.reason, pb.DroppedPassage.REASON_BUDGET)
+            yield _dropped(candidate, outcome.original_token_count, reason)
 
 
 def _duplicates(selected: Selected) -> Iterator[pb.DroppedPassage]:

@@ -1,14 +1,31 @@
 """The gateway's settings."""
 
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+import re2
+from pydantic import AfterValidator, Field, Json, SecretStr, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import SettingsConfigDict
 
 from services.chassis.settings import ServeSettings
 from services.gateway.source_declarations import SourceDeclarationError, declared_sources
+
+
+def _re2(pattern: str) -> str:
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        compiled = re2.compile(pattern, options)
+    except re2.error:
+        raise PydanticCustomError("pattern", "RE2 patterns") from None
+    if compiled.search("") is not None:
+        raise PydanticCustomError("pattern", "RE2 patterns of some text")
+    return pattern
+
+
+_Pattern = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_re2)]
+_Patterns = Annotated[tuple[_Pattern, ...], Field(max_length=16)]
 
 
 class GatewaySettings(ServeSettings):
@@ -41,6 +58,12 @@ class GatewaySettings(ServeSettings):
     )
     sources: str = Field(
         "{}", description="JSON object, name to fields: sources beside the built-in ones, or other fields for those."
+    )
+
+    pin_patterns: Json[_Patterns] = Field(
+        "[]",
+        validate_default=True,
+        description="JSON list of at most 16 RE2 patterns: what they match is not maimed by any compression.",
     )
 
     @field_validator("sources")

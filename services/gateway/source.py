@@ -7,6 +7,9 @@ from datetime import timedelta
 from scic import errors
 from scic.type.v1 import source_pb2
 
+GENERAL_KNOWLEDGE = 0.4
+"""Priority of a source that does not say otherwise."""
+
 
 @dataclass(frozen=True, slots=True)
 class Recency:
@@ -50,6 +53,15 @@ class Source:
 
     deadline_share: float = 0.8
     """Part of the selector's time that its search may take; the rest is for what the other sources gave."""
+
+    priority: float = GENERAL_KNOWLEDGE
+    """How much a passage of it counts against one of another source, above 0 to 1."""
+
+    min_share: float = 0.0
+    """Part of the evidence budget that is its own as far as it can use it, 0 to 1."""
+
+    max_share: float = 0.0
+    """Part of the evidence budget that it takes at most; 0: no bound."""
 
 
 class Sources(Mapping[str, Source]):
@@ -100,6 +112,7 @@ BUILT_IN = Sources(
             required=True,
             recency=Recency(timedelta(days=30), 0.15),
             backup="vectors",
+            priority=0.6,
         ),
         Source("vectors", source_pb2.SOURCE_KIND_DOCS, everywhere=True),
     )

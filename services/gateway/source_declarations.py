@@ -3,15 +3,19 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from math import fsum
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from scic.type.v1 import source_pb2
-from services.gateway.source import BUILT_IN, Recency, Source, Sources
+from services.gateway.source import BUILT_IN, GENERAL_KNOWLEDGE, Recency, Source, Sources
 
 _MOST_SEARCHED = 16
 """Sources that one request may search."""
+
+_MOST_KNOWN = 30
+"""The evidence budget has 32 parts: one is for passages of the request, one for those of sources no longer declared."""
 
 
 class SourceDeclarationError(ValueError):
@@ -42,6 +46,9 @@ class _Declaration(BaseModel):
     retention_days: float | None = Field(None, gt=0, le=36_500)
     everywhere: bool = False
     deadline_share: float = Field(0.8, gt=0, le=1)
+    priority: float = Field(GENERAL_KNOWLEDGE, gt=0, le=1)
+    min_share: float = Field(0.0, ge=0, le=1)
+    max_share: float = Field(0.0, ge=0, le=1)
 
     def changes(self) -> dict[str, Any]:
         """The fields that were given, as a Source has them."""
@@ -92,9 +99,23 @@ def _mistakes(sources: Sources) -> Iterator[str]:
             yield f"{source.name}.backup is {source.backup[:64]!r}, which is no source of: {', '.join(sources)}"
         elif cycle := _cycle(source, sources):
             yield f"{source.name}.backup: leads back to itself: {' > '.join(cycle)}"
+    yield from _mistakes_of_shares(sources)
+    if len(sources) > _MOST_KNOWN:
+        yield f"there are {len(sources)} sources: {_MOST_KNOWN} at most"
     searched = sum(source.default for source in sources.values())
     if not 1 <= searched <= _MOST_SEARCHED:
         yield f"{searched} sources say `default`: 1 to {_MOST_SEARCHED} can be searched where a request names none"
+
+
+def _mistakes_of_shares(sources: Sources) -> Iterator[str]:
+    for source in sources.values():
+        if source.everywhere and (source.min_share or source.max_share):
+            field = "min_share" if source.min_share else "max_share"
+            yield f"{source.name}.{field}: what is found everywhere counts for the source it belongs to"
+        if source.max_share and source.max_share < source.min_share:
+            yield f"{source.name}.max_share is {source.max_share:g}, less than its min_share, {source.min_share:g}"
+    if (together := fsum(source.min_share for source in sources.values())) > 1:
+        yield f"min_share of all sources together is {together:g}, more than 1"
 
 
 def _cycle(source: Source, sources: Sources) -> list[str]:

@@ -26,6 +26,10 @@ Span = tuple[int, int]
 _FENCE = re.compile(r"[ \t]*(`{3,}|~{3,})")
 _HEADING = re.compile(r" {0,3}#{1,6}(?=\s)")
 _ITEM = re.compile(r"[ \t]*(?:[-*+•‣◦]|\(?(?:\d{1,3}|[A-Za-z]|[ivx]{1,4})\)|\d{1,3}\.)(?=\s)|[ \t]*[>|]")
+_ENUMERATOR = 5
+"""Characters of the longest enumerator of letters: "viii)"."""
+_FENCES = ("`", "~")
+_RULES = ("=", "-", "*", "_")
 _RULE = re.compile(r"[ \t]*(?:=+|-{2,}|\*{3,}|_{3,})\s*\Z")
 _INDENTED = re.compile(r" {4}| {0,3}\t")
 _LINE_CLOSERS = (":", "{", "}", ";")
@@ -34,12 +38,16 @@ _LONGEST_ENUMERATOR = 3
 _LONGEST_ABBREVIATION = 4
 """Letters of an abbreviation that is on no list: before lower case, a longer word ends its sentence."""
 
-# Runs are possessive and found at their first character only, or a long run would take quadratic time.
+# Runs are possessive and found at their first character only, or a long run would take quadratic time. The pattern
+# begins with the characters that may end a sentence, so that the engine skips all others at once.
 _END = re.compile(
     r"""
-      (?<![.!?…؟۔।॥։።]) (?P<mark>[.!?…؟۔।॥։።]++)
-      (?P<close>(?:''|["'”’»›)\]*_])*+(?:\ (?:''|”))?) (?:\[\d{1,3}\])*+ (?=\s|\Z)
-    | (?<![。！？｡．]) [。！？｡．]++ (?P<inner>[」』”’）】》〉"']*+)
+    [.!?…؟۔।॥։።。！？｡．]
+    (?:
+        (?<=[.!?…؟۔।॥։።]) (?<![.!?…؟۔।॥։።]{2}) (?P<more>[.!?…؟۔।॥։።]*+)
+        (?P<close>(?:''|["'”’»›)\]*_])*+(?:\ (?:''|”))?) (?:\[\d{1,3}\])*+ (?=\s|\Z)
+      | (?<=[。！？｡．]) (?<![。！？｡．]{2}) [。！？｡．]*+ (?P<inner>[」』”’）】》〉"']*+)
+    )
     """,
     re.VERBOSE,
 )
@@ -71,7 +79,7 @@ def _blocks(text: str) -> Iterator[tuple[int, int, bool]]:
     for line in text.splitlines(keepends=True):
         end = start + len(line)
         content = line.strip()
-        fence_after = _fence_after(fence, line)
+        fence_after = _fence_after(fence, line) if fence or content.startswith(_FENCES) else ""
         role = "alone" if fence or fence_after else _role(line, content, follows=open_at >= 0)
         fence = fence_after
         if role != "more" and open_at >= 0:
@@ -81,7 +89,7 @@ def _blocks(text: str) -> Iterator[tuple[int, int, bool]]:
             open_at = start
         elif role == "alone":
             yield start, end, False
-        if open_at >= 0 and (content.endswith(_LINE_CLOSERS) or _RULE.match(line)):
+        if open_at >= 0 and (content.endswith(_LINE_CLOSERS) or (content.endswith(_RULES) and _RULE.match(line))):
             yield open_at, end, True
             open_at = -1
         start = end
@@ -102,9 +110,10 @@ def _role(line: str, content: str, *, follows: bool) -> Literal["blank", "alone"
     """What a line outside of fences is; `follows`: prose is open before it."""
     if not content:
         return "blank"
-    if _HEADING.match(line) or content.startswith("|"):
+    if content.startswith("|") or (content.startswith("#") and _HEADING.match(line)):
         return "alone"
-    if _ITEM.match(line):
+    # Most lines begin with a letter that no bracket follows soon: no item.
+    if not (content[0].isalpha() and ")" not in content[1:_ENUMERATOR]) and _ITEM.match(line):
         return "first"
     if follows:
         return "more"
@@ -121,16 +130,16 @@ def _sentences(text: str, start: int, end: int) -> Iterator[Span]:
 
 
 def _is_end(text: str, begin: int, match: re.Match[str], end: int) -> bool:
-    mark = match["mark"]
-    if mark is None:
+    if match["close"] is None:
         # 「はい。」と言った: a quotation inside a sentence, unless another one or white space follows.
         return not match["inner"] or match.end() >= end or bool(_APART.match(text, match.end()))
     following = _NEXT.match(text, match.end(), end)
     word = following[1] if following else ""
     lower = word[:1].islower()
-    if mark != ".":
+    mark = text[match.start()]
+    if match["more"] or mark != ".":
         # An ellipsis, and a question inside quotation marks, may stand in the middle of a sentence.
-        return not (lower and (match["close"] or mark[0] in ".…"))
+        return not (lower and (match["close"] or mark in ".…"))
     if match.end() >= end:
         return True
     before = text[max(begin, match.start() - 40) : match.start()].split()

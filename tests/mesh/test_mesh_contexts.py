@@ -1,6 +1,9 @@
 """Contexts of a whole mesh: citations that resolve, budgets that hold, a cache that dies in time."""
 
-from collections.abc import Awaitable
+import ast
+import json
+import re
+from collections.abc import Awaitable, Sequence
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -8,15 +11,15 @@ from hypothesis import strategies as st
 
 from scic import Client, ScicError, Turn
 from scic.gateway.v1 import context_service_pb2 as pb
-from scic.type.v1 import message_pb2
+from scic.type.v1 import compression_pb2, message_pb2
 from services.text.tokens import count_messages, encoding_for
 from tests.mesh.conftest import ingested
-from tests.mesh.corpus import DOCUMENTS, TEXTS, VERBATIM, document
+from tests.mesh.corpus import DOCUMENTS, MARKDOWN, TEXTS, VERBATIM, document
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-GAP = " … "
+MARK = re.compile(r"\s*(?:…|(?://\s*)?\.\.\.|\| … \|)?\s*")
 HIT, MISS = pb.CACHE_STATUS_HIT, pb.CACHE_STATUS_MISS
 QUESTIONS = {
     "How many grams of fish does a heron eat a day?": ("notes/herons.md", "300 grams"),
@@ -50,11 +53,21 @@ def assert_citations_resolve(built: pb.BuildContextResponse) -> None:
         assert spans == sorted(spans)
         assert all(0 <= start < end <= len(text) for start, end in spans)
         if item.document_id in VERBATIM:
-            assert item.text == GAP.join(text[start:end] for start, end in spans)
+            assert_only_marks_between(item.text, [text[start:end] for start, end in spans])
         else:
             assert len(spans) == 1, "one range encloses a passage that is no copy"
         assert item.token_count <= item.original_token_count
         assert (item.fate == pb.Evidence.FATE_WHOLE) == (item.token_count == item.original_token_count)
+
+
+def assert_only_marks_between(shown: str, pieces: Sequence[str]) -> None:
+    """The pieces stand in what is shown, in order, and beside them nothing but marks of what was left out."""
+    position = 0
+    for piece in pieces:
+        begin = shown.index(piece, position)
+        assert MARK.fullmatch(shown[position:begin])
+        position = begin + len(piece)
+    assert MARK.fullmatch(shown[position:])
 
 
 @pytest.mark.parametrize(("question", "expected"), QUESTIONS.items(), ids=[name for name, _ in QUESTIONS.values()])
@@ -93,7 +106,11 @@ async def test_every_candidate_is_kept_or_dropped_with_a_reason(library: Client)
     dropped = {item.passage_id: item.reason for item in built.dropped}
     assert kept.isdisjoint(dropped)
     assert kept | dropped.keys() == total
-    assert set(dropped.values()) == {pb.DroppedPassage.REASON_BUDGET}
+    assert set(dropped.values()) <= {
+        pb.DroppedPassage.REASON_BUDGET,
+        pb.DroppedPassage.REASON_TOO_LARGE,
+        pb.DroppedPassage.REASON_CONTRACT,
+    }
 
 
 @pytest.mark.parametrize("model", ["gpt-4o", "gpt-4"])
@@ -223,7 +240,7 @@ async def test_inline_passages_compete_and_resolve_to_the_text_given(library: Cl
     assert "500 grams" in stork.text
     for item in inline.values():
         text = given_texts[0 if item.passage_id == "inline/0" else 1]
-        assert item.text == GAP.join(text[span.start : span.end] for span in item.spans)
+        assert_only_marks_between(item.text, [text[span.start : span.end] for span in item.spans])
         assert item.document_id == ""
     assert set(inline) | {item.passage_id for item in built.dropped} >= {"inline/0", "second"}
 
@@ -249,6 +266,10 @@ async def test_a_plan_is_what_build_does(client: Client, max_tokens: int) -> Non
     assert list(planned.evidence) == list(built.evidence)
     assert list(planned.dropped) == list(built.dropped)
     assert planned.tokens == built.tokens
+    for reply in (planned, built):
+        reply.compression.ClearField("duration")
+    assert planned.compression == built.compression
+    assert planned.retention == built.retention
     assert (planned.model, planned.encoding, planned.profile, planned.corpus_version) == (
         built.model,
         built.encoding,
@@ -302,3 +323,65 @@ async def test_the_same_request_comes_from_the_cache_until_a_write(client: Clien
     await eventually("it is cached again", hits)
     await ingested(client, DOCUMENTS)
     assert (await client.build_context(question, max_tokens=800)).cache == HIT, "nothing was written"
+
+
+async def test_the_reply_says_how_passages_were_compressed_and_that_no_pin_was_maimed(library: Client) -> None:
+    built = await library.build_context("How many grams of fish does a heron eat a day?", max_tokens=250)
+    decision = built.compression
+    assert decision.reason == compression_pb2.CompressionDecision.REASON_OVER_BUDGET
+    assert decision.token_count <= decision.max_tokens < decision.original_token_count
+    assert 0 < decision.cost_usd < decision.original_cost_usd
+    assert built.retention.pins
+    assert not any(pin.breached for pin in built.retention.pins)
+    assert sum(pin.kept for pin in built.retention.pins) == sum(item.kept_pins for item in built.evidence)
+
+
+BIRDS = json.dumps(
+    [{"name": f"bird {n}", "grams": n, "food": {"fish": n % 2 == 0, "eels": [n, n + 1]}} for n in range(60)], indent=2
+)
+AREAS = "import math\n\n\n" + "\n\n\n".join(
+    f'def area_{n}(radius: float) -> float:\n    """The area of {n} circles."""\n'
+    f"    if radius < 0:\n        raise ValueError(radius)\n    return {n} * math.pi * radius**2"
+    for n in range(30)
+)
+
+
+@pytest.mark.parametrize("words_only", [False, True], ids=["meaning", "words"])
+@pytest.mark.parametrize("ratio", [0.15, 0.4, 0.8, 1.0])
+@pytest.mark.parametrize(
+    ("name", "question", "text"),
+    [
+        pytest.param("herons.md", "What does the heron eat?", MARKDOWN, id="Markdown"),
+        pytest.param("areas.py", "What is the area of 7 circles?", AREAS, id="Python"),
+        pytest.param("birds.json", "How many grams has bird 7?", BIRDS, id="JSON"),
+    ],
+)
+async def test_a_text_is_shortened_to_its_share_and_stays_what_it_is(
+    library: Client, name: str, question: str, text: str, ratio: float, words_only: bool
+) -> None:
+    compressed = await library.compress_text(question, text, ratio=ratio, name=name, words_only=words_only)
+    encoding = encoding_for(compressed.encoding)
+    counted = encoding.count(compressed.text)
+    assert counted == compressed.decision.token_count <= int(ratio * encoding.count(text))
+    assert not compressed.degradations
+    assert not any(pin.breached for pin in compressed.retention.pins)
+    spans = [(span.start, span.end) for span in compressed.spans]
+    assert spans == sorted(spans)
+    position = 0
+    for start, end in spans:
+        position = compressed.text.index(text[start:end], position) + (end - start)
+    if ratio == 1.0:
+        assert compressed.text == text
+    if name == "areas.py":
+        ast.parse(compressed.text)
+    elif name == "birds.json" and compressed.text:
+        json.loads(compressed.text)
+    elif ratio > 0.15:
+        assert "300 grams of fish" in compressed.text
+
+
+async def test_a_pattern_that_is_none_is_refused_by_field(library: Client) -> None:
+    with pytest.raises(ScicError) as caught:
+        await library.compress_text("Why?", MARKDOWN, ratio=0.5, pin_patterns=["good", "("])
+    assert caught.value.reason == "INVALID_FIELD"
+    assert [violation.field for violation in caught.value.field_violations] == ["pin_patterns[1]"]

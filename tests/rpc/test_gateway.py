@@ -33,7 +33,8 @@ from services.gateway.principal import parse_keys
 from services.gateway.profile import default_profile
 from services.gateway.settings import GatewaySettings
 from services.gateway.source import BUILT_IN
-from tests.fakes import FakeCache, FakeComposer, FakeCompressor, FakeSelector, ladder_of
+from services.gateway.text_compression import TextCompression
+from tests.fakes import FakeCache, FakeComposer, FakeSelector, PlainCompressor, ladder_of
 from tests.waiting import eventually
 
 FAILED = corpus.IngestDocumentsResponse.OUTCOME_FAILED
@@ -73,7 +74,7 @@ async def ingested(client: Client, *documents: corpus.DocumentInput) -> dict[str
 
 class World:
     def __init__(self) -> None:
-        self.selector, self.compressor, self.composer = FakeSelector(), FakeCompressor(), FakeComposer()
+        self.selector, self.compressor, self.composer = FakeSelector(), PlainCompressor(), FakeComposer()
         self.cache = FakeCache()
         self.address = ""
 
@@ -101,8 +102,13 @@ async def world():
                     spawn=background.spawn,
                 )
 
+                profile = default_profile("gpt-4o")
+                texts = TextCompression(world.compressor, profile, executor, time.monotonic)
+
                 def register(server):
-                    context_service_pb2_grpc.add_ContextServiceServicer_to_server(ContextServicer(contexts), server)
+                    context_service_pb2_grpc.add_ContextServiceServicer_to_server(
+                        ContextServicer(contexts, texts), server
+                    )
                     corpus_service_pb2_grpc.add_CorpusServiceServicer_to_server(
                         CorpusServicer(
                             Corpus(world.selector, BUILT_IN.holding),
@@ -160,6 +166,56 @@ async def test_bad_input_is_refused_by_field_before_any_work(world, fields, reas
 
 
 @pytest.mark.parametrize(
+    ("fields", "reason", "field"),
+    [
+        pytest.param({"question": " \n"}, "INVALID_FIELD", "question", id="blank question"),
+        pytest.param({"question": "x" * 8193}, "INVALID_FIELD", "question", id="over-long question"),
+        pytest.param({"text": ""}, "INVALID_FIELD", "text", id="no text"),
+        pytest.param({"text": "x" * 262_145}, "INVALID_FIELD", "text", id="over-long text"),
+        pytest.param({"text": " \n"}, "EMPTY_DOCUMENT", "text", id="blank text"),
+        pytest.param({"ratio": 0.0}, "INVALID_FIELD", "ratio", id="no ratio"),
+        pytest.param({"ratio": 1.5}, "INVALID_FIELD", "ratio", id="ratio above 1"),
+        pytest.param({"ratio": float("nan")}, "INVALID_FIELD", "ratio", id="ratio that is no number"),
+        pytest.param({"ratio": None, "max_tokens": 0}, "INVALID_FIELD", "max_tokens", id="no tokens"),
+        pytest.param({"ratio": None, "max_tokens": 1_000_001}, "INVALID_FIELD", "max_tokens", id="too many tokens"),
+        pytest.param({"model": "gpt-99"}, "UNKNOWN_MODEL", "model", id="model"),
+        pytest.param({"content_type": "image/png"}, "UNSUPPORTED_CONTENT_TYPE", "content_type", id="content type"),
+        pytest.param({"name": "x" * 257}, "INVALID_FIELD", "name", id="over-long name"),
+        pytest.param({"pin_patterns": ["x"] * 17}, "INVALID_FIELD", "pin_patterns", id="too many patterns"),
+        pytest.param({"pin_patterns": [""]}, "INVALID_FIELD", "pin_patterns[0]", id="empty pattern"),
+    ],
+)
+async def test_a_bad_text_is_refused_by_field_before_any_work(world, fields, reason, field):
+    arguments = {"question": "Why?", "text": "Because.", "ratio": 0.5, **fields}
+    async with world.client() as client:
+        with pytest.raises(ScicError) as caught:
+            await client.compress_text(arguments.pop("question"), arguments.pop("text"), **arguments)
+    assert (caught.value.code, caught.value.reason) == (grpc.StatusCode.INVALID_ARGUMENT, reason)
+    assert [violation.field for violation in caught.value.field_violations] == [field]
+    assert not world.compressor.requests
+
+
+async def test_a_text_without_a_size_is_refused(world):
+    async with grpc.aio.insecure_channel(world.address) as channel:
+        stub = context_service_pb2_grpc.ContextServiceStub(channel)
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await stub.CompressText(
+                pb.CompressTextRequest(question="Why?", text="Because."),
+                metadata=(("authorization", "Bearer acme-reader"),),
+            )
+    assert errors.from_rpc_error(caught.value).reason == "INVALID_FIELD"
+
+
+async def test_a_text_is_compressed_for_a_reader_and_nothing_is_searched(world):
+    async with world.client("acme-reader") as client:
+        compressed = await client.compress_text("Why?", "Because. " * 200, max_tokens=300, model="gpt-4")
+    assert compressed.text
+    assert compressed.decision.token_count <= 300
+    assert (compressed.model, compressed.encoding) == ("gpt-4", "cl100k_base")
+    assert not world.selector.calls
+
+
+@pytest.mark.parametrize(
     ("metadata", "reason"),
     [
         pytest.param((), "MISSING_CREDENTIAL", id="missing"),
@@ -184,6 +240,12 @@ async def test_without_a_good_key_nothing_is_done(world, metadata, reason):
         pytest.param("acme-admin", "reader", lambda client: client.get_document("a"), id="get"),
         pytest.param("acme-admin", "reader", lambda client: client.get_corpus_stats(), id="stats"),
         pytest.param("acme-admin", "reader", lambda client: client.build_context("Why?", max_tokens=1000), id="build"),
+        pytest.param(
+            "acme-admin",
+            "reader",
+            lambda client: client.compress_text("Why?", "Text.", ratio=0.5),
+            id="compress a text",
+        ),
         pytest.param("acme-reader", "writer", lambda client: client.delete_documents(["a"]), id="delete"),
         pytest.param("acme-reader", "writer", lambda client: ingested(client, document("a")), id="ingest"),
         pytest.param("acme-writer", "admin", lambda client: client.erase_subject("Ola"), id="erase a subject"),

@@ -121,7 +121,7 @@ async def test_a_bad_compress_request_is_refused_by_field(compressing, fields, f
     [
         pytest.param({"encoding": "p50k"}, "UNKNOWN_MODEL", "encoding", id="encoding"),
         pytest.param({"max_tokens": 3}, "BUDGET_TOO_SMALL", "max_tokens", id="budget"),
-        pytest.param({"evidence": [composer.EvidenceInput()]}, "INVALID_FIELD", "evidence[0].pieces", id="no pieces"),
+        pytest.param({"evidence": [composer.EvidenceInput()]}, "INVALID_FIELD", "evidence[0].text", id="no text"),
     ],
 )
 async def test_a_bad_compose_request_is_refused_by_field(composing, fields, reason, field):

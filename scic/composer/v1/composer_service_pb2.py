@@ -26,7 +26,7 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from scic.type.v1 import message_pb2 as scic_dot_type_dot_v1_dot_message__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'scic/composer/v1/composer_service.proto\x12\x10scic.composer.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1ascic/type/v1/message.proto\"f\n\rEvidenceInput\x12\x1c\n\ntitle_path\x18\x01 \x03(\tB\x08\xbaH\x05\x92\x01\x02\x10 \x12\x17\n\x06source\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x1e\n\x06pieces\x18\x03 \x03(\tB\x0e\xbaH\x0b\x92\x01\x08\x08\x01\"\x04r\x02\x10\x01\"\x91\x02\n\x0e\x43omposeRequest\x12\x14\n\x0cinstructions\x18\x01 \x01(\t\x12?\n\x0c\x63onversation\x18\x02 \x03(\x0b\x32\x1e.scic.type.v1.ConversationTurnB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01\x12<\n\x08\x65vidence\x18\x03 \x03(\x0b\x32\x1f.scic.composer.v1.EvidenceInputB\t\xbaH\x06\x92\x01\x03\x10\x80\x04\x12\x1c\n\x08question\x18\x04 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80@\x12\x1b\n\nmax_tokens\x18\x05 \x01(\x05\x42\x07\xbaH\x04\x1a\x02 \x00\x12\x19\n\x08\x65ncoding\x18\x06 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12\x14\n\x03gap\x18\x07 \x01(\tB\x07\xbaH\x04r\x02\x18@\"A\n\x10\x43omposedEvidence\x12\r\n\x05index\x18\x01 \x01(\x05\x12\x10\n\x08\x63itation\x18\x02 \x01(\x05\x12\x0c\n\x04text\x18\x03 \x01(\t\"\xb4\x01\n\x0f\x43omposeResponse\x12\'\n\x08messages\x18\x01 \x03(\x0b\x32\x15.scic.type.v1.Message\x12\x34\n\x08\x65vidence\x18\x02 \x03(\x0b\x32\".scic.composer.v1.ComposedEvidence\x12-\n\x08sections\x18\x03 \x03(\x0b\x32\x1b.scic.type.v1.SectionTokens\x12\x13\n\x0btoken_count\x18\x04 \x01(\x05\x32\x61\n\x0f\x43omposerService\x12N\n\x07\x43ompose\x12 .scic.composer.v1.ComposeRequest\x1a!.scic.composer.v1.ComposeResponseB*Z(scic.internal/api/composer/v1;composerv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'scic/composer/v1/composer_service.proto\x12\x10scic.composer.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1ascic/type/v1/message.proto\"]\n\rEvidenceInput\x12\x1c\n\ntitle_path\x18\x01 \x03(\tB\x08\xbaH\x05\x92\x01\x02\x10 \x12\x17\n\x06source\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x15\n\x04text\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\"\xfb\x01\n\x0e\x43omposeRequest\x12\x14\n\x0cinstructions\x18\x01 \x01(\t\x12?\n\x0c\x63onversation\x18\x02 \x03(\x0b\x32\x1e.scic.type.v1.ConversationTurnB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01\x12<\n\x08\x65vidence\x18\x03 \x03(\x0b\x32\x1f.scic.composer.v1.EvidenceInputB\t\xbaH\x06\x92\x01\x03\x10\x80\x04\x12\x1c\n\x08question\x18\x04 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80@\x12\x1b\n\nmax_tokens\x18\x05 \x01(\x05\x42\x07\xbaH\x04\x1a\x02 \x00\x12\x19\n\x08\x65ncoding\x18\x06 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\"3\n\x10\x43omposedEvidence\x12\r\n\x05index\x18\x01 \x01(\x05\x12\x10\n\x08\x63itation\x18\x02 \x01(\x05\"\xb4\x01\n\x0f\x43omposeResponse\x12\'\n\x08messages\x18\x01 \x03(\x0b\x32\x15.scic.type.v1.Message\x12\x34\n\x08\x65vidence\x18\x02 \x03(\x0b\x32\".scic.composer.v1.ComposedEvidence\x12-\n\x08sections\x18\x03 \x03(\x0b\x32\x1b.scic.type.v1.SectionTokens\x12\x13\n\x0btoken_count\x18\x04 \x01(\x05\x32\x61\n\x0f\x43omposerService\x12N\n\x07\x43ompose\x12 .scic.composer.v1.ComposeRequest\x1a!.scic.composer.v1.ComposeResponseB*Z(scic.internal/api/composer/v1;composerv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,8 +38,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EVIDENCEINPUT'].fields_by_name['title_path']._serialized_options = b'\272H\005\222\001\002\020 '
   _globals['_EVIDENCEINPUT'].fields_by_name['source']._loaded_options = None
   _globals['_EVIDENCEINPUT'].fields_by_name['source']._serialized_options = b'\272H\004r\002\030@'
-  _globals['_EVIDENCEINPUT'].fields_by_name['pieces']._loaded_options = None
-  _globals['_EVIDENCEINPUT'].fields_by_name['pieces']._serialized_options = b'\272H\013\222\001\010\010\001\"\004r\002\020\001'
+  _globals['_EVIDENCEINPUT'].fields_by_name['text']._loaded_options = None
+  _globals['_EVIDENCEINPUT'].fields_by_name['text']._serialized_options = b'\272H\004r\002\020\001'
   _globals['_COMPOSEREQUEST'].fields_by_name['conversation']._loaded_options = None
   _globals['_COMPOSEREQUEST'].fields_by_name['conversation']._serialized_options = b'\272H\006\222\001\003\020\310\001'
   _globals['_COMPOSEREQUEST'].fields_by_name['evidence']._loaded_options = None
@@ -50,16 +50,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_COMPOSEREQUEST'].fields_by_name['max_tokens']._serialized_options = b'\272H\004\032\002 \000'
   _globals['_COMPOSEREQUEST'].fields_by_name['encoding']._loaded_options = None
   _globals['_COMPOSEREQUEST'].fields_by_name['encoding']._serialized_options = b'\272H\004r\002\020\001'
-  _globals['_COMPOSEREQUEST'].fields_by_name['gap']._loaded_options = None
-  _globals['_COMPOSEREQUEST'].fields_by_name['gap']._serialized_options = b'\272H\004r\002\030@'
   _globals['_EVIDENCEINPUT']._serialized_start=118
-  _globals['_EVIDENCEINPUT']._serialized_end=220
-  _globals['_COMPOSEREQUEST']._serialized_start=223
-  _globals['_COMPOSEREQUEST']._serialized_end=496
-  _globals['_COMPOSEDEVIDENCE']._serialized_start=498
-  _globals['_COMPOSEDEVIDENCE']._serialized_end=563
-  _globals['_COMPOSERESPONSE']._serialized_start=566
-  _globals['_COMPOSERESPONSE']._serialized_end=746
-  _globals['_COMPOSERSERVICE']._serialized_start=748
-  _globals['_COMPOSERSERVICE']._serialized_end=845
+  _globals['_EVIDENCEINPUT']._serialized_end=211
+  _globals['_COMPOSEREQUEST']._serialized_start=214
+  _globals['_COMPOSEREQUEST']._serialized_end=465
+  _globals['_COMPOSEDEVIDENCE']._serialized_start=467
+  _globals['_COMPOSEDEVIDENCE']._serialized_end=518
+  _globals['_COMPOSERESPONSE']._serialized_start=521
+  _globals['_COMPOSERESPONSE']._serialized_end=701
+  _globals['_COMPOSERSERVICE']._serialized_start=703
+  _globals['_COMPOSERSERVICE']._serialized_end=800
 # @@protoc_insertion_point(module_scope)

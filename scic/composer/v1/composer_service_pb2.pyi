@@ -27,27 +27,25 @@ class EvidenceInput(message.Message):
 
     TITLE_PATH_FIELD_NUMBER: builtins.int
     SOURCE_FIELD_NUMBER: builtins.int
-    PIECES_FIELD_NUMBER: builtins.int
+    TEXT_FIELD_NUMBER: builtins.int
     source: builtins.str
     """Its source, shown beside the title."""
+    text: builtins.str
+    """Its text as the prompt shows it, marks of what was left out included."""
     @builtins.property
     def title_path(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
         """Titles from the document down to the section."""
-
-    @builtins.property
-    def pieces(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
-        """The kept pieces of its text, in order."""
 
     def __init__(
         self,
         *,
         title_path: abc.Iterable[builtins.str] | None = ...,
         source: builtins.str = ...,
-        pieces: abc.Iterable[builtins.str] | None = ...,
+        text: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["pieces", b"pieces", "source", b"source", "title_path", b"title_path"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["source", b"source", "text", b"text", "title_path", b"title_path"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -63,7 +61,6 @@ class ComposeRequest(message.Message):
     QUESTION_FIELD_NUMBER: builtins.int
     MAX_TOKENS_FIELD_NUMBER: builtins.int
     ENCODING_FIELD_NUMBER: builtins.int
-    GAP_FIELD_NUMBER: builtins.int
     instructions: builtins.str
     """The profile's instructions."""
     question: builtins.str
@@ -72,8 +69,6 @@ class ComposeRequest(message.Message):
     """Upper bound for the tokens of all messages together."""
     encoding: builtins.str
     """Encoding that counts, such as `o200k_base`."""
-    gap: builtins.str
-    """What stands between two pieces of a passage."""
     @builtins.property
     def conversation(self) -> containers.RepeatedCompositeFieldContainer[message_pb2.ConversationTurn]:
         """Turns of the conversation, oldest first."""
@@ -91,11 +86,10 @@ class ComposeRequest(message.Message):
         question: builtins.str = ...,
         max_tokens: builtins.int = ...,
         encoding: builtins.str = ...,
-        gap: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["conversation", b"conversation", "encoding", b"encoding", "evidence", b"evidence", "gap", b"gap", "instructions", b"instructions", "max_tokens", b"max_tokens", "question", b"question"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["conversation", b"conversation", "encoding", b"encoding", "evidence", b"evidence", "instructions", b"instructions", "max_tokens", b"max_tokens", "question", b"question"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -107,23 +101,19 @@ class ComposedEvidence(message.Message):
 
     INDEX_FIELD_NUMBER: builtins.int
     CITATION_FIELD_NUMBER: builtins.int
-    TEXT_FIELD_NUMBER: builtins.int
     index: builtins.int
     """Its index in the request."""
     citation: builtins.int
     """Its number in the prompt, from 1."""
-    text: builtins.str
-    """Its text in the prompt, its gaps included."""
     def __init__(
         self,
         *,
         index: builtins.int = ...,
         citation: builtins.int = ...,
-        text: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["citation", b"citation", "index", b"index", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["citation", b"citation", "index", b"index"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

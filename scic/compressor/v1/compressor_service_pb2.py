@@ -23,11 +23,13 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from scic.type.v1 import compression_pb2 as scic_dot_type_dot_v1_dot_compression__pb2
+from scic.type.v1 import retention_pb2 as scic_dot_type_dot_v1_dot_retention__pb2
 from scic.type.v1 import source_pb2 as scic_dot_type_dot_v1_dot_source__pb2
 from scic.type.v1 import span_pb2 as scic_dot_type_dot_v1_dot_span__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+scic/compressor/v1/compressor_service.proto\x12\x12scic.compressor.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x19scic/type/v1/source.proto\x1a\x17scic/type/v1/span.proto\"y\n\nRawPassage\x12\x1c\n\ntitle_path\x18\x01 \x03(\tB\x08\xbaH\x05\x92\x01\x02\x10 \x12\x19\n\x04text\x18\x02 \x01(\tB\x0b\xbaH\x08r\x06\x10\x01\x18\x80\x80\x04\x12\x32\n\x04kind\x18\x03 \x01(\x0e\x32\x18.scic.type.v1.SourceKindB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\"O\n\x0ePrepareRequest\x12=\n\x08passages\x18\x01 \x03(\x0b\x32\x1e.scic.compressor.v1.RawPassageB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\x80\x02\"3\n\x0fPreparedPassage\x12\x10\n\x08prepared\x18\x01 \x01(\x0c\x12\x0e\n\x06vector\x18\x02 \x01(\x0c\"a\n\x0fPrepareResponse\x12\x35\n\x08passages\x18\x01 \x03(\x0b\x32#.scic.compressor.v1.PreparedPassage\x12\x17\n\x0f\x65mbedding_model\x18\x02 \x01(\t\"\xa3\x01\n\x13\x43ompressiblePassage\x12\x1c\n\ntitle_path\x18\x01 \x03(\tB\x08\xbaH\x05\x92\x01\x02\x10 \x12\x19\n\x04text\x18\x02 \x01(\tB\x0b\xbaH\x08r\x06\x10\x01\x18\x80\x80\x04\x12\x10\n\x08prepared\x18\x03 \x01(\x0c\x12\x32\n\x04kind\x18\x04 \x01(\x0e\x32\x18.scic.type.v1.SourceKindB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\r\n\x05score\x18\x05 \x01(\x02\"\x8c\x02\n\x0f\x43ompressRequest\x12\x1c\n\x08question\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80@\x12\"\n\x0fquestion_vector\x18\x02 \x01(\x0c\x42\t\xbaH\x06z\x04\x18\x80\x80\x04\x12\x44\n\x08passages\x18\x03 \x03(\x0b\x32\'.scic.compressor.v1.CompressiblePassageB\t\xbaH\x06\x92\x01\x03\x10\x80\x04\x12\x1b\n\nmax_tokens\x18\x04 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x19\n\x08\x65ncoding\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12#\n\x0foverhead_tokens\x18\x06 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x14\n\x03gap\x18\x07 \x01(\tB\x07\xbaH\x04r\x02\x18@\"\x85\x01\n\x11\x43ompressedPassage\x12\r\n\x05index\x18\x01 \x01(\x05\x12!\n\x05spans\x18\x02 \x03(\x0b\x32\x12.scic.type.v1.Span\x12\x13\n\x0btoken_count\x18\x03 \x01(\x05\x12\x1c\n\x14original_token_count\x18\x04 \x01(\x05\x12\x0b\n\x03raw\x18\x05 \x01(\x08\"y\n\x10\x43ompressResponse\x12\x37\n\x08passages\x18\x01 \x03(\x0b\x32%.scic.compressor.v1.CompressedPassage\x12\x13\n\x0btoken_count\x18\x02 \x01(\x05\x12\x17\n\x0f\x64\x65graded_reason\x18\x03 \x01(\t2\xbe\x01\n\x11\x43ompressorService\x12R\n\x07Prepare\x12\".scic.compressor.v1.PrepareRequest\x1a#.scic.compressor.v1.PrepareResponse\x12U\n\x08\x43ompress\x12#.scic.compressor.v1.CompressRequest\x1a$.scic.compressor.v1.CompressResponseB.Z,scic.internal/api/compressor/v1;compressorv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+scic/compressor/v1/compressor_service.proto\x12\x12scic.compressor.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1escic/type/v1/compression.proto\x1a\x1cscic/type/v1/retention.proto\x1a\x19scic/type/v1/source.proto\x1a\x17scic/type/v1/span.proto\"y\n\nRawPassage\x12\x1c\n\ntitle_path\x18\x01 \x03(\tB\x08\xbaH\x05\x92\x01\x02\x10 \x12\x19\n\x04text\x18\x02 \x01(\tB\x0b\xbaH\x08r\x06\x10\x01\x18\x80\x80\x04\x12\x32\n\x04kind\x18\x03 \x01(\x0e\x32\x18.scic.type.v1.SourceKindB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\"O\n\x0ePrepareRequest\x12=\n\x08passages\x18\x01 \x03(\x0b\x32\x1e.scic.compressor.v1.RawPassageB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\x80\x02\"3\n\x0fPreparedPassage\x12\x10\n\x08prepared\x18\x01 \x01(\x0c\x12\x0e\n\x06vector\x18\x02 \x01(\x0c\"a\n\x0fPrepareResponse\x12\x35\n\x08passages\x18\x01 \x03(\x0b\x32#.scic.compressor.v1.PreparedPassage\x12\x17\n\x0f\x65mbedding_model\x18\x02 \x01(\t\"\xbd\x01\n\x13\x43ompressiblePassage\x12\x1c\n\ntitle_path\x18\x01 \x03(\tB\x08\xbaH\x05\x92\x01\x02\x10 \x12\x19\n\x04text\x18\x02 \x01(\tB\x0b\xbaH\x08r\x06\x10\x01\x18\x80\x80\x04\x12\x10\n\x08prepared\x18\x03 \x01(\x0c\x12\x32\n\x04kind\x18\x04 \x01(\x0e\x32\x18.scic.type.v1.SourceKindB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\r\n\x05score\x18\x05 \x01(\x02\x12\x18\n\x07section\x18\x06 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\"\x83\x01\n\rBudgetSection\x12\x15\n\x04name\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12!\n\x08priority\x18\x02 \x01(\x02\x42\x0f\xbaH\x0c\n\n\x1d\x00\x00\x80?-\x00\x00\x00\x00\x12\x1b\n\nmin_tokens\x18\x03 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1b\n\nmax_tokens\x18\x04 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\"s\n\nTokenPrice\x12!\n\tinput_usd\x18\x01 \x01(\x01\x42\x0e\xbaH\x0b\x12\t)\x00\x00\x00\x00\x00\x00\x00\x00\x12-\n\x10\x63\x61\x63hed_input_usd\x18\x02 \x01(\x01\x42\x0e\xbaH\x0b\x12\t)\x00\x00\x00\x00\x00\x00\x00\x00H\x00\x88\x01\x01\x42\x13\n\x11_cached_input_usd\"\xfb\x03\n\x0f\x43ompressRequest\x12\x1c\n\x08question\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80@\x12\"\n\x0fquestion_vector\x18\x02 \x01(\x0c\x42\t\xbaH\x06z\x04\x18\x80\x80\x04\x12\x44\n\x08passages\x18\x03 \x03(\x0b\x32\'.scic.compressor.v1.CompressiblePassageB\t\xbaH\x06\x92\x01\x03\x10\x80\x04\x12\x1b\n\nmax_tokens\x18\x04 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x19\n\x08\x65ncoding\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12#\n\x0foverhead_tokens\x18\x06 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x14\n\x03gap\x18\x07 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12=\n\x08sections\x18\x08 \x03(\x0b\x32!.scic.compressor.v1.BudgetSectionB\x08\xbaH\x05\x92\x01\x02\x10 \x12\'\n\x0cpin_patterns\x18\t \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x10\x10\"\x07r\x05\x10\x01\x18\x80\x02\x12-\n\x05price\x18\n \x01(\x0b\x32\x1e.scic.compressor.v1.TokenPrice\x12\x15\n\rprompt_cached\x18\x0b \x01(\x08\x12\x0f\n\x07\x64ry_run\x18\x0c \x01(\x08\x12\x0e\n\x06\x65ncode\x18\r \x01(\x08\x12\x1e\n\rtarget_tokens\x18\x0e \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\"\xda\x03\n\x11\x43ompressedPassage\x12\r\n\x05index\x18\x01 \x01(\x05\x12!\n\x05spans\x18\x02 \x03(\x0b\x32\x12.scic.type.v1.Span\x12\x13\n\x0btoken_count\x18\x03 \x01(\x05\x12\x1c\n\x14original_token_count\x18\x04 \x01(\x05\x12\x0b\n\x03raw\x18\x05 \x01(\x08\x12\x0c\n\x04text\x18\x06 \x01(\t\x12<\n\x06reason\x18\x07 \x01(\x0e\x32,.scic.compressor.v1.CompressedPassage.Reason\x12\x11\n\tkept_pins\x18\x08 \x01(\x05\x12\x14\n\x0c\x64ropped_pins\x18\t \x01(\x05\"\xdd\x01\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x0f\n\x0bREASON_FITS\x10\x01\x12\x15\n\x11REASON_BEST_UNITS\x10\x02\x12\x0f\n\x0bREASON_HEAD\x10\x03\x12\x18\n\x14REASON_LESS_RELEVANT\x10\x04\x12\x14\n\x10REASON_TOO_LARGE\x10\x05\x12\x10\n\x0cREASON_EMPTY\x10\x06\x12\x13\n\x0fREASON_CONTRACT\x10\x07\x12\x12\n\x0eREASON_SUMMARY\x10\x08\x12\x17\n\x13REASON_SECTION_FULL\x10\t\"8\n\nSectionUse\x12\x13\n\x0btoken_count\x18\x01 \x01(\x05\x12\x15\n\rpassage_count\x18\x02 \x01(\x05\"\x8c\x02\n\x10\x43ompressResponse\x12\x37\n\x08passages\x18\x01 \x03(\x0b\x32%.scic.compressor.v1.CompressedPassage\x12\x13\n\x0btoken_count\x18\x02 \x01(\x05\x12\x17\n\x0f\x64\x65graded_reason\x18\x03 \x01(\t\x12\x33\n\x08\x64\x65\x63ision\x18\x04 \x01(\x0b\x32!.scic.type.v1.CompressionDecision\x12*\n\tretention\x18\x05 \x01(\x0b\x32\x17.scic.type.v1.Retention\x12\x30\n\x08sections\x18\x06 \x03(\x0b\x32\x1e.scic.compressor.v1.SectionUse2\xbe\x01\n\x11\x43ompressorService\x12R\n\x07Prepare\x12\".scic.compressor.v1.PrepareRequest\x1a#.scic.compressor.v1.PrepareResponse\x12U\n\x08\x43ompress\x12#.scic.compressor.v1.CompressRequest\x1a$.scic.compressor.v1.CompressResponseB.Z,scic.internal/api/compressor/v1;compressorv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -49,6 +51,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_COMPRESSIBLEPASSAGE'].fields_by_name['text']._serialized_options = b'\272H\010r\006\020\001\030\200\200\004'
   _globals['_COMPRESSIBLEPASSAGE'].fields_by_name['kind']._loaded_options = None
   _globals['_COMPRESSIBLEPASSAGE'].fields_by_name['kind']._serialized_options = b'\272H\007\202\001\004\020\001 \000'
+  _globals['_COMPRESSIBLEPASSAGE'].fields_by_name['section']._loaded_options = None
+  _globals['_COMPRESSIBLEPASSAGE'].fields_by_name['section']._serialized_options = b'\272H\004\032\002(\000'
+  _globals['_BUDGETSECTION'].fields_by_name['name']._loaded_options = None
+  _globals['_BUDGETSECTION'].fields_by_name['name']._serialized_options = b'\272H\004r\002\030@'
+  _globals['_BUDGETSECTION'].fields_by_name['priority']._loaded_options = None
+  _globals['_BUDGETSECTION'].fields_by_name['priority']._serialized_options = b'\272H\014\n\n\035\000\000\200?-\000\000\000\000'
+  _globals['_BUDGETSECTION'].fields_by_name['min_tokens']._loaded_options = None
+  _globals['_BUDGETSECTION'].fields_by_name['min_tokens']._serialized_options = b'\272H\004\032\002(\000'
+  _globals['_BUDGETSECTION'].fields_by_name['max_tokens']._loaded_options = None
+  _globals['_BUDGETSECTION'].fields_by_name['max_tokens']._serialized_options = b'\272H\004\032\002(\000'
+  _globals['_TOKENPRICE'].fields_by_name['input_usd']._loaded_options = None
+  _globals['_TOKENPRICE'].fields_by_name['input_usd']._serialized_options = b'\272H\013\022\t)\000\000\000\000\000\000\000\000'
+  _globals['_TOKENPRICE'].fields_by_name['cached_input_usd']._loaded_options = None
+  _globals['_TOKENPRICE'].fields_by_name['cached_input_usd']._serialized_options = b'\272H\013\022\t)\000\000\000\000\000\000\000\000'
   _globals['_COMPRESSREQUEST'].fields_by_name['question']._loaded_options = None
   _globals['_COMPRESSREQUEST'].fields_by_name['question']._serialized_options = b'\272H\007r\005\020\001\030\200@'
   _globals['_COMPRESSREQUEST'].fields_by_name['question_vector']._loaded_options = None
@@ -63,22 +79,36 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_COMPRESSREQUEST'].fields_by_name['overhead_tokens']._serialized_options = b'\272H\007\032\005\030\350\007(\000'
   _globals['_COMPRESSREQUEST'].fields_by_name['gap']._loaded_options = None
   _globals['_COMPRESSREQUEST'].fields_by_name['gap']._serialized_options = b'\272H\004r\002\030@'
-  _globals['_RAWPASSAGE']._serialized_start=148
-  _globals['_RAWPASSAGE']._serialized_end=269
-  _globals['_PREPAREREQUEST']._serialized_start=271
-  _globals['_PREPAREREQUEST']._serialized_end=350
-  _globals['_PREPAREDPASSAGE']._serialized_start=352
-  _globals['_PREPAREDPASSAGE']._serialized_end=403
-  _globals['_PREPARERESPONSE']._serialized_start=405
-  _globals['_PREPARERESPONSE']._serialized_end=502
-  _globals['_COMPRESSIBLEPASSAGE']._serialized_start=505
-  _globals['_COMPRESSIBLEPASSAGE']._serialized_end=668
-  _globals['_COMPRESSREQUEST']._serialized_start=671
-  _globals['_COMPRESSREQUEST']._serialized_end=939
-  _globals['_COMPRESSEDPASSAGE']._serialized_start=942
-  _globals['_COMPRESSEDPASSAGE']._serialized_end=1075
-  _globals['_COMPRESSRESPONSE']._serialized_start=1077
-  _globals['_COMPRESSRESPONSE']._serialized_end=1198
-  _globals['_COMPRESSORSERVICE']._serialized_start=1201
-  _globals['_COMPRESSORSERVICE']._serialized_end=1391
+  _globals['_COMPRESSREQUEST'].fields_by_name['sections']._loaded_options = None
+  _globals['_COMPRESSREQUEST'].fields_by_name['sections']._serialized_options = b'\272H\005\222\001\002\020 '
+  _globals['_COMPRESSREQUEST'].fields_by_name['pin_patterns']._loaded_options = None
+  _globals['_COMPRESSREQUEST'].fields_by_name['pin_patterns']._serialized_options = b'\272H\016\222\001\013\020\020\"\007r\005\020\001\030\200\002'
+  _globals['_COMPRESSREQUEST'].fields_by_name['target_tokens']._loaded_options = None
+  _globals['_COMPRESSREQUEST'].fields_by_name['target_tokens']._serialized_options = b'\272H\004\032\002(\000'
+  _globals['_RAWPASSAGE']._serialized_start=210
+  _globals['_RAWPASSAGE']._serialized_end=331
+  _globals['_PREPAREREQUEST']._serialized_start=333
+  _globals['_PREPAREREQUEST']._serialized_end=412
+  _globals['_PREPAREDPASSAGE']._serialized_start=414
+  _globals['_PREPAREDPASSAGE']._serialized_end=465
+  _globals['_PREPARERESPONSE']._serialized_start=467
+  _globals['_PREPARERESPONSE']._serialized_end=564
+  _globals['_COMPRESSIBLEPASSAGE']._serialized_start=567
+  _globals['_COMPRESSIBLEPASSAGE']._serialized_end=756
+  _globals['_BUDGETSECTION']._serialized_start=759
+  _globals['_BUDGETSECTION']._serialized_end=890
+  _globals['_TOKENPRICE']._serialized_start=892
+  _globals['_TOKENPRICE']._serialized_end=1007
+  _globals['_COMPRESSREQUEST']._serialized_start=1010
+  _globals['_COMPRESSREQUEST']._serialized_end=1517
+  _globals['_COMPRESSEDPASSAGE']._serialized_start=1520
+  _globals['_COMPRESSEDPASSAGE']._serialized_end=1994
+  _globals['_COMPRESSEDPASSAGE_REASON']._serialized_start=1773
+  _globals['_COMPRESSEDPASSAGE_REASON']._serialized_end=1994
+  _globals['_SECTIONUSE']._serialized_start=1996
+  _globals['_SECTIONUSE']._serialized_end=2052
+  _globals['_COMPRESSRESPONSE']._serialized_start=2055
+  _globals['_COMPRESSRESPONSE']._serialized_end=2323
+  _globals['_COMPRESSORSERVICE']._serialized_start=2326
+  _globals['_COMPRESSORSERVICE']._serialized_end=2516
 # @@protoc_insertion_point(module_scope)

@@ -7,6 +7,9 @@ from collections import abc as abc
 from google.protobuf import descriptor as descriptor
 from google.protobuf import message as message
 from google.protobuf.internal import containers as containers
+from google.protobuf.internal import enum_type_wrapper as enum_type_wrapper
+from scic.type.v1 import compression_pb2 as compression_pb2
+from scic.type.v1 import retention_pb2 as retention_pb2
 from scic.type.v1 import source_pb2 as source_pb2
 from scic.type.v1 import span_pb2 as span_pb2
 import builtins as builtins
@@ -133,6 +136,7 @@ class CompressiblePassage(message.Message):
     PREPARED_FIELD_NUMBER: builtins.int
     KIND_FIELD_NUMBER: builtins.int
     SCORE_FIELD_NUMBER: builtins.int
+    SECTION_FIELD_NUMBER: builtins.int
     text: builtins.str
     """The text, 1 to 65,536 characters."""
     prepared: builtins.bytes
@@ -141,6 +145,8 @@ class CompressiblePassage(message.Message):
     """What kind of source it comes from."""
     score: builtins.float
     """How well retrieval found that it fits, 0 to 1; 0 where it was not ranked."""
+    section: builtins.int
+    """Index in `sections` of the section it belongs to; 0 where there are none."""
     @builtins.property
     def title_path(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
         """Titles from the document down to the section."""
@@ -153,12 +159,71 @@ class CompressiblePassage(message.Message):
         prepared: builtins.bytes = ...,
         kind: source_pb2.SourceKind.ValueType = ...,
         score: builtins.float = ...,
+        section: builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["kind", b"kind", "prepared", b"prepared", "score", b"score", "text", b"text", "title_path", b"title_path"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["kind", b"kind", "prepared", b"prepared", "score", b"score", "section", b"section", "text", b"text", "title_path", b"title_path"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class BudgetSection(message.Message):
+    """A part of the budget: passages of one source, or of one purpose."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    PRIORITY_FIELD_NUMBER: builtins.int
+    MIN_TOKENS_FIELD_NUMBER: builtins.int
+    MAX_TOKENS_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """Its name in messages, such as `history`; at most 64 characters."""
+    priority: builtins.float
+    """How much a passage of it counts against one of another section, above 0 to 1. Default (0): 1."""
+    min_tokens: builtins.int
+    """Tokens that are the section's own as far as it can use them; the floors of all together at most `max_tokens`."""
+    max_tokens: builtins.int
+    """Tokens that it takes at most. Default (0): no bound of its own."""
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+        priority: builtins.float = ...,
+        min_tokens: builtins.int = ...,
+        max_tokens: builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["max_tokens", b"max_tokens", "min_tokens", b"min_tokens", "name", b"name", "priority", b"priority"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class TokenPrice(message.Message):
+    """What the reader of the result pays for a token."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    INPUT_USD_FIELD_NUMBER: builtins.int
+    CACHED_INPUT_USD_FIELD_NUMBER: builtins.int
+    input_usd: builtins.float
+    """US dollars for a million tokens of input."""
+    cached_input_usd: builtins.float
+    """US dollars for a million tokens of input that are in the provider's prompt cache; unset where there is no such price."""
+    def __init__(
+        self,
+        *,
+        input_usd: builtins.float = ...,
+        cached_input_usd: builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["_cached_input_usd", b"_cached_input_usd", "cached_input_usd", b"cached_input_usd"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["_cached_input_usd", b"_cached_input_usd", "cached_input_usd", b"cached_input_usd", "input_usd", b"input_usd"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__cached_input_usd: _TypeAlias = typing.Literal["cached_input_usd"]  # noqa: Y015
+    _WhichOneofArgType__cached_input_usd: _TypeAlias = typing.Literal["_cached_input_usd", b"_cached_input_usd"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__cached_input_usd) -> _WhichOneofReturnType__cached_input_usd | None: ...
 
 @typing.final
 class CompressRequest(message.Message):
@@ -173,6 +238,13 @@ class CompressRequest(message.Message):
     ENCODING_FIELD_NUMBER: builtins.int
     OVERHEAD_TOKENS_FIELD_NUMBER: builtins.int
     GAP_FIELD_NUMBER: builtins.int
+    SECTIONS_FIELD_NUMBER: builtins.int
+    PIN_PATTERNS_FIELD_NUMBER: builtins.int
+    PRICE_FIELD_NUMBER: builtins.int
+    PROMPT_CACHED_FIELD_NUMBER: builtins.int
+    DRY_RUN_FIELD_NUMBER: builtins.int
+    ENCODE_FIELD_NUMBER: builtins.int
+    TARGET_TOKENS_FIELD_NUMBER: builtins.int
     question: builtins.str
     """The question."""
     question_vector: builtins.bytes
@@ -184,10 +256,36 @@ class CompressRequest(message.Message):
     overhead_tokens: builtins.int
     """Tokens that the prompt spends on each kept passage besides its titles and its text."""
     gap: builtins.str
-    """What the prompt shows between two kept ranges of a passage; it is counted."""
+    """What prose shows between two kept ranges of a passage; it is counted. Code, tables and JSON have marks of their own.
+    Default: a blank.
+    """
+    prompt_cached: builtins.bool
+    """Whether the passages stand, whole, in the reader's prompt cache: where they fit `max_tokens` and reading them there is
+    cheaper than reading `target_tokens`, they are left whole.
+    """
+    dry_run: builtins.bool
+    """Whether nothing may be spent: no summary by an LLM."""
+    encode: builtins.bool
+    """Whether the vectors of question and passages that have none are made on the spot: better at small budgets, and
+    about a second for 3,000 tokens.
+    """
+    target_tokens: builtins.int
+    """Tokens to shorten to, at most `max_tokens`. Default (0): `max_tokens`."""
     @builtins.property
     def passages(self) -> containers.RepeatedCompositeFieldContainer[CompressiblePassage]:
         """The passages, at most 512."""
+
+    @builtins.property
+    def sections(self) -> containers.RepeatedCompositeFieldContainer[BudgetSection]:
+        """Parts of the budget, at most 32. Default: one without bounds."""
+
+    @builtins.property
+    def pin_patterns(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Patterns (RE2) of what must not be maimed, besides what every request is spared: at most 16 of at most 256 characters."""
+
+    @builtins.property
+    def price(self) -> TokenPrice:
+        """What a token costs the reader; unset where that is not known."""
 
     def __init__(
         self,
@@ -199,10 +297,17 @@ class CompressRequest(message.Message):
         encoding: builtins.str = ...,
         overhead_tokens: builtins.int = ...,
         gap: builtins.str = ...,
+        sections: abc.Iterable[BudgetSection] | None = ...,
+        pin_patterns: abc.Iterable[builtins.str] | None = ...,
+        price: TokenPrice | None = ...,
+        prompt_cached: builtins.bool = ...,
+        dry_run: builtins.bool = ...,
+        encode: builtins.bool = ...,
+        target_tokens: builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["price", b"price"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["encoding", b"encoding", "gap", b"gap", "max_tokens", b"max_tokens", "overhead_tokens", b"overhead_tokens", "passages", b"passages", "question", b"question", "question_vector", b"question_vector"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["dry_run", b"dry_run", "encode", b"encode", "encoding", b"encoding", "gap", b"gap", "max_tokens", b"max_tokens", "overhead_tokens", b"overhead_tokens", "passages", b"passages", "pin_patterns", b"pin_patterns", "price", b"price", "prompt_cached", b"prompt_cached", "question", b"question", "question_vector", b"question_vector", "sections", b"sections", "target_tokens", b"target_tokens"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -212,11 +317,66 @@ class CompressedPassage(message.Message):
 
     DESCRIPTOR: descriptor.Descriptor
 
+    class _Reason:
+        ValueType = typing.NewType("ValueType", builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _ReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[CompressedPassage._Reason.ValueType], builtins.type):
+        DESCRIPTOR: descriptor.EnumDescriptor
+        REASON_UNSPECIFIED: CompressedPassage._Reason.ValueType  # 0
+        """Unset; never sent."""
+        REASON_FITS: CompressedPassage._Reason.ValueType  # 1
+        """It is whole: everything fits, or all of it is worth its tokens."""
+        REASON_BEST_UNITS: CompressedPassage._Reason.ValueType  # 2
+        """Its best parts were kept."""
+        REASON_HEAD: CompressedPassage._Reason.ValueType  # 3
+        """Its beginning was kept: the plain cut stood in for the scored one."""
+        REASON_LESS_RELEVANT: CompressedPassage._Reason.ValueType  # 4
+        """Dropped: others answer the question better, and the budget ended."""
+        REASON_TOO_LARGE: CompressedPassage._Reason.ValueType  # 5
+        """Dropped: no part of it fits the budget even alone."""
+        REASON_EMPTY: CompressedPassage._Reason.ValueType  # 6
+        """Dropped: it has no words."""
+        REASON_CONTRACT: CompressedPassage._Reason.ValueType  # 7
+        """Whole or dropped: any part of it would have maimed a pin, or code or JSON that was sound."""
+        REASON_SUMMARY: CompressedPassage._Reason.ValueType  # 8
+        """Summarised by an LLM; every pin of the summary was found in the passage."""
+        REASON_SECTION_FULL: CompressedPassage._Reason.ValueType  # 9
+        """Dropped: its section's bound was reached."""
+
+    class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
+        """Why."""
+
+    REASON_UNSPECIFIED: CompressedPassage.Reason.ValueType  # 0
+    """Unset; never sent."""
+    REASON_FITS: CompressedPassage.Reason.ValueType  # 1
+    """It is whole: everything fits, or all of it is worth its tokens."""
+    REASON_BEST_UNITS: CompressedPassage.Reason.ValueType  # 2
+    """Its best parts were kept."""
+    REASON_HEAD: CompressedPassage.Reason.ValueType  # 3
+    """Its beginning was kept: the plain cut stood in for the scored one."""
+    REASON_LESS_RELEVANT: CompressedPassage.Reason.ValueType  # 4
+    """Dropped: others answer the question better, and the budget ended."""
+    REASON_TOO_LARGE: CompressedPassage.Reason.ValueType  # 5
+    """Dropped: no part of it fits the budget even alone."""
+    REASON_EMPTY: CompressedPassage.Reason.ValueType  # 6
+    """Dropped: it has no words."""
+    REASON_CONTRACT: CompressedPassage.Reason.ValueType  # 7
+    """Whole or dropped: any part of it would have maimed a pin, or code or JSON that was sound."""
+    REASON_SUMMARY: CompressedPassage.Reason.ValueType  # 8
+    """Summarised by an LLM; every pin of the summary was found in the passage."""
+    REASON_SECTION_FULL: CompressedPassage.Reason.ValueType  # 9
+    """Dropped: its section's bound was reached."""
+
     INDEX_FIELD_NUMBER: builtins.int
     SPANS_FIELD_NUMBER: builtins.int
     TOKEN_COUNT_FIELD_NUMBER: builtins.int
     ORIGINAL_TOKEN_COUNT_FIELD_NUMBER: builtins.int
     RAW_FIELD_NUMBER: builtins.int
+    TEXT_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    KEPT_PINS_FIELD_NUMBER: builtins.int
+    DROPPED_PINS_FIELD_NUMBER: builtins.int
     index: builtins.int
     """Its index in the request."""
     token_count: builtins.int
@@ -225,9 +385,21 @@ class CompressedPassage(message.Message):
     """Tokens of the whole text."""
     raw: builtins.bool
     """Whether it came without usable prepared bytes."""
+    text: builtins.str
+    """The kept text as the prompt should show it: the ranges, and marks where something was left out. Empty where it is
+    dropped or whole.
+    """
+    reason: CompressedPassage.Reason.ValueType
+    """Why."""
+    kept_pins: builtins.int
+    """Pins that stand in the kept text."""
+    dropped_pins: builtins.int
+    """Pins that do not."""
     @builtins.property
     def spans(self) -> containers.RepeatedCompositeFieldContainer[span_pb2.Span]:
-        """Kept ranges in order, offsets into its text. None: the passage is dropped. One that covers all: it is whole."""
+        """Kept ranges in order, offsets into its text. None: the passage is dropped. One that covers all: it is whole, or it was
+        summarised.
+        """
 
     def __init__(
         self,
@@ -237,10 +409,38 @@ class CompressedPassage(message.Message):
         token_count: builtins.int = ...,
         original_token_count: builtins.int = ...,
         raw: builtins.bool = ...,
+        text: builtins.str = ...,
+        reason: CompressedPassage.Reason.ValueType = ...,
+        kept_pins: builtins.int = ...,
+        dropped_pins: builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["index", b"index", "original_token_count", b"original_token_count", "raw", b"raw", "spans", b"spans", "token_count", b"token_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["dropped_pins", b"dropped_pins", "index", b"index", "kept_pins", b"kept_pins", "original_token_count", b"original_token_count", "raw", b"raw", "reason", b"reason", "spans", b"spans", "text", b"text", "token_count", b"token_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class SectionUse(message.Message):
+    """What a section of the budget took."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    TOKEN_COUNT_FIELD_NUMBER: builtins.int
+    PASSAGE_COUNT_FIELD_NUMBER: builtins.int
+    token_count: builtins.int
+    """Tokens used, headers included."""
+    passage_count: builtins.int
+    """Passages of which something was kept."""
+    def __init__(
+        self,
+        *,
+        token_count: builtins.int = ...,
+        passage_count: builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["passage_count", b"passage_count", "token_count", b"token_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -253,13 +453,30 @@ class CompressResponse(message.Message):
     PASSAGES_FIELD_NUMBER: builtins.int
     TOKEN_COUNT_FIELD_NUMBER: builtins.int
     DEGRADED_REASON_FIELD_NUMBER: builtins.int
+    DECISION_FIELD_NUMBER: builtins.int
+    RETENTION_FIELD_NUMBER: builtins.int
+    SECTIONS_FIELD_NUMBER: builtins.int
     token_count: builtins.int
     """Tokens used, headers included; never above `max_tokens`."""
     degraded_reason: builtins.str
-    """Reason of the error catalogue where the plain cut stood in for the scored one; empty otherwise."""
+    """Reason of the error catalogue where the plain cut stood in for the scored one, or a summary was not to be had; empty
+    otherwise.
+    """
     @builtins.property
     def passages(self) -> containers.RepeatedCompositeFieldContainer[CompressedPassage]:
         """One for each passage of the request, in its order."""
+
+    @builtins.property
+    def decision(self) -> compression_pb2.CompressionDecision:
+        """Whether and how far, and why."""
+
+    @builtins.property
+    def retention(self) -> retention_pb2.Retention:
+        """How the retention contract was kept."""
+
+    @builtins.property
+    def sections(self) -> containers.RepeatedCompositeFieldContainer[SectionUse]:
+        """One for each section of the request, in its order."""
 
     def __init__(
         self,
@@ -267,9 +484,12 @@ class CompressResponse(message.Message):
         passages: abc.Iterable[CompressedPassage] | None = ...,
         token_count: builtins.int = ...,
         degraded_reason: builtins.str = ...,
+        decision: compression_pb2.CompressionDecision | None = ...,
+        retention: retention_pb2.Retention | None = ...,
+        sections: abc.Iterable[SectionUse] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["decision", b"decision", "retention", b"retention"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["degraded_reason", b"degraded_reason", "passages", b"passages", "token_count", b"token_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["decision", b"decision", "degraded_reason", b"degraded_reason", "passages", b"passages", "retention", b"retention", "sections", b"sections", "token_count", b"token_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...

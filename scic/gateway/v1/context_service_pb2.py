@@ -24,14 +24,16 @@ _sym_db = _symbol_database.Default()
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
+from scic.type.v1 import compression_pb2 as scic_dot_type_dot_v1_dot_compression__pb2
 from scic.type.v1 import degradation_pb2 as scic_dot_type_dot_v1_dot_degradation__pb2
 from scic.type.v1 import message_pb2 as scic_dot_type_dot_v1_dot_message__pb2
+from scic.type.v1 import retention_pb2 as scic_dot_type_dot_v1_dot_retention__pb2
 from scic.type.v1 import score_pb2 as scic_dot_type_dot_v1_dot_score__pb2
 from scic.type.v1 import source_pb2 as scic_dot_type_dot_v1_dot_source__pb2
 from scic.type.v1 import span_pb2 as scic_dot_type_dot_v1_dot_span__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%scic/gateway/v1/context_service.proto\x12\x0fscic.gateway.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1escic/type/v1/degradation.proto\x1a\x1ascic/type/v1/message.proto\x1a\x18scic/type/v1/score.proto\x1a\x19scic/type/v1/source.proto\x1a\x17scic/type/v1/span.proto\"\xfe\x03\n\x13\x42uildContextRequest\x12i\n\x08question\x18\x01 \x01(\tBW\xbaHTr\x03\x18\x80@\xba\x01L\n\x0equestion.blank\x12%must not be empty or only white space\x1a\x13this.matches(\'\\\\S\')\x12\x1f\n\nmax_tokens\x18\x02 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84= \x00\x12\x17\n\x05model\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x19\n\x07profile\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12;\n\x07sources\x18\x05 \x03(\x0b\x32 .scic.gateway.v1.SourceSelectionB\x08\xbaH\x05\x92\x01\x02\x10\x10\x12\x39\n\x06\x66ilter\x18\x06 \x03(\x0b\x32\x1f.scic.type.v1.MetadataConditionB\x08\xbaH\x05\x92\x01\x02\x10\x10\x12?\n\x0c\x63onversation\x18\x07 \x03(\x0b\x32\x1e.scic.type.v1.ConversationTurnB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01\x12:\n\x08passages\x18\x08 \x03(\x0b\x32\x1e.scic.gateway.v1.InlinePassageB\x08\xbaH\x05\x92\x01\x02\x10\x64\x12\x32\n\nrequest_id\x18\t \x01(\tB\x1e\xbaH\x1br\x19\x32\x17^[A-Za-z0-9._:-]{0,64}$\"h\n\x0fSourceSelection\x12\x17\n\x04name\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18 \x12\x18\n\x05limit\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00\x12\x15\n\x08required\x18\x03 \x01(\x08H\x00\x88\x01\x01\x42\x0b\n\t_required\"\x93\x01\n\rInlinePassage\x12\x1c\n\npassage_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12\x17\n\x05title\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\x12\x19\n\x04text\x18\x03 \x01(\tB\x0b\xbaH\x08r\x06\x10\x01\x18\x80\x80\x04\x12\x30\n\x04kind\x18\x04 \x01(\x0e\x32\x18.scic.type.v1.SourceKindB\x08\xbaH\x05\x82\x01\x02\x10\x01\"\xe6\x03\n\x14\x42uildContextResponse\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\'\n\x08messages\x18\x02 \x03(\x0b\x32\x15.scic.type.v1.Message\x12+\n\x08\x65vidence\x18\x03 \x03(\x0b\x32\x19.scic.gateway.v1.Evidence\x12\x30\n\x07\x64ropped\x18\x04 \x03(\x0b\x32\x1f.scic.gateway.v1.DroppedPassage\x12+\n\x06tokens\x18\x05 \x01(\x0b\x32\x1b.scic.gateway.v1.TokenUsage\x12-\n\x07timings\x18\x06 \x03(\x0b\x32\x1c.scic.gateway.v1.StageTiming\x12/\n\x0c\x64\x65gradations\x18\x07 \x03(\x0b\x32\x19.scic.type.v1.Degradation\x12+\n\x05\x63\x61\x63he\x18\x08 \x01(\x0e\x32\x1c.scic.gateway.v1.CacheStatus\x12\r\n\x05model\x18\t \x01(\t\x12\x10\n\x08\x65ncoding\x18\n \x01(\t\x12\x0f\n\x07profile\x18\x0b \x01(\t\x12\x16\n\x0e\x63orpus_version\x18\x0c \x01(\x03\x12.\n\x07sources\x18\r \x03(\x0b\x32\x1d.scic.gateway.v1.SourceReport\"\xc5\x02\n\x0cSourceReport\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x15\n\rpassage_count\x18\x02 \x01(\x05\x12+\n\x08\x64uration\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x10\n\x08required\x18\x04 \x01(\x08\x12\x30\n\x04rung\x18\x05 \x01(\x0e\x32\".scic.gateway.v1.SourceReport.Rung\x12\x14\n\x0c\x65rror_reason\x18\x06 \x01(\t\x12\x10\n\x08stand_in\x18\x07 \x01(\t\"u\n\x04Rung\x12\x14\n\x10RUNG_UNSPECIFIED\x10\x00\x12\x10\n\x0cRUNG_PRIMARY\x10\x01\x12\x0e\n\nRUNG_CACHE\x10\x02\x12\x0f\n\x0bRUNG_BACKUP\x10\x03\x12\x10\n\x0cRUNG_MINIMAL\x10\x04\x12\x12\n\x0eRUNG_EMERGENCY\x10\x05\"\xce\x03\n\x08\x45vidence\x12\x10\n\x08\x63itation\x18\x01 \x01(\x05\x12\x12\n\npassage_id\x18\x02 \x01(\t\x12\x13\n\x0b\x64ocument_id\x18\x03 \x01(\t\x12\x0e\n\x06source\x18\x04 \x01(\t\x12\x12\n\ntitle_path\x18\x05 \x03(\t\x12\x0c\n\x04text\x18\x06 \x01(\t\x12!\n\x05spans\x18\x07 \x03(\x0b\x32\x12.scic.type.v1.Span\x12\"\n\x05score\x18\x08 \x01(\x0b\x32\x13.scic.type.v1.Score\x12,\n\x04\x66\x61te\x18\t \x01(\x0e\x32\x1e.scic.gateway.v1.Evidence.Fate\x12\x13\n\x0btoken_count\x18\n \x01(\x05\x12\x1c\n\x14original_token_count\x18\x0b \x01(\x05\x12\x39\n\x08metadata\x18\x0c \x03(\x0b\x32\'.scic.gateway.v1.Evidence.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"A\n\x04\x46\x61te\x12\x14\n\x10\x46\x41TE_UNSPECIFIED\x10\x00\x12\x0e\n\nFATE_WHOLE\x10\x01\x12\x13\n\x0f\x46\x41TE_COMPRESSED\x10\x02\"\xba\x02\n\x0e\x44roppedPassage\x12\x12\n\npassage_id\x18\x01 \x01(\t\x12\x13\n\x0b\x64ocument_id\x18\x02 \x01(\t\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\"\n\x05score\x18\x04 \x01(\x0b\x32\x13.scic.type.v1.Score\x12\x13\n\x0btoken_count\x18\x05 \x01(\x05\x12\x36\n\x06reason\x18\x06 \x01(\x0e\x32&.scic.gateway.v1.DroppedPassage.Reason\x12\x14\n\x0c\x64uplicate_of\x18\x07 \x01(\t\"h\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x11\n\rREASON_BUDGET\x10\x01\x12\x14\n\x10REASON_DUPLICATE\x10\x02\x12\x1d\n\x19REASON_CONVERSATION_SHARE\x10\x03\"^\n\nTokenUsage\x12\r\n\x05total\x18\x01 \x01(\x05\x12\x12\n\nmax_tokens\x18\x02 \x01(\x05\x12-\n\x08sections\x18\x03 \x03(\x0b\x32\x1b.scic.type.v1.SectionTokens\"^\n\x0bStageTiming\x12\"\n\x05stage\x18\x01 \x01(\x0e\x32\x13.scic.type.v1.Stage\x12+\n\x08\x64uration\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"S\n\x12PlanContextRequest\x12=\n\x07\x63ontext\x18\x01 \x01(\x0b\x32$.scic.gateway.v1.BuildContextRequestB\x06\xbaH\x03\xc8\x01\x01\"\xc5\x03\n\x13PlanContextResponse\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12+\n\x08\x65vidence\x18\x02 \x03(\x0b\x32\x19.scic.gateway.v1.Evidence\x12\x30\n\x07\x64ropped\x18\x03 \x03(\x0b\x32\x1f.scic.gateway.v1.DroppedPassage\x12+\n\x06tokens\x18\x04 \x01(\x0b\x32\x1b.scic.gateway.v1.TokenUsage\x12-\n\x07timings\x18\x05 \x03(\x0b\x32\x1c.scic.gateway.v1.StageTiming\x12/\n\x0c\x64\x65gradations\x18\x06 \x03(\x0b\x32\x19.scic.type.v1.Degradation\x12\x34\n\x0e\x63\x61\x63he_forecast\x18\x07 \x01(\x0e\x32\x1c.scic.gateway.v1.CacheStatus\x12\r\n\x05model\x18\x08 \x01(\t\x12\x10\n\x08\x65ncoding\x18\t \x01(\t\x12\x0f\n\x07profile\x18\n \x01(\t\x12\x16\n\x0e\x63orpus_version\x18\x0b \x01(\x03\x12.\n\x07sources\x18\x0c \x03(\x0b\x32\x1d.scic.gateway.v1.SourceReport*v\n\x0b\x43\x61\x63heStatus\x12\x1c\n\x18\x43\x41\x43HE_STATUS_UNSPECIFIED\x10\x00\x12\x14\n\x10\x43\x41\x43HE_STATUS_HIT\x10\x01\x12\x15\n\x11\x43\x41\x43HE_STATUS_MISS\x10\x02\x12\x1c\n\x18\x43\x41\x43HE_STATUS_UNAVAILABLE\x10\x03\x32\xc7\x01\n\x0e\x43ontextService\x12[\n\x0c\x42uildContext\x12$.scic.gateway.v1.BuildContextRequest\x1a%.scic.gateway.v1.BuildContextResponse\x12X\n\x0bPlanContext\x12#.scic.gateway.v1.PlanContextRequest\x1a$.scic.gateway.v1.PlanContextResponseB(Z&scic.internal/api/gateway/v1;gatewayv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%scic/gateway/v1/context_service.proto\x12\x0fscic.gateway.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1escic/type/v1/compression.proto\x1a\x1escic/type/v1/degradation.proto\x1a\x1ascic/type/v1/message.proto\x1a\x1cscic/type/v1/retention.proto\x1a\x18scic/type/v1/score.proto\x1a\x19scic/type/v1/source.proto\x1a\x17scic/type/v1/span.proto\"\xfe\x03\n\x13\x42uildContextRequest\x12i\n\x08question\x18\x01 \x01(\tBW\xbaHTr\x03\x18\x80@\xba\x01L\n\x0equestion.blank\x12%must not be empty or only white space\x1a\x13this.matches(\'\\\\S\')\x12\x1f\n\nmax_tokens\x18\x02 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84= \x00\x12\x17\n\x05model\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x19\n\x07profile\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12;\n\x07sources\x18\x05 \x03(\x0b\x32 .scic.gateway.v1.SourceSelectionB\x08\xbaH\x05\x92\x01\x02\x10\x10\x12\x39\n\x06\x66ilter\x18\x06 \x03(\x0b\x32\x1f.scic.type.v1.MetadataConditionB\x08\xbaH\x05\x92\x01\x02\x10\x10\x12?\n\x0c\x63onversation\x18\x07 \x03(\x0b\x32\x1e.scic.type.v1.ConversationTurnB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01\x12:\n\x08passages\x18\x08 \x03(\x0b\x32\x1e.scic.gateway.v1.InlinePassageB\x08\xbaH\x05\x92\x01\x02\x10\x64\x12\x32\n\nrequest_id\x18\t \x01(\tB\x1e\xbaH\x1br\x19\x32\x17^[A-Za-z0-9._:-]{0,64}$\"h\n\x0fSourceSelection\x12\x17\n\x04name\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18 \x12\x18\n\x05limit\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00\x12\x15\n\x08required\x18\x03 \x01(\x08H\x00\x88\x01\x01\x42\x0b\n\t_required\"\x93\x01\n\rInlinePassage\x12\x1c\n\npassage_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12\x17\n\x05title\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\x12\x19\n\x04text\x18\x03 \x01(\tB\x0b\xbaH\x08r\x06\x10\x01\x18\x80\x80\x04\x12\x30\n\x04kind\x18\x04 \x01(\x0e\x32\x18.scic.type.v1.SourceKindB\x08\xbaH\x05\x82\x01\x02\x10\x01\"\xca\x04\n\x14\x42uildContextResponse\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\'\n\x08messages\x18\x02 \x03(\x0b\x32\x15.scic.type.v1.Message\x12+\n\x08\x65vidence\x18\x03 \x03(\x0b\x32\x19.scic.gateway.v1.Evidence\x12\x30\n\x07\x64ropped\x18\x04 \x03(\x0b\x32\x1f.scic.gateway.v1.DroppedPassage\x12+\n\x06tokens\x18\x05 \x01(\x0b\x32\x1b.scic.gateway.v1.TokenUsage\x12-\n\x07timings\x18\x06 \x03(\x0b\x32\x1c.scic.gateway.v1.StageTiming\x12/\n\x0c\x64\x65gradations\x18\x07 \x03(\x0b\x32\x19.scic.type.v1.Degradation\x12+\n\x05\x63\x61\x63he\x18\x08 \x01(\x0e\x32\x1c.scic.gateway.v1.CacheStatus\x12\r\n\x05model\x18\t \x01(\t\x12\x10\n\x08\x65ncoding\x18\n \x01(\t\x12\x0f\n\x07profile\x18\x0b \x01(\t\x12\x16\n\x0e\x63orpus_version\x18\x0c \x01(\x03\x12.\n\x07sources\x18\r \x03(\x0b\x32\x1d.scic.gateway.v1.SourceReport\x12\x36\n\x0b\x63ompression\x18\x0e \x01(\x0b\x32!.scic.type.v1.CompressionDecision\x12*\n\tretention\x18\x0f \x01(\x0b\x32\x17.scic.type.v1.Retention\"\xc5\x02\n\x0cSourceReport\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x15\n\rpassage_count\x18\x02 \x01(\x05\x12+\n\x08\x64uration\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x10\n\x08required\x18\x04 \x01(\x08\x12\x30\n\x04rung\x18\x05 \x01(\x0e\x32\".scic.gateway.v1.SourceReport.Rung\x12\x14\n\x0c\x65rror_reason\x18\x06 \x01(\t\x12\x10\n\x08stand_in\x18\x07 \x01(\t\"u\n\x04Rung\x12\x14\n\x10RUNG_UNSPECIFIED\x10\x00\x12\x10\n\x0cRUNG_PRIMARY\x10\x01\x12\x0e\n\nRUNG_CACHE\x10\x02\x12\x0f\n\x0bRUNG_BACKUP\x10\x03\x12\x10\n\x0cRUNG_MINIMAL\x10\x04\x12\x12\n\x0eRUNG_EMERGENCY\x10\x05\"\x8c\x04\n\x08\x45vidence\x12\x10\n\x08\x63itation\x18\x01 \x01(\x05\x12\x12\n\npassage_id\x18\x02 \x01(\t\x12\x13\n\x0b\x64ocument_id\x18\x03 \x01(\t\x12\x0e\n\x06source\x18\x04 \x01(\t\x12\x12\n\ntitle_path\x18\x05 \x03(\t\x12\x0c\n\x04text\x18\x06 \x01(\t\x12!\n\x05spans\x18\x07 \x03(\x0b\x32\x12.scic.type.v1.Span\x12\"\n\x05score\x18\x08 \x01(\x0b\x32\x13.scic.type.v1.Score\x12,\n\x04\x66\x61te\x18\t \x01(\x0e\x32\x1e.scic.gateway.v1.Evidence.Fate\x12\x13\n\x0btoken_count\x18\n \x01(\x05\x12\x1c\n\x14original_token_count\x18\x0b \x01(\x05\x12\x39\n\x08metadata\x18\x0c \x03(\x0b\x32\'.scic.gateway.v1.Evidence.MetadataEntry\x12\x11\n\tkept_pins\x18\r \x01(\x05\x12\x14\n\x0c\x64ropped_pins\x18\x0e \x01(\x05\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"V\n\x04\x46\x61te\x12\x14\n\x10\x46\x41TE_UNSPECIFIED\x10\x00\x12\x0e\n\nFATE_WHOLE\x10\x01\x12\x13\n\x0f\x46\x41TE_COMPRESSED\x10\x02\x12\x13\n\x0f\x46\x41TE_SUMMARISED\x10\x03\"\x91\x03\n\x0e\x44roppedPassage\x12\x12\n\npassage_id\x18\x01 \x01(\t\x12\x13\n\x0b\x64ocument_id\x18\x02 \x01(\t\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\"\n\x05score\x18\x04 \x01(\x0b\x32\x13.scic.type.v1.Score\x12\x13\n\x0btoken_count\x18\x05 \x01(\x05\x12\x36\n\x06reason\x18\x06 \x01(\x0e\x32&.scic.gateway.v1.DroppedPassage.Reason\x12\x14\n\x0c\x64uplicate_of\x18\x07 \x01(\t\"\xbe\x01\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x11\n\rREASON_BUDGET\x10\x01\x12\x14\n\x10REASON_DUPLICATE\x10\x02\x12\x1d\n\x19REASON_CONVERSATION_SHARE\x10\x03\x12\x14\n\x10REASON_TOO_LARGE\x10\x04\x12\x13\n\x0fREASON_CONTRACT\x10\x05\x12\x17\n\x13REASON_SECTION_FULL\x10\x06\x12\x10\n\x0cREASON_EMPTY\x10\x07\"^\n\nTokenUsage\x12\r\n\x05total\x18\x01 \x01(\x05\x12\x12\n\nmax_tokens\x18\x02 \x01(\x05\x12-\n\x08sections\x18\x03 \x03(\x0b\x32\x1b.scic.type.v1.SectionTokens\"^\n\x0bStageTiming\x12\"\n\x05stage\x18\x01 \x01(\x0e\x32\x13.scic.type.v1.Stage\x12+\n\x08\x64uration\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"S\n\x12PlanContextRequest\x12=\n\x07\x63ontext\x18\x01 \x01(\x0b\x32$.scic.gateway.v1.BuildContextRequestB\x06\xbaH\x03\xc8\x01\x01\"\xa9\x04\n\x13PlanContextResponse\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12+\n\x08\x65vidence\x18\x02 \x03(\x0b\x32\x19.scic.gateway.v1.Evidence\x12\x30\n\x07\x64ropped\x18\x03 \x03(\x0b\x32\x1f.scic.gateway.v1.DroppedPassage\x12+\n\x06tokens\x18\x04 \x01(\x0b\x32\x1b.scic.gateway.v1.TokenUsage\x12-\n\x07timings\x18\x05 \x03(\x0b\x32\x1c.scic.gateway.v1.StageTiming\x12/\n\x0c\x64\x65gradations\x18\x06 \x03(\x0b\x32\x19.scic.type.v1.Degradation\x12\x34\n\x0e\x63\x61\x63he_forecast\x18\x07 \x01(\x0e\x32\x1c.scic.gateway.v1.CacheStatus\x12\r\n\x05model\x18\x08 \x01(\t\x12\x10\n\x08\x65ncoding\x18\t \x01(\t\x12\x0f\n\x07profile\x18\n \x01(\t\x12\x16\n\x0e\x63orpus_version\x18\x0b \x01(\x03\x12.\n\x07sources\x18\x0c \x03(\x0b\x32\x1d.scic.gateway.v1.SourceReport\x12\x36\n\x0b\x63ompression\x18\r \x01(\x0b\x32!.scic.type.v1.CompressionDecision\x12*\n\tretention\x18\x0e \x01(\x0b\x32\x17.scic.type.v1.Retention\"\xa5\x03\n\x13\x43ompressTextRequest\x12i\n\x08question\x18\x01 \x01(\tBW\xbaHTr\x03\x18\x80@\xba\x01L\n\x0equestion.blank\x12%must not be empty or only white space\x1a\x13this.matches(\'\\\\S\')\x12\x19\n\x04text\x18\x02 \x01(\tB\x0b\xbaH\x08r\x06\x10\x01\x18\x80\x80\x10\x12 \n\x05ratio\x18\x03 \x01(\x02\x42\x0f\xbaH\x0c\n\n\x1d\x00\x00\x80?%\x00\x00\x00\x00H\x00\x12!\n\nmax_tokens\x18\x04 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84= \x00H\x00\x12\x1e\n\x0c\x63ontent_type\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x16\n\x04name\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12\x17\n\x05model\x18\x07 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\'\n\x0cpin_patterns\x18\x08 \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x10\x10\"\x07r\x05\x10\x01\x18\x80\x02\x12\x12\n\nwords_only\x18\t \x01(\x08\x12\x15\n\rprompt_cached\x18\n \x01(\x08\x12\x0f\n\x07\x64ry_run\x18\x0b \x01(\x08\x42\r\n\x04size\x12\x05\xbaH\x02\x08\x01\"\xfa\x01\n\x14\x43ompressTextResponse\x12\x0c\n\x04text\x18\x01 \x01(\t\x12!\n\x05spans\x18\x02 \x03(\x0b\x32\x12.scic.type.v1.Span\x12\x33\n\x08\x64\x65\x63ision\x18\x03 \x01(\x0b\x32!.scic.type.v1.CompressionDecision\x12*\n\tretention\x18\x04 \x01(\x0b\x32\x17.scic.type.v1.Retention\x12/\n\x0c\x64\x65gradations\x18\x05 \x03(\x0b\x32\x19.scic.type.v1.Degradation\x12\r\n\x05model\x18\x06 \x01(\t\x12\x10\n\x08\x65ncoding\x18\x07 \x01(\t*v\n\x0b\x43\x61\x63heStatus\x12\x1c\n\x18\x43\x41\x43HE_STATUS_UNSPECIFIED\x10\x00\x12\x14\n\x10\x43\x41\x43HE_STATUS_HIT\x10\x01\x12\x15\n\x11\x43\x41\x43HE_STATUS_MISS\x10\x02\x12\x1c\n\x18\x43\x41\x43HE_STATUS_UNAVAILABLE\x10\x03\x32\xa4\x02\n\x0e\x43ontextService\x12[\n\x0c\x42uildContext\x12$.scic.gateway.v1.BuildContextRequest\x1a%.scic.gateway.v1.BuildContextResponse\x12X\n\x0bPlanContext\x12#.scic.gateway.v1.PlanContextRequest\x1a$.scic.gateway.v1.PlanContextResponse\x12[\n\x0c\x43ompressText\x12$.scic.gateway.v1.CompressTextRequest\x1a%.scic.gateway.v1.CompressTextResponseB(Z&scic.internal/api/gateway/v1;gatewayv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -73,38 +75,60 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EVIDENCE_METADATAENTRY']._serialized_options = b'8\001'
   _globals['_PLANCONTEXTREQUEST'].fields_by_name['context']._loaded_options = None
   _globals['_PLANCONTEXTREQUEST'].fields_by_name['context']._serialized_options = b'\272H\003\310\001\001'
-  _globals['_CACHESTATUS']._serialized_start=3358
-  _globals['_CACHESTATUS']._serialized_end=3476
-  _globals['_BUILDCONTEXTREQUEST']._serialized_start=258
-  _globals['_BUILDCONTEXTREQUEST']._serialized_end=768
-  _globals['_SOURCESELECTION']._serialized_start=770
-  _globals['_SOURCESELECTION']._serialized_end=874
-  _globals['_INLINEPASSAGE']._serialized_start=877
-  _globals['_INLINEPASSAGE']._serialized_end=1024
-  _globals['_BUILDCONTEXTRESPONSE']._serialized_start=1027
-  _globals['_BUILDCONTEXTRESPONSE']._serialized_end=1513
-  _globals['_SOURCEREPORT']._serialized_start=1516
-  _globals['_SOURCEREPORT']._serialized_end=1841
-  _globals['_SOURCEREPORT_RUNG']._serialized_start=1724
-  _globals['_SOURCEREPORT_RUNG']._serialized_end=1841
-  _globals['_EVIDENCE']._serialized_start=1844
-  _globals['_EVIDENCE']._serialized_end=2306
-  _globals['_EVIDENCE_METADATAENTRY']._serialized_start=2192
-  _globals['_EVIDENCE_METADATAENTRY']._serialized_end=2239
-  _globals['_EVIDENCE_FATE']._serialized_start=2241
-  _globals['_EVIDENCE_FATE']._serialized_end=2306
-  _globals['_DROPPEDPASSAGE']._serialized_start=2309
-  _globals['_DROPPEDPASSAGE']._serialized_end=2623
-  _globals['_DROPPEDPASSAGE_REASON']._serialized_start=2519
-  _globals['_DROPPEDPASSAGE_REASON']._serialized_end=2623
-  _globals['_TOKENUSAGE']._serialized_start=2625
-  _globals['_TOKENUSAGE']._serialized_end=2719
-  _globals['_STAGETIMING']._serialized_start=2721
-  _globals['_STAGETIMING']._serialized_end=2815
-  _globals['_PLANCONTEXTREQUEST']._serialized_start=2817
-  _globals['_PLANCONTEXTREQUEST']._serialized_end=2900
-  _globals['_PLANCONTEXTRESPONSE']._serialized_start=2903
-  _globals['_PLANCONTEXTRESPONSE']._serialized_end=3356
-  _globals['_CONTEXTSERVICE']._serialized_start=3479
-  _globals['_CONTEXTSERVICE']._serialized_end=3678
+  _globals['_COMPRESSTEXTREQUEST'].oneofs_by_name['size']._loaded_options = None
+  _globals['_COMPRESSTEXTREQUEST'].oneofs_by_name['size']._serialized_options = b'\272H\002\010\001'
+  _globals['_COMPRESSTEXTREQUEST'].fields_by_name['question']._loaded_options = None
+  _globals['_COMPRESSTEXTREQUEST'].fields_by_name['question']._serialized_options = b'\272HTr\003\030\200@\272\001L\n\016question.blank\022%must not be empty or only white space\032\023this.matches(\'\\\\S\')'
+  _globals['_COMPRESSTEXTREQUEST'].fields_by_name['text']._loaded_options = None
+  _globals['_COMPRESSTEXTREQUEST'].fields_by_name['text']._serialized_options = b'\272H\010r\006\020\001\030\200\200\020'
+  _globals['_COMPRESSTEXTREQUEST'].fields_by_name['ratio']._loaded_options = None
+  _globals['_COMPRESSTEXTREQUEST'].fields_by_name['ratio']._serialized_options = b'\272H\014\n\n\035\000\000\200?%\000\000\000\000'
+  _globals['_COMPRESSTEXTREQUEST'].fields_by_name['max_tokens']._loaded_options = None
+  _globals['_COMPRESSTEXTREQUEST'].fields_by_name['max_tokens']._serialized_options = b'\272H\010\032\006\030\300\204= \000'
+  _globals['_COMPRESSTEXTREQUEST'].fields_by_name['content_type']._loaded_options = None
+  _globals['_COMPRESSTEXTREQUEST'].fields_by_name['content_type']._serialized_options = b'\272H\005r\003\030\200\001'
+  _globals['_COMPRESSTEXTREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_COMPRESSTEXTREQUEST'].fields_by_name['name']._serialized_options = b'\272H\005r\003\030\200\002'
+  _globals['_COMPRESSTEXTREQUEST'].fields_by_name['model']._loaded_options = None
+  _globals['_COMPRESSTEXTREQUEST'].fields_by_name['model']._serialized_options = b'\272H\005r\003\030\200\001'
+  _globals['_COMPRESSTEXTREQUEST'].fields_by_name['pin_patterns']._loaded_options = None
+  _globals['_COMPRESSTEXTREQUEST'].fields_by_name['pin_patterns']._serialized_options = b'\272H\016\222\001\013\020\020\"\007r\005\020\001\030\200\002'
+  _globals['_CACHESTATUS']._serialized_start=4446
+  _globals['_CACHESTATUS']._serialized_end=4564
+  _globals['_BUILDCONTEXTREQUEST']._serialized_start=320
+  _globals['_BUILDCONTEXTREQUEST']._serialized_end=830
+  _globals['_SOURCESELECTION']._serialized_start=832
+  _globals['_SOURCESELECTION']._serialized_end=936
+  _globals['_INLINEPASSAGE']._serialized_start=939
+  _globals['_INLINEPASSAGE']._serialized_end=1086
+  _globals['_BUILDCONTEXTRESPONSE']._serialized_start=1089
+  _globals['_BUILDCONTEXTRESPONSE']._serialized_end=1675
+  _globals['_SOURCEREPORT']._serialized_start=1678
+  _globals['_SOURCEREPORT']._serialized_end=2003
+  _globals['_SOURCEREPORT_RUNG']._serialized_start=1886
+  _globals['_SOURCEREPORT_RUNG']._serialized_end=2003
+  _globals['_EVIDENCE']._serialized_start=2006
+  _globals['_EVIDENCE']._serialized_end=2530
+  _globals['_EVIDENCE_METADATAENTRY']._serialized_start=2395
+  _globals['_EVIDENCE_METADATAENTRY']._serialized_end=2442
+  _globals['_EVIDENCE_FATE']._serialized_start=2444
+  _globals['_EVIDENCE_FATE']._serialized_end=2530
+  _globals['_DROPPEDPASSAGE']._serialized_start=2533
+  _globals['_DROPPEDPASSAGE']._serialized_end=2934
+  _globals['_DROPPEDPASSAGE_REASON']._serialized_start=2744
+  _globals['_DROPPEDPASSAGE_REASON']._serialized_end=2934
+  _globals['_TOKENUSAGE']._serialized_start=2936
+  _globals['_TOKENUSAGE']._serialized_end=3030
+  _globals['_STAGETIMING']._serialized_start=3032
+  _globals['_STAGETIMING']._serialized_end=3126
+  _globals['_PLANCONTEXTREQUEST']._serialized_start=3128
+  _globals['_PLANCONTEXTREQUEST']._serialized_end=3211
+  _globals['_PLANCONTEXTRESPONSE']._serialized_start=3214
+  _globals['_PLANCONTEXTRESPONSE']._serialized_end=3767
+  _globals['_COMPRESSTEXTREQUEST']._serialized_start=3770
+  _globals['_COMPRESSTEXTREQUEST']._serialized_end=4191
+  _globals['_COMPRESSTEXTRESPONSE']._serialized_start=4194
+  _globals['_COMPRESSTEXTRESPONSE']._serialized_end=4444
+  _globals['_CONTEXTSERVICE']._serialized_start=4567
+  _globals['_CONTEXTSERVICE']._serialized_end=4859
 # @@protoc_insertion_point(module_scope)

@@ -9,8 +9,10 @@ from google.protobuf import duration_pb2 as duration_pb2
 from google.protobuf import message as message
 from google.protobuf.internal import containers as containers
 from google.protobuf.internal import enum_type_wrapper as enum_type_wrapper
+from scic.type.v1 import compression_pb2 as compression_pb2
 from scic.type.v1 import degradation_pb2 as degradation_pb2
 from scic.type.v1 import message_pb2 as message_pb2
+from scic.type.v1 import retention_pb2 as retention_pb2
 from scic.type.v1 import score_pb2 as score_pb2
 from scic.type.v1 import source_pb2 as source_pb2
 from scic.type.v1 import span_pb2 as span_pb2
@@ -195,6 +197,8 @@ class BuildContextResponse(message.Message):
     PROFILE_FIELD_NUMBER: builtins.int
     CORPUS_VERSION_FIELD_NUMBER: builtins.int
     SOURCES_FIELD_NUMBER: builtins.int
+    COMPRESSION_FIELD_NUMBER: builtins.int
+    RETENTION_FIELD_NUMBER: builtins.int
     request_id: builtins.str
     """The request's name."""
     cache: CacheStatus.ValueType
@@ -235,6 +239,14 @@ class BuildContextResponse(message.Message):
     def sources(self) -> containers.RepeatedCompositeFieldContainer[SourceReport]:
         """How each source that was asked for did, in the order of their names."""
 
+    @builtins.property
+    def compression(self) -> compression_pb2.CompressionDecision:
+        """Whether and how far the passages were compressed, and what that is worth. Unset where there were none."""
+
+    @builtins.property
+    def retention(self) -> retention_pb2.Retention:
+        """What became of numbers, names, negations and the like in the passages."""
+
     def __init__(
         self,
         *,
@@ -251,10 +263,12 @@ class BuildContextResponse(message.Message):
         profile: builtins.str = ...,
         corpus_version: builtins.int = ...,
         sources: abc.Iterable[SourceReport] | None = ...,
+        compression: compression_pb2.CompressionDecision | None = ...,
+        retention: retention_pb2.Retention | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["tokens", b"tokens"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["compression", b"compression", "retention", b"retention", "tokens", b"tokens"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["cache", b"cache", "corpus_version", b"corpus_version", "degradations", b"degradations", "dropped", b"dropped", "encoding", b"encoding", "evidence", b"evidence", "messages", b"messages", "model", b"model", "profile", b"profile", "request_id", b"request_id", "sources", b"sources", "timings", b"timings", "tokens", b"tokens"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["cache", b"cache", "compression", b"compression", "corpus_version", b"corpus_version", "degradations", b"degradations", "dropped", b"dropped", "encoding", b"encoding", "evidence", b"evidence", "messages", b"messages", "model", b"model", "profile", b"profile", "request_id", b"request_id", "retention", b"retention", "sources", b"sources", "timings", b"timings", "tokens", b"tokens"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -357,6 +371,8 @@ class Evidence(message.Message):
         """Kept as it is."""
         FATE_COMPRESSED: Evidence._Fate.ValueType  # 2
         """Shortened to the spans that answer the question."""
+        FATE_SUMMARISED: Evidence._Fate.ValueType  # 3
+        """Summarised by an LLM; every number, name and the like in the summary was found in the passage."""
 
     class Fate(_Fate, metaclass=_FateEnumTypeWrapper):
         """What became of the passage."""
@@ -367,6 +383,8 @@ class Evidence(message.Message):
     """Kept as it is."""
     FATE_COMPRESSED: Evidence.Fate.ValueType  # 2
     """Shortened to the spans that answer the question."""
+    FATE_SUMMARISED: Evidence.Fate.ValueType  # 3
+    """Summarised by an LLM; every number, name and the like in the summary was found in the passage."""
 
     @typing.final
     class MetadataEntry(message.Message):
@@ -400,6 +418,8 @@ class Evidence(message.Message):
     TOKEN_COUNT_FIELD_NUMBER: builtins.int
     ORIGINAL_TOKEN_COUNT_FIELD_NUMBER: builtins.int
     METADATA_FIELD_NUMBER: builtins.int
+    KEPT_PINS_FIELD_NUMBER: builtins.int
+    DROPPED_PINS_FIELD_NUMBER: builtins.int
     citation: builtins.int
     """Number in the evidence message, from 1: the model cites it as [1]."""
     passage_id: builtins.str
@@ -416,6 +436,10 @@ class Evidence(message.Message):
     """Tokens of its text in the prompt."""
     original_token_count: builtins.int
     """Tokens it had before compression."""
+    kept_pins: builtins.int
+    """Numbers, names, negations and the like that stand in its text in the prompt."""
+    dropped_pins: builtins.int
+    """Those that were left out, each with all that it belongs to."""
     @builtins.property
     def title_path(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
         """Titles from the document down to the section."""
@@ -450,10 +474,12 @@ class Evidence(message.Message):
         token_count: builtins.int = ...,
         original_token_count: builtins.int = ...,
         metadata: abc.Mapping[builtins.str, builtins.str] | None = ...,
+        kept_pins: builtins.int = ...,
+        dropped_pins: builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["score", b"score"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["citation", b"citation", "document_id", b"document_id", "fate", b"fate", "metadata", b"metadata", "original_token_count", b"original_token_count", "passage_id", b"passage_id", "score", b"score", "source", b"source", "spans", b"spans", "text", b"text", "title_path", b"title_path", "token_count", b"token_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["citation", b"citation", "document_id", b"document_id", "dropped_pins", b"dropped_pins", "fate", b"fate", "kept_pins", b"kept_pins", "metadata", b"metadata", "original_token_count", b"original_token_count", "passage_id", b"passage_id", "score", b"score", "source", b"source", "spans", b"spans", "text", b"text", "title_path", b"title_path", "token_count", b"token_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -472,11 +498,19 @@ class DroppedPassage(message.Message):
         REASON_UNSPECIFIED: DroppedPassage._Reason.ValueType  # 0
         """Unset; never sent."""
         REASON_BUDGET: DroppedPassage._Reason.ValueType  # 1
-        """Nothing of it was worth its tokens within the budget."""
+        """Others answer the question better, and the budget ended."""
         REASON_DUPLICATE: DroppedPassage._Reason.ValueType  # 2
         """A better one says the same; `duplicate_of` names it."""
         REASON_CONVERSATION_SHARE: DroppedPassage._Reason.ValueType  # 3
         """An older turn of the conversation, beyond the conversation's share of the budget."""
+        REASON_TOO_LARGE: DroppedPassage._Reason.ValueType  # 4
+        """No part of it fits the budget even alone."""
+        REASON_CONTRACT: DroppedPassage._Reason.ValueType  # 5
+        """Any part of it that fits would have maimed a number, a negation or the like, or code or JSON that was sound."""
+        REASON_SECTION_FULL: DroppedPassage._Reason.ValueType  # 6
+        """Its source's part of the budget was full."""
+        REASON_EMPTY: DroppedPassage._Reason.ValueType  # 7
+        """It has no words."""
 
     class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
         """Why a candidate was left out."""
@@ -484,11 +518,19 @@ class DroppedPassage(message.Message):
     REASON_UNSPECIFIED: DroppedPassage.Reason.ValueType  # 0
     """Unset; never sent."""
     REASON_BUDGET: DroppedPassage.Reason.ValueType  # 1
-    """Nothing of it was worth its tokens within the budget."""
+    """Others answer the question better, and the budget ended."""
     REASON_DUPLICATE: DroppedPassage.Reason.ValueType  # 2
     """A better one says the same; `duplicate_of` names it."""
     REASON_CONVERSATION_SHARE: DroppedPassage.Reason.ValueType  # 3
     """An older turn of the conversation, beyond the conversation's share of the budget."""
+    REASON_TOO_LARGE: DroppedPassage.Reason.ValueType  # 4
+    """No part of it fits the budget even alone."""
+    REASON_CONTRACT: DroppedPassage.Reason.ValueType  # 5
+    """Any part of it that fits would have maimed a number, a negation or the like, or code or JSON that was sound."""
+    REASON_SECTION_FULL: DroppedPassage.Reason.ValueType  # 6
+    """Its source's part of the budget was full."""
+    REASON_EMPTY: DroppedPassage.Reason.ValueType  # 7
+    """It has no words."""
 
     PASSAGE_ID_FIELD_NUMBER: builtins.int
     DOCUMENT_ID_FIELD_NUMBER: builtins.int
@@ -626,6 +668,8 @@ class PlanContextResponse(message.Message):
     PROFILE_FIELD_NUMBER: builtins.int
     CORPUS_VERSION_FIELD_NUMBER: builtins.int
     SOURCES_FIELD_NUMBER: builtins.int
+    COMPRESSION_FIELD_NUMBER: builtins.int
+    RETENTION_FIELD_NUMBER: builtins.int
     request_id: builtins.str
     """The request's name."""
     cache_forecast: CacheStatus.ValueType
@@ -662,6 +706,14 @@ class PlanContextResponse(message.Message):
     def sources(self) -> containers.RepeatedCompositeFieldContainer[SourceReport]:
         """How each source did."""
 
+    @builtins.property
+    def compression(self) -> compression_pb2.CompressionDecision:
+        """Whether and how far the passages would be compressed, and what that is worth."""
+
+    @builtins.property
+    def retention(self) -> retention_pb2.Retention:
+        """What would become of numbers, names, negations and the like in the passages."""
+
     def __init__(
         self,
         *,
@@ -677,9 +729,133 @@ class PlanContextResponse(message.Message):
         profile: builtins.str = ...,
         corpus_version: builtins.int = ...,
         sources: abc.Iterable[SourceReport] | None = ...,
+        compression: compression_pb2.CompressionDecision | None = ...,
+        retention: retention_pb2.Retention | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["tokens", b"tokens"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["compression", b"compression", "retention", b"retention", "tokens", b"tokens"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["cache_forecast", b"cache_forecast", "corpus_version", b"corpus_version", "degradations", b"degradations", "dropped", b"dropped", "encoding", b"encoding", "evidence", b"evidence", "model", b"model", "profile", b"profile", "request_id", b"request_id", "sources", b"sources", "timings", b"timings", "tokens", b"tokens"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["cache_forecast", b"cache_forecast", "compression", b"compression", "corpus_version", b"corpus_version", "degradations", b"degradations", "dropped", b"dropped", "encoding", b"encoding", "evidence", b"evidence", "model", b"model", "profile", b"profile", "request_id", b"request_id", "retention", b"retention", "sources", b"sources", "timings", b"timings", "tokens", b"tokens"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class CompressTextRequest(message.Message):
+    """A text to shorten."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    QUESTION_FIELD_NUMBER: builtins.int
+    TEXT_FIELD_NUMBER: builtins.int
+    RATIO_FIELD_NUMBER: builtins.int
+    MAX_TOKENS_FIELD_NUMBER: builtins.int
+    CONTENT_TYPE_FIELD_NUMBER: builtins.int
+    NAME_FIELD_NUMBER: builtins.int
+    MODEL_FIELD_NUMBER: builtins.int
+    PIN_PATTERNS_FIELD_NUMBER: builtins.int
+    WORDS_ONLY_FIELD_NUMBER: builtins.int
+    PROMPT_CACHED_FIELD_NUMBER: builtins.int
+    DRY_RUN_FIELD_NUMBER: builtins.int
+    question: builtins.str
+    """What the text should answer, 1 to 8,192 characters, not only white space."""
+    text: builtins.str
+    """The text, 1 to 262,144 characters."""
+    ratio: builtins.float
+    """Share of the text's tokens, above 0 to 1."""
+    max_tokens: builtins.int
+    """Tokens, 1 to 1,000,000."""
+    content_type: builtins.str
+    """What the text is, such as `text/markdown`, `text/x-python` or `application/json`. Default: by the ending of `name`, else
+    plain text.
+    """
+    name: builtins.str
+    """Name of the text, such as that of its file; at most 256 characters."""
+    model: builtins.str
+    """The model whose encoding counts and whose price is used. Default: the server's."""
+    words_only: builtins.bool
+    """Whether words alone decide: some milliseconds instead of about a second for 3,000 tokens, and less recall at small
+    ratios.
+    """
+    prompt_cached: builtins.bool
+    """Whether the text stands, whole, in the provider's prompt cache: then it is shortened only where that is cheaper."""
+    dry_run: builtins.bool
+    """Whether nothing may be spent: no summary by an LLM."""
+    @builtins.property
+    def pin_patterns(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Patterns (RE2) of what must not be maimed, besides numbers, names, negations and the like. At most 16."""
+
+    def __init__(
+        self,
+        *,
+        question: builtins.str = ...,
+        text: builtins.str = ...,
+        ratio: builtins.float = ...,
+        max_tokens: builtins.int = ...,
+        content_type: builtins.str = ...,
+        name: builtins.str = ...,
+        model: builtins.str = ...,
+        pin_patterns: abc.Iterable[builtins.str] | None = ...,
+        words_only: builtins.bool = ...,
+        prompt_cached: builtins.bool = ...,
+        dry_run: builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["max_tokens", b"max_tokens", "ratio", b"ratio", "size", b"size"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["content_type", b"content_type", "dry_run", b"dry_run", "max_tokens", b"max_tokens", "model", b"model", "name", b"name", "pin_patterns", b"pin_patterns", "prompt_cached", b"prompt_cached", "question", b"question", "ratio", b"ratio", "size", b"size", "text", b"text", "words_only", b"words_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_size: _TypeAlias = typing.Literal["ratio", "max_tokens"]  # noqa: Y015
+    _WhichOneofArgType_size: _TypeAlias = typing.Literal["size", b"size"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_size) -> _WhichOneofReturnType_size | None: ...
+
+@typing.final
+class CompressTextResponse(message.Message):
+    """The shortened text."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    TEXT_FIELD_NUMBER: builtins.int
+    SPANS_FIELD_NUMBER: builtins.int
+    DECISION_FIELD_NUMBER: builtins.int
+    RETENTION_FIELD_NUMBER: builtins.int
+    DEGRADATIONS_FIELD_NUMBER: builtins.int
+    MODEL_FIELD_NUMBER: builtins.int
+    ENCODING_FIELD_NUMBER: builtins.int
+    text: builtins.str
+    """What is left, with marks where something was left out. Never above the size that was asked for."""
+    model: builtins.str
+    """The model whose encoding counted."""
+    encoding: builtins.str
+    """That encoding."""
+    @builtins.property
+    def spans(self) -> containers.RepeatedCompositeFieldContainer[span_pb2.Span]:
+        """The kept ranges, in order: offsets into the text that was sent. Where the text is not plain (HTML, logs of
+        conversations), one range encloses each passage of which something was kept.
+        """
+
+    @builtins.property
+    def decision(self) -> compression_pb2.CompressionDecision:
+        """Whether and how far, and why."""
+
+    @builtins.property
+    def retention(self) -> retention_pb2.Retention:
+        """What became of numbers, names, negations and the like."""
+
+    @builtins.property
+    def degradations(self) -> containers.RepeatedCompositeFieldContainer[degradation_pb2.Degradation]:
+        """What was done less well than asked. Empty when all went well."""
+
+    def __init__(
+        self,
+        *,
+        text: builtins.str = ...,
+        spans: abc.Iterable[span_pb2.Span] | None = ...,
+        decision: compression_pb2.CompressionDecision | None = ...,
+        retention: retention_pb2.Retention | None = ...,
+        degradations: abc.Iterable[degradation_pb2.Degradation] | None = ...,
+        model: builtins.str = ...,
+        encoding: builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["decision", b"decision", "retention", b"retention"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["decision", b"decision", "degradations", b"degradations", "encoding", b"encoding", "model", b"model", "retention", b"retention", "spans", b"spans", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...

@@ -49,6 +49,11 @@ class ContextServiceStub(object):
                 request_serializer=scic_dot_gateway_dot_v1_dot_context__service__pb2.PlanContextRequest.SerializeToString,
                 response_deserializer=scic_dot_gateway_dot_v1_dot_context__service__pb2.PlanContextResponse.FromString,
                 _registered_method=True)
+        self.CompressText = channel.unary_unary(
+                '/scic.gateway.v1.ContextService/CompressText',
+                request_serializer=scic_dot_gateway_dot_v1_dot_context__service__pb2.CompressTextRequest.SerializeToString,
+                response_deserializer=scic_dot_gateway_dot_v1_dot_context__service__pb2.CompressTextResponse.FromString,
+                _registered_method=True)
 
 
 class ContextServiceServicer(object):
@@ -75,6 +80,14 @@ class ContextServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CompressText(self, request, context):
+        """Shortens one text to what answers a question. Role: reader. Deadline: the caller's, 10 s where it sets none.
+        Nothing is searched and nothing is stored.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ContextServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -87,6 +100,11 @@ def add_ContextServiceServicer_to_server(servicer, server):
                     servicer.PlanContext,
                     request_deserializer=scic_dot_gateway_dot_v1_dot_context__service__pb2.PlanContextRequest.FromString,
                     response_serializer=scic_dot_gateway_dot_v1_dot_context__service__pb2.PlanContextResponse.SerializeToString,
+            ),
+            'CompressText': grpc.unary_unary_rpc_method_handler(
+                    servicer.CompressText,
+                    request_deserializer=scic_dot_gateway_dot_v1_dot_context__service__pb2.CompressTextRequest.FromString,
+                    response_serializer=scic_dot_gateway_dot_v1_dot_context__service__pb2.CompressTextResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -148,6 +166,33 @@ class ContextService(object):
             '/scic.gateway.v1.ContextService/PlanContext',
             scic_dot_gateway_dot_v1_dot_context__service__pb2.PlanContextRequest.SerializeToString,
             scic_dot_gateway_dot_v1_dot_context__service__pb2.PlanContextResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CompressText(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/scic.gateway.v1.ContextService/CompressText',
+            scic_dot_gateway_dot_v1_dot_context__service__pb2.CompressTextRequest.SerializeToString,
+            scic_dot_gateway_dot_v1_dot_context__service__pb2.CompressTextResponse.FromString,
             options,
             channel_credentials,
             insecure,

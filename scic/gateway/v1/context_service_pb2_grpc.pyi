@@ -46,6 +46,10 @@ class ContextServiceStub:
     """Says what BuildContext would do with the same request, and returns no messages. Role: reader.
     Nothing is stored: the cache stays as it is.
     """
+    CompressText: _grpc.UnaryUnaryMultiCallable[_context_service_pb2.CompressTextRequest, _context_service_pb2.CompressTextResponse]
+    """Shortens one text to what answers a question. Role: reader. Deadline: the caller's, 10 s where it sets none.
+    Nothing is searched and nothing is stored.
+    """
 
 @_typing.type_check_only
 class ContextServiceAsyncStub(ContextServiceStub):
@@ -64,6 +68,10 @@ class ContextServiceAsyncStub(ContextServiceStub):
     PlanContext: _aio.UnaryUnaryMultiCallable[_context_service_pb2.PlanContextRequest, _context_service_pb2.PlanContextResponse]  # type: ignore[assignment]
     """Says what BuildContext would do with the same request, and returns no messages. Role: reader.
     Nothing is stored: the cache stays as it is.
+    """
+    CompressText: _aio.UnaryUnaryMultiCallable[_context_service_pb2.CompressTextRequest, _context_service_pb2.CompressTextResponse]  # type: ignore[assignment]
+    """Shortens one text to what answers a question. Role: reader. Deadline: the caller's, 10 s where it sets none.
+    Nothing is searched and nothing is stored.
     """
 
 class ContextServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -92,6 +100,16 @@ class ContextServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_context_service_pb2.PlanContextResponse, _abc.Awaitable[_context_service_pb2.PlanContextResponse]]:
         """Says what BuildContext would do with the same request, and returns no messages. Role: reader.
         Nothing is stored: the cache stays as it is.
+        """
+
+    @_abc_1.abstractmethod
+    def CompressText(
+        self,
+        request: _context_service_pb2.CompressTextRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_context_service_pb2.CompressTextResponse, _abc.Awaitable[_context_service_pb2.CompressTextResponse]]:
+        """Shortens one text to what answers a question. Role: reader. Deadline: the caller's, 10 s where it sets none.
+        Nothing is searched and nothing is stored.
         """
 
 def add_ContextServiceServicer_to_server(servicer: ContextServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from services.gateway.chunking.bounds import PASSAGE
 from services.gateway.chunking.document import heading_text
 from services.gateway.chunking.section import Mark, Section, Unit
-from services.gateway.chunking.syntax import parse
 from services.gateway.chunking.text import body, paragraphs, verbatim
+from services.text.syntax import parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -36,14 +36,13 @@ class OutlineBlock(NamedTuple):
 def with_title(title: str, default: str, blocks: Iterator[OutlineBlock]) -> tuple[str, Iterator[OutlineBlock]]:
     """The title, or else the first heading, or else the default; and the same blocks."""
     seen: list[OutlineBlock] = []
-    while not title:
-        block = next(blocks, None)
-        if block is None:
-            title = default
-        else:
-            seen.append(block)
-            title = block.heading.name if block.heading else ""
-    return title, chain(seen, blocks)
+    if title:
+        return title, blocks
+    for block in blocks:
+        seen.append(block)
+        if block.heading and block.heading.name:
+            return block.heading.name, chain(seen, blocks)
+    return default, iter(seen)
 
 
 def sections(title: str, text: str, blocks: Iterable[OutlineBlock], start: int, end: int) -> Iterator[Section]:

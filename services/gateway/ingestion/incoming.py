@@ -19,7 +19,7 @@ _DEFAULT_CONTENT_TYPE = "text/plain"
 _FIRST_SECOND, _LAST_SECOND, _NANOS = -62_135_596_800, 253_402_300_799, 1_000_000_000
 """What a Timestamp may hold."""
 
-_PIPELINE = b"2 "
+_PIPELINE = b"3 "
 """Counts up when chunking or preparation change what they make of a document: then it is no longer unchanged."""
 
 

@@ -111,6 +111,32 @@ def assert_refused(done: subprocess.CompletedProcess[str], sentence: str) -> Non
             r"Error: Invalid value for PATHS: nowhere does not exist\.",
             id="path that is not there",
         ),
+        *(
+            pytest.param(("compress", *arguments, "--question", QUESTION), rf"Error: Invalid value for {what}", id=name)
+            for name, arguments, what in (
+                ("compress a file that is not there", ("nowhere.md",), r"FILE: nowhere\.md: no such file or directory"),
+                ("compress a folder", (".",), r"FILE: \.: is a directory"),
+                ("compress an empty file", ("empty.md",), r"FILE: empty\.md: empty"),
+                ("compress nothing", ("-",), "FILE: standard input: empty"),
+                ("compress a blank file", ("blank.md",), r"FILE: blank\.md: empty"),
+                ("compress a binary file", ("binary.md",), r"FILE: binary\.md: binary, not a text"),
+                ("compress what is not UTF-8", ("latin.md",), r"FILE: latin\.md: not UTF-8 at byte 3"),
+                ("compress too much", ("long.md",), r"FILE: long\.md: longer than 262,144 characters"),
+                ("compress far too much", ("huge.md",), r"FILE: huge\.md: longer than 262,144 characters"),
+                ("compress to two sizes", ("good.md", "--ratio", "0.5", "-n", "9"), "--ratio: give one of .*"),
+                ("compress to nothing", ("good.md", "--ratio", "0"), "--ratio: 0 is not above 0 and at most 1"),
+                ("compress to more", ("good.md", "--ratio", "1.5"), "--ratio: 1.5 is not above 0 and at most 1"),
+                ("compress to no number", ("good.md", "--ratio", "nan"), "--ratio: nan is not above 0 and at most 1"),
+            )
+        ),
+        pytest.param(
+            ("compress", "good.md", "-q", QUESTION, "--data-dir", "nothing"),
+            r"scic: no mesh runs in \S+/nothing; .*",
+            id="compress without a mesh",
+        ),
+        pytest.param(
+            ("compress", "good.md"), r"Error: Missing option .*--question.*", id="compress without a question"
+        ),
         pytest.param(("ingest",), r"Error: Missing argument .*paths.*", id="no path"),
         pytest.param(
             ("ingest", "good.md", "--metadata", "x"),
@@ -186,8 +212,14 @@ def assert_refused(done: subprocess.CompletedProcess[str], sentence: str) -> Non
 def test_without_a_mesh(tmp_path: Path, arguments: tuple[str, ...], sentence: str) -> None:
     (tmp_path / "good.md").write_text("Good.")
     (tmp_path / "latin.md").write_bytes(b"caf\xe9")
+    (tmp_path / "empty.md").touch()
+    (tmp_path / "blank.md").write_text(" \n")
+    (tmp_path / "binary.md").write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR")
+    (tmp_path / "long.md").write_text("x" * 262_145)
+    (tmp_path / "huge.md").write_text("\N{SNOWMAN}" * 400_000)
+    before = {path.name for path in tmp_path.iterdir()}
     assert_refused(run_scic(*arguments, check=False, cwd=tmp_path), sentence)
-    assert {path.name for path in tmp_path.iterdir()} == {"good.md", "latin.md"}, "nothing was made"
+    assert {path.name for path in tmp_path.iterdir()} == before, "nothing was made"
 
 
 @pytest.mark.e2e
@@ -232,6 +264,28 @@ def test_of_a_mesh(laptop_mesh: LaptopMesh, tmp_path: Path, arguments: tuple[str
     (tmp_path / "wide.md").write_text("\N{SNOWMAN}" * 65_536)
     address = ("--data-dir", str(laptop_mesh.data_dir))
     assert_refused(run_scic("context", *arguments, *address, check=False, cwd=tmp_path), f"scic: (?:{sentence})")
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        pytest.param(("good.md", "-n", "0"), r"max_tokens: must be greater than 0 .*", id="no tokens"),
+        pytest.param(("good.md", "--model", "gpt-99"), r"model is 'gpt-99', which is not known; .*", id="model"),
+        pytest.param(("paper.pdf",), r"'application/pdf' is not read as text; .*", id="PDF"),
+        pytest.param(("good.md", "--pin", "("), r"pin_patterns\[0\] must be an RE2 pattern .*", id="pattern"),
+        pytest.param(("good.md", "-q", " "), r"question: must not be empty or only white space", id="blank question"),
+    ],
+)
+def test_of_a_mesh_that_compresses(
+    laptop_mesh: LaptopMesh, tmp_path: Path, arguments: tuple[str, ...], sentence: str
+) -> None:
+    (tmp_path / "good.md").write_text("A heron eats fish. It wades.")
+    (tmp_path / "paper.pdf").write_text("no PDF")
+    question = () if "-q" in arguments else ("-q", QUESTION)
+    address = ("--data-dir", str(laptop_mesh.data_dir))
+    done = run_scic("compress", *arguments, *question, *address, check=False, cwd=tmp_path)
+    assert_refused(done, f"scic: (?:{sentence})")
 
 
 @pytest.mark.e2e

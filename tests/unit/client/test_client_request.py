@@ -7,7 +7,8 @@ from google.protobuf import json_format
 
 from scic import ScicError
 from scic.client import Turn, chat_messages
-from scic.client.request import context_request
+from scic.client.request import context_request, text_request
+from scic.content_type import DOCUMENTS, content_type_of
 from scic.gateway.v1 import context_service_pb2 as pb
 from scic.type.v1 import message_pb2
 
@@ -75,6 +76,59 @@ def test_every_field_of_the_request_can_be_said() -> None:
         request_id="r",
     )
     assert {field.name for field, _ in said.ListFields()} == {field.name for field in said.DESCRIPTOR.fields}
+
+
+@pytest.mark.parametrize("size", [{"ratio": 0.5}, {"max_tokens": 10}])
+def test_every_field_of_a_text_can_be_said(size: dict[str, Any]) -> None:
+    said = text_request(
+        "Why?",
+        "Because.",
+        content_type="text/plain",
+        name="a.txt",
+        model="m",
+        pin_patterns=["p"],
+        words_only=True,
+        prompt_cached=True,
+        dry_run=True,
+        **size,
+    )
+    other = {"ratio", "max_tokens"} - size.keys()
+    assert {field.name for field, _ in said.ListFields()} == {f.name for f in said.DESCRIPTOR.fields} - other
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        pytest.param({}, id="no size"),
+        pytest.param({"ratio": 0.5, "max_tokens": 10}, id="two sizes"),
+        pytest.param({"max_tokens": 1 << 31}, id="beyond 32 bits"),
+        pytest.param({"ratio": 0.5, "name": "caf\udce9"}, id="bytes, not text"),
+    ],
+)
+def test_a_text_that_cannot_be_sent_is_refused(fields: dict[str, Any]) -> None:
+    with pytest.raises(ScicError) as caught:
+        text_request("Why?", "Because.", **fields)
+    assert caught.value.reason == "INVALID_FIELD"
+
+
+@pytest.mark.parametrize(
+    ("name", "content_type"),
+    [
+        ("README.md", "text/markdown"),
+        ("src/App.PY", "text/x-python"),
+        ("data.json", "application/json"),
+        ("chat.jsonl", "application/x-ndjson"),
+        ("Makefile", ""),
+        ("photo.png", ""),
+        ("", ""),
+    ],
+)
+def test_a_name_speaks_of_the_content_type(name: str, content_type: str) -> None:
+    assert content_type_of(name) == content_type
+
+
+def test_json_is_not_ingested() -> None:
+    assert ".json" not in DOCUMENTS
 
 
 def test_messages_become_what_llm_libraries_take() -> None:

@@ -102,6 +102,25 @@ def test_exports_are_frozen(module: typing.Any, exports: set[str]) -> None:
         pytest.param(
             scic.Client.plan_context, ["self", "question", "*max_tokens", "*timeout", "**options"], id="plan_context"
         ),
+        pytest.param(
+            scic.Client.compress_text,
+            [
+                "self",
+                "question",
+                "text",
+                "*ratio",
+                "*max_tokens",
+                "*content_type",
+                "*name",
+                "*model",
+                "*pin_patterns",
+                "*words_only",
+                "*prompt_cached",
+                "*dry_run",
+                "*timeout",
+            ],
+            id="compress_text",
+        ),
         pytest.param(scic.Client.ingest_documents, ["self", "documents"], id="ingest_documents"),
         pytest.param(scic.Client.get_document, ["self", "document_id", "*timeout"], id="get_document"),
         pytest.param(scic.Client.list_documents, ["self", "*source", "*page_size", "*timeout"], id="list_documents"),

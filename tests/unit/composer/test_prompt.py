@@ -14,13 +14,8 @@ EVIDENCE = st.builds(
     Evidence,
     title_path=st.lists(TEXT, max_size=3).map(tuple),
     source=st.sampled_from(["docs", "code", "history", "inline"]),
-    pieces=st.lists(TEXT, min_size=1, max_size=3).map(tuple),
-    gap=st.just(" … "),
+    text=TEXT,
 )
-
-
-def evidence_item(titles: tuple[str, ...], source: str, *pieces: str) -> Evidence:
-    return Evidence(titles, source, pieces, " … ")
 
 
 def test_parts_stand_in_a_fixed_order_with_numbered_evidence():
@@ -28,8 +23,8 @@ def test_parts_stand_in_a_fixed_order_with_numbered_evidence():
         instructions="Be brief.",
         conversation=[(Role.USER, "Hello"), (Role.ASSISTANT, "Hi")],
         evidence=[
-            evidence_item(("Guide", "Install"), "docs", "Run make."),
-            evidence_item(("app.py",), "code", "def a(): ...", "def z(): ..."),
+            Evidence(("Guide", "Install"), "docs", "Run make."),
+            Evidence(("app.py",), "code", "def a(): ... … def z(): ..."),
         ],
         question="How do I install it?",
         max_tokens=1000,
@@ -49,18 +44,18 @@ def test_parts_stand_in_a_fixed_order_with_numbered_evidence():
 
 
 def test_what_stays_the_same_comes_first_byte_by_byte():
-    def prefix(question: str, pieces: tuple[str, ...]) -> list[str]:
+    def prefix(question: str, text: str) -> list[str]:
         prompt = compose(
             instructions="Be brief.",
             conversation=[(Role.USER, "Hello")],
-            evidence=[evidence_item(("T",), "docs", *pieces)],
+            evidence=[Evidence(("T",), "docs", text)],
             question=question,
             max_tokens=1000,
             encoding=ENCODING,
         )
         return [message.content for message in prompt.messages[:2]]
 
-    assert prefix("a?", ("x",)) == prefix("b?", ("something else",))
+    assert prefix("a?", "x") == prefix("b?", "something else")
 
 
 @settings(max_examples=60, deadline=None)
@@ -92,7 +87,7 @@ def test_counts_are_exact_and_never_above_the_budget(instructions, question, evi
 
 
 def test_the_least_valuable_evidence_is_left_out_first():
-    evidence = [evidence_item((f"T{n}",), "docs", f"passage number {n} " * 20) for n in range(5)]
+    evidence = [Evidence((f"T{n}",), "docs", f"passage number {n} " * 20) for n in range(5)]
     whole = compose(
         instructions="", conversation=[], evidence=evidence, question="q", max_tokens=10_000, encoding=ENCODING
     )

@@ -12,7 +12,6 @@ from services.compressor.head_cut import head_cut
 from services.compressor.passage import CompressInput, CompressOutput, Fate, Passage, Reason
 from services.compressor.prepare import prepare, title_line
 from services.compressor.prepared import COUNTED_ENCODINGS, pack
-from services.compressor.rendering import render_body
 from services.compressor.units import split_units
 from services.text.tokens import encoding_for
 
@@ -74,11 +73,11 @@ def requests(draw: st.DrawFn) -> CompressInput:
 
 
 def cost(request: CompressInput, output: CompressOutput) -> int:
-    """Tokens of what is kept, counted from the rendered text alone."""
+    """Tokens of what is kept, counted from the shown text alone."""
     return sum(
         request.encoding.count(title_line(passage.title))
         + request.overhead_tokens
-        + request.encoding.count(render_body(passage.text, result.spans, request.gap))
+        + request.encoding.count(f"{result.text}\n")
         for passage, result in zip(request.passages, output.passages, strict=True)
         if result.spans
     )

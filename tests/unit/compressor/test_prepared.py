@@ -122,3 +122,20 @@ def test_two_values_share_a_byte_the_first_in_the_low_half():
     assert steps.tolist() == [[0xF1, 0x98], [0x88, 0x88]]
     np.testing.assert_allclose(scales, [1 / np.sqrt(99), 0])
     np.testing.assert_allclose(restore(steps, scales)[1], 0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(TEXT, id="one line"),
+        pytest.param(f" {TEXT}", id="white space before it"),
+        pytest.param(f"{TEXT}\n", id="white space behind it"),
+        pytest.param("# Light\n\nAda kept it. She never slept!\n\n- oil\n- wicks", id="lines"),
+        pytest.param("Quaid. He was cast.", id="a first unit of one word"),
+        pytest.param("", id="empty"),
+    ],
+)
+def test_the_whole_text_is_counted_exactly(text):
+    units = split_units(text, "docs")
+    counts = prepare("Light", text, units, None, ENCODINGS).text_tokens
+    assert counts == tuple(encoding.count(f"{text}\n") for encoding in ENCODINGS)

@@ -1,21 +1,22 @@
 """Which unit wins: small cases whose order is known."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
 
-from services.compressor.bridge import BRIDGES
 from services.compressor.compress import compress
 from services.compressor.context import build_context
-from services.compressor.cues import Ask, Cue, asks, capitalised, cues
-from services.compressor.features import FEATURES, read_question, read_signals, z_scores
 from services.compressor.passage import CompressInput, Passage
 from services.compressor.prepare import prepare
 from services.compressor.prepared import pack
-from services.compressor.scoring import hop_gate, score_units
+from services.compressor.scoring.bridge import BRIDGES
+from services.compressor.scoring.cues import Ask, Cue, asks, capitalised, cues
+from services.compressor.scoring.features import FEATURES, HOP_FEATURES, read_question, read_signals, z_scores
+from services.compressor.scoring.score import hop_gate, score_units
+from services.compressor.scoring.weights import MODEL, WEIGHTS_FILE, WeightsError, read_model
 from services.compressor.units import split_units
-from services.compressor.weights import WITH_VECTORS, WITHOUT_VECTORS
 from services.text.tokens import encoding_for
 
 ENCODING = encoding_for("cl100k_base")
@@ -107,10 +108,66 @@ def test_the_passages_order_does_not_matter_to_the_scores():
     np.testing.assert_allclose(np.sort(forward), np.sort(backward))
 
 
-@pytest.mark.parametrize("weights", [WITH_VECTORS, WITHOUT_VECTORS], ids=["vectors", "words"])
-def test_there_is_a_weight_for_every_signal(weights):
-    assert len(weights.features) == len(FEATURES)
-    assert len(weights.bridges) == len(BRIDGES)
+def test_the_weights_that_ship_are_those_that_score():
+    data = json.loads(WEIGHTS_FILE.read_text(encoding="utf-8"))
+    for weights, stored in ((MODEL.with_vectors, "with_vectors"), (MODEL.without_vectors, "without_vectors")):
+        assert weights.features.tolist() == [data[stored]["features"][name] for name in FEATURES]
+        assert weights.hops.tolist() == [data[stored]["hops"][name] for name in HOP_FEATURES]
+        assert weights.bridges.tolist() == [data[stored]["bridges"][name] for name in BRIDGES]
+    assert MODEL.version == data["version"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        pytest.param(lambda data: data.update(format=99), "format 99", id="format"),
+        pytest.param(lambda data: data.pop("gate"), "gate", id="missing"),
+        pytest.param(lambda data: data["with_vectors"]["features"].pop("lead"), "weights are of", id="a-name-less"),
+        pytest.param(lambda data: data["with_vectors"]["bridges"].update(more=1), "weights are of", id="a-name-more"),
+        pytest.param(lambda data: data["fill"].update(more=1), "more", id="an-unknown-constant"),
+        pytest.param(
+            lambda data: data["without_vectors"].update(
+                features=dict(reversed(data["without_vectors"]["features"].items()))
+            ),
+            "weights are of",
+            id="order",
+        ),
+        pytest.param(lambda data: data.update(gate=None), "not a file of weights", id="not-named"),
+    ],
+)
+def test_weights_of_other_code_are_refused(change, message):
+    data = json.loads(WEIGHTS_FILE.read_text(encoding="utf-8"))
+    change(data)
+    with pytest.raises(WeightsError, match=message):
+        read_model(json.dumps(data))
+
+
+def test_a_file_that_is_not_json_is_refused():
+    with pytest.raises(WeightsError):
+        read_model("{")
+
+
+def test_the_gate_moves_the_weights_of_the_cosines_and_no_others():
+    columns = np.eye(len(FEATURES))
+    single, several = (MODEL.with_vectors.first_look(columns, hops) for hops in (0.0, 1.0))
+    moved = {name for name, before, after in zip(FEATURES, single, several, strict=True) if before != after}
+    assert moved == set(HOP_FEATURES)
+
+
+def test_what_all_units_have_in_common_does_not_count():
+    common, own, other = np.eye(3, 8, dtype=np.float32)
+    vectors = np.array([0.95 * common + 0.1 * own, 0.95 * common + 0.1 * other, common, common])
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    signals = [
+        prepare("", text, split_units(text, "docs"), row[None], [ENCODING])
+        for text, row in zip(["Alpha.", "Beta.", "Gamma.", "Delta."], vectors, strict=True)
+    ]
+    question = read_question("unrelated words", (0.9 * common + 0.3 * own) / np.linalg.norm(0.9 * common + 0.3 * own))
+    cosines = read_signals(build_context(signals, "cl100k_base"), question, np.zeros(4)).columns[
+        :, FEATURES.index("cosine")
+    ]
+    assert int(cosines.argmax()) == 0
+    assert cosines[0] - cosines[2] > 1
 
 
 def test_a_signal_that_does_not_vary_says_nothing():
@@ -129,7 +186,8 @@ def test_signals_are_z_scored_inside_the_context():
 
 
 def test_long_questions_that_no_passage_covers_look_like_several_hops():
-    assert hop_gate(4, 1.0) < hop_gate(8, 1.0) < hop_gate(8, 0.3)
+    likely = [hop_gate(terms, coverage, MODEL.gate) for terms, coverage in ((4, 1.0), (8, 1.0), (8, 0.3))]
+    assert likely == sorted(set(likely))
 
 
 @pytest.mark.parametrize(

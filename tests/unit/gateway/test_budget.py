@@ -45,16 +45,29 @@ def test_what_the_conversation_does_not_use_flows_on():
     assert share(500).evidence > share(500, "short").evidence > share(500, "long " * 50).evidence
 
 
+def test_what_evidence_does_not_use_flows_back_to_older_turns_whole_and_newest_first():
+    budget = share(400, "oldest " * 300, "older " * 90, "old " * 90, "new", conversation_share=0.3)
+    assert budget.kept_turns == 2
+    assert budget.with_unused(budget.evidence).kept_turns == 2
+    assert budget.with_unused(budget.evidence - 93).kept_turns == 2, "a turn is not cut"
+    assert budget.with_unused(budget.evidence - 94).kept_turns == 3
+    assert budget.with_unused(0).kept_turns == 3, "the oldest fits by no means"
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     max_tokens=st.integers(1, 2000),
     texts=st.lists(st.text(min_size=1, max_size=300), max_size=6),
     conversation_share=st.floats(0, 1),
+    used_share=st.floats(0, 1),
 )
-def test_the_parts_never_add_up_to_more_than_the_whole(max_tokens, texts, conversation_share):
+def test_the_parts_never_add_up_to_more_than_the_whole(max_tokens, texts, conversation_share, used_share):
     try:
         budget = share(max_tokens, *texts, conversation_share=conversation_share)
     except BudgetTooSmallError:
         return
-    kept = texts[len(texts) - budget.kept_turns :]
-    assert count_messages(ENCODING, ["Be brief.", "Why?", *kept]) + budget.evidence <= max_tokens
+    after = budget.with_unused(int(used_share * budget.evidence))
+    assert after.kept_turns >= budget.kept_turns
+    for parts in (budget, after):
+        kept = texts[len(texts) - parts.kept_turns :]
+        assert count_messages(ENCODING, ["Be brief.", "Why?", *kept]) + parts.evidence <= max_tokens

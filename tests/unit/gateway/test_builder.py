@@ -1,20 +1,24 @@
 """Building a context: what the reply says, and what stands in for a stage that is away."""
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scic.compressor.v1 import compressor_service_pb2 as compressor
 from scic.gateway.v1 import context_service_pb2 as pb
-from scic.type.v1 import degradation_pb2, message_pb2, source_pb2
+from scic.type.v1 import compression_pb2, degradation_pb2, message_pb2, retention_pb2, source_pb2
 from services.chassis import metrics
 from services.chassis.deadline import Deadline
 from services.gateway.builder import ContextBuilder
+from services.gateway.fallback import plain_cut
 from services.gateway.principal import Principal
-from services.gateway.profile import default_profile
+from services.gateway.profile import Profile, default_profile
 from services.gateway.recipe import resolve
+from services.gateway.source_declarations import declared_sources
 from services.text.tokens import count_messages, encoding_for
 from tests.fakes import FakeComposer, FakeCompressor, FakeSelector, ladder_of
 
@@ -23,14 +27,15 @@ ANNA = Principal("anna", "acme", frozenset())
 
 
 class World:
-    def __init__(self) -> None:
+    def __init__(self, profiles: Mapping[str, Profile] = PROFILES) -> None:
+        self.profiles = profiles
         self.selector, self.compressor, self.composer = FakeSelector(), FakeCompressor(), FakeComposer()
         ladder = ladder_of(self.selector, lambda work: work.close())
         self.builder = ContextBuilder(ladder, self.compressor, self.composer, time.monotonic)
 
     async def build(self, seconds: float = 10.0, **fields: Any) -> pb.BuildContextResponse:
         request = pb.BuildContextRequest(**{"question": "Why?", "max_tokens": 1000, "request_id": "r1", **fields})
-        recipe = resolve(request, PROFILES, default_profile="default")
+        recipe = resolve(request, self.profiles, default_profile="default")
         return await self.builder.build(ANNA, recipe, Deadline.after(seconds))
 
 
@@ -98,13 +103,106 @@ async def test_inline_passages_come_first_and_are_named(world):
 
 async def test_turns_beyond_their_share_are_reported(world):
     turns = [
-        message_pb2.ConversationTurn(role=message_pb2.ROLE_USER, text=text) for text in ("long " * 500, "short", "new")
+        message_pb2.ConversationTurn(role=message_pb2.ROLE_USER, text=text) for text in ("long " * 1000, "short", "new")
     ]
     built = await world.build(conversation=turns)
     assert [m.content for m in built.messages][1:3] == ["short", "new"]
     assert [(d.passage_id, d.reason) for d in built.dropped] == [
         ("conversation/0", pb.DroppedPassage.REASON_CONVERSATION_SHARE)
     ]
+
+
+async def test_what_evidence_leaves_goes_to_older_turns(world):
+    turns = [
+        message_pb2.ConversationTurn(role=message_pb2.ROLE_USER, text=text) for text in ("old " * 500, "older " * 40)
+    ]
+    world.selector.store("acme", "guide.md", "Text.")
+    built = await world.build(conversation=turns)
+    assert [m.content for m in built.messages][1:3] == [turn.text for turn in turns]
+    assert not built.dropped
+    assert_counted(built)
+    world.selector.store("acme", "long.md", "much " * 900)
+    crowded = await world.build(conversation=turns)
+    assert [(d.passage_id, d.reason) for d in crowded.dropped] == [
+        ("conversation/0", pb.DroppedPassage.REASON_CONVERSATION_SHARE)
+    ]
+    assert len(crowded.evidence) == 2, "no turn takes the place of evidence"
+    assert_counted(crowded)
+
+
+async def test_the_compressor_is_told_of_sections_patterns_and_the_price():
+    sources = declared_sources('{"docs": {"priority": 0.5, "min_share": 0.25, "max_share": 0.75}}')
+    profiles = {"default": default_profile("gpt-4o", sources, ("SKU-[0-9]+",))}
+    world = World(profiles)
+    world.selector.store("acme", "guide.md", "First.", "Second.")
+    world.selector.store("acme", "app.py", "x = 1", source="code")
+    built = await world.build(passages=[pb.InlinePassage(text="Brought along.")])
+    (request,) = world.compressor.requests
+    assert [(s.name, round(s.priority, 3)) for s in request.sections] == [("inline", 1), ("code", 0.4), ("docs", 0.5)]
+    docs = request.sections[2]
+    assert (docs.min_tokens, docs.max_tokens) == (request.max_tokens // 4, request.max_tokens * 3 // 4)
+    assert [request.sections[p.section].name for p in request.passages] == [e.source for e in built.evidence]
+    assert list(request.pin_patterns) == ["SKU-[0-9]+"]
+    assert (request.price.input_usd, request.price.cached_input_usd) == (2.5, 1.25)
+    assert not request.dry_run
+    await world.build(model="o200k_base")
+    assert not world.compressor.requests[1].HasField("price"), "an encoding has no price"
+
+
+async def test_the_reply_has_the_decision_and_what_became_of_the_pins(world):
+    world.selector.store("acme", "guide.md", "First half. Second half.", "Other text here.")
+    built = await world.build()
+    assert built.compression.level == compression_pb2.COMPRESSION_LEVEL_MEDIUM
+    assert [(pin.type, pin.kept) for pin in built.retention.pins] == [(retention_pb2.PIN_TYPE_NUMBER, 2)]
+    assert [(e.kept_pins, e.dropped_pins) for e in built.evidence] == [(1, 2), (1, 2)]
+
+
+async def test_without_passages_there_is_no_decision(world):
+    built = await world.build()
+    assert not built.HasField("compression")
+    assert not built.HasField("retention")
+
+
+async def test_a_plain_cut_is_told_in_the_decision_too(world):
+    world.selector.store("acme", "guide.md", *(f"word{n} " * 200 for n in range(3)))
+    world.compressor.away = True
+    built = await world.build(max_tokens=700)
+    decision = built.compression
+    assert decision.method == compression_pb2.COMPRESSION_METHOD_PLAIN_CUT
+    assert decision.reason == compression_pb2.CompressionDecision.REASON_OVER_BUDGET
+    assert 0 < decision.token_count <= decision.max_tokens < decision.original_token_count
+    assert decision.cost_usd == pytest.approx(decision.token_count * 2.5e-6)
+
+
+def test_a_plain_cut_counts_title_text_and_overhead():
+    passages = [
+        compressor.CompressiblePassage(title_path=["A", "B"], text="One."),
+        compressor.CompressiblePassage(text="Two."),
+    ]
+    encoding = encoding_for("o200k_base")
+    whole = encoding.count("A > B\n") + encoding.count("One.\n") + encoding.count("Two.\n") + 2 * 8
+    request = compressor.CompressRequest(passages=passages, overhead_tokens=8, max_tokens=whole)
+    assert plain_cut(request, encoding).token_count == whole
+    request.max_tokens -= 1
+    cut = plain_cut(request, encoding)
+    assert [bool(passage.spans) for passage in cut.passages] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        pytest.param("LESS_RELEVANT", "BUDGET", id="less relevant"),
+        pytest.param("TOO_LARGE", "TOO_LARGE", id="too large"),
+        pytest.param("CONTRACT", "CONTRACT", id="contract"),
+        pytest.param("SECTION_FULL", "SECTION_FULL", id="section full"),
+        pytest.param("EMPTY", "EMPTY", id="empty"),
+    ],
+)
+async def test_why_a_passage_was_dropped(world, said, reason):
+    world.selector.store("acme", "guide.md", "Text.")
+    world.compressor.drops = compressor.CompressedPassage.Reason.Value(f"REASON_{said}")
+    built = await world.build()
+    assert [d.reason for d in built.dropped] == [pb.DroppedPassage.Reason.Value(f"REASON_{reason}")]
 
 
 async def test_what_the_composer_could_not_fit_is_reported_as_dropped(world):

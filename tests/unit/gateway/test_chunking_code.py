@@ -7,7 +7,7 @@ import pytest
 
 from services.gateway.chunking import Chunk, SourceDocument, chunk
 from services.gateway.chunking.bounds import PASSAGE
-from services.gateway.chunking.syntax import PARSED
+from services.text.syntax import PARSED
 
 LANGUAGES = ["text/x-python", "text/javascript", "text/typescript", "text/x-go", "text/x-java"]
 LONG = "\n".join(f'    call{index}(argument, "something {index}");' for index in range(20))

@@ -4,7 +4,7 @@ import pytest
 
 from services.gateway.chunking import Chunk, SourceDocument, chunk
 from services.gateway.chunking.bounds import PASSAGE
-from services.gateway.chunking.syntax import PARSED
+from services.text.syntax import PARSED
 
 
 def cut(text: str) -> list[Chunk]:

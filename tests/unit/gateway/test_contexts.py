@@ -167,5 +167,8 @@ async def test_the_plan_equals_what_is_built(world):
     built = await world.ask()
     assert plan.tokens == built.tokens
     assert plan.sources == built.sources
+    assert [request.dry_run for request in world.compressor.requests] == [True, False]
+    assert plan.compression == built.compression
+    assert plan.retention == built.retention
     assert [e.passage_id for e in plan.evidence] == [e.passage_id for e in built.evidence]
     assert all(not e.text for e in plan.evidence)

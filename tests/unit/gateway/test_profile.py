@@ -18,8 +18,7 @@ ITEMS = st.lists(
         Evidence,
         title_path=st.lists(WORDS, max_size=3).map(tuple),
         source=st.sampled_from(["docs", "code", "history", "inline"]),
-        pieces=st.lists(WORDS, min_size=1, max_size=3).map(tuple),
-        gap=st.just(PROFILE.gap),
+        text=st.lists(WORDS, min_size=1, max_size=3).map(PROFILE.gap.join),
     ),
     max_size=12,
 )

@@ -40,6 +40,7 @@ def test_a_new_source_has_the_fields_that_are_given_and_defaults_else():
     assert (mail.recency, mail.backup) == (Recency(timedelta(days=7), 0.3), "history")
     assert (mail.retention, mail.deadline_share) == (timedelta(days=90), 0.5)
     assert (mail.default_text, mail.everywhere) == ("", False)
+    assert (mail.priority, mail.min_share, mail.max_share) == (0.4, 0, 0)
 
 
 def test_a_built_in_source_keeps_what_is_not_given():
@@ -71,6 +72,22 @@ def test_a_built_in_source_keeps_what_is_not_given():
         pytest.param(
             {"vectors": {"retention_days": 3}}, ["vectors.retention_days: "], id="retention of what holds nothing"
         ),
+        pytest.param({"mail": {"priority": 0}}, ["mail.priority: "], id="priority"),
+        pytest.param({"mail": {"priority": 1.1}}, ["mail.priority: "], id="priority above all"),
+        pytest.param({"mail": {"min_share": -0.1}}, ["mail.min_share: "], id="floor"),
+        pytest.param({"mail": {"max_share": 1.1}}, ["mail.max_share: "], id="bound"),
+        pytest.param(
+            {"mail": {"min_share": 0.3, "max_share": 0.2}},
+            ["mail.max_share is 0.2, less than its min_share, 0.3"],
+            id="bound below the floor",
+        ),
+        pytest.param(
+            {"mail": {"min_share": 0.6}, "docs": {"min_share": 0.5}},
+            ["min_share of all sources together is 1.1, more than 1"],
+            id="floors above the whole",
+        ),
+        pytest.param({"vectors": {"min_share": 0.3}}, ["vectors.min_share: "], id="share of what holds nothing"),
+        pytest.param({f"s{n}": {} for n in range(27)}, ["31 sources: 30 at most"], id="too many"),
         pytest.param(
             {name: {"default": False} for name in ("docs", "code", "history")}, ["0 sources"], id="no default"
         ),
@@ -91,6 +108,31 @@ def test_what_is_no_object_is_a_mistake_of_the_setting(monkeypatch, value):
     monkeypatch.setenv("SCIC_GATEWAY_SOURCES", value)
     with pytest.raises(SettingsError, match=r"^SCIC_GATEWAY_SOURCES is .*; expected: a JSON object of sources; "):
         load_settings(GatewaySettings)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        pytest.param('["["', "; expected: Invalid JSON: ", id="no JSON"),
+        pytest.param('{"a": 1}', "; expected: a valid tuple", id="no list"),
+        pytest.param('[""]', "is ''; expected: String should have at least 1 character", id="empty pattern"),
+        pytest.param(f'["{"x" * 257}"]', "; expected: String should have at most 256 characters", id="long pattern"),
+        pytest.param(json.dumps(["x"] * 17), "; expected: Tuple should have at most 16 items", id="too many"),
+    ],
+)
+def test_pin_patterns_are_checked_at_the_start(monkeypatch, value, said):
+    monkeypatch.setenv("SCIC_GATEWAY_KEYS", '{"keys": []}')
+    monkeypatch.setenv("SCIC_GATEWAY_PIN_PATTERNS", value)
+    with pytest.raises(SettingsError, match=r"^SCIC_GATEWAY_PIN_PATTERNS is ") as caught:
+        load_settings(GatewaySettings)
+    assert said in str(caught.value)
+
+
+def test_pin_patterns_are_a_json_list(monkeypatch):
+    monkeypatch.setenv("SCIC_GATEWAY_KEYS", '{"keys": []}')
+    assert load_settings(GatewaySettings).pin_patterns == ()
+    monkeypatch.setenv("SCIC_GATEWAY_PIN_PATTERNS", '["SKU-[0-9]{4}"]')
+    assert load_settings(GatewaySettings).pin_patterns == ("SKU-[0-9]{4}",)
 
 
 def test_an_unknown_source_is_refused_by_field_with_the_names_that_would_do():

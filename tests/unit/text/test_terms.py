@@ -56,6 +56,37 @@ def test_terms_of_lines_add_up(first: str, second: str) -> None:
     assert analyse(f"{first}\n{second}") == analyse(first) + analyse(second)
 
 
+# What the pattern of words treats each in its own way.
+_PIECES = [
+    "a",
+    "c",
+    "v",
+    "Word",
+    "C++",
+    "C#",
+    "U.S.",
+    "v1.2",
+    "1,000",
+    "2024-05",
+    "John's",
+    "'s",
+    "_",
+    ".",
+    "-",
+    "/",
+    "+",
+]
+_ASCII = st.lists(st.sampled_from([*_PIECES, " ", "\n", "\x1c", "7", "x" * 70]) | st.characters(codec="ascii")).map(
+    "".join
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(_ASCII)
+def test_ascii_has_the_words_it_has_beside_other_characters(text: str) -> None:
+    assert [*analyse(text), "é"] == analyse(f"{text} é")
+
+
 def test_a_long_run_of_letters_is_cut() -> None:
     assert max(map(len, analyse("x" * 100_000))) <= 64
 

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from services.compressor.context import Postings
-from services.compressor.features import z_scores
+from services.compressor.scoring.features import z_scores
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from services.compressor.context import Context
-    from services.compressor.features import Question
+    from services.compressor.scoring.features import Question
 
 BRIDGES: Final = (
     "bridge_title",  # a likely unit of another passage names this passage

@@ -1,11 +1,11 @@
-"""Where a passage may be cut: sentences of prose, groups of lines of code, turns of a conversation."""
+"""Code that parses in no known language to units: groups of lines."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Final
 
-from services.text.sentences import MAX_LENGTH, split_sentences
+from services.text.sentences import MAX_LENGTH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,31 +24,10 @@ _SOFT_LENGTH: Final = 240
 _BRACKETS: Final = re.compile(r"[()\[\]]")
 
 
-def split_units(text: str, kind: str) -> list[Span]:
-    """Code point spans that compression keeps or drops: in order, disjoint, only white space between them.
-
-    Args:
-        text: the passage.
-        kind: "docs" (sentences; rows and fenced lines one by one), "code" (statements: lines grouped by blank lines,
-            definitions and brackets), or "history" (turns, one a line; a long one by sentences).
-    """
-    if kind == "code":
-        return [cut for start, end in _statements(text) for cut in _bounded(text, start, end)]
-    if kind == "history":
-        return list(_turns(text))
-    return split_sentences(text)
-
-
-def _turns(text: str) -> Iterator[Span]:
-    for line in _LINE.finditer(text):
-        content = line[0].strip()
-        if not content:
-            continue
-        start = line.start() + line[0].index(content)
-        if len(content) <= MAX_LENGTH:
-            yield start, start + len(content)
-        else:
-            yield from ((start + a, start + b) for a, b in split_sentences(content))
+def split_lines(text: str) -> Iterator[Span]:
+    """Code point spans of lines grouped by blank lines, definitions and brackets, none over `MAX_LENGTH`."""
+    for start, end in _statements(text):
+        yield from split_long(text, start, end)
 
 
 def _statements(text: str) -> Iterator[Span]:
@@ -81,7 +60,7 @@ def _blank_line(text: str, start: int, end: int) -> bool:
     return text[start:end].replace("\r\n", "\n").replace("\r", "\n").count("\n") > 1
 
 
-def _bounded(text: str, start: int, end: int) -> Iterator[Span]:
+def split_long(text: str, start: int, end: int) -> Iterator[Span]:
     """Parts of at most `MAX_LENGTH`: a minified line is cut where it must be."""
     while end - start > MAX_LENGTH:
         cut = max(text.rfind(" ", start + MAX_LENGTH // 2, start + MAX_LENGTH), start + MAX_LENGTH // 2)

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from services.compressor.bridge import read_bridges
-from services.compressor.features import read_signals
-from services.compressor.weights import HOP_GATE, WITH_VECTORS, WITHOUT_VECTORS
+from services.compressor.scoring.bridge import read_bridges
+from services.compressor.scoring.features import read_signals
+from services.compressor.scoring.weights import MODEL
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from services.compressor.context import Context
-    from services.compressor.features import Question
+    from services.compressor.scoring.features import Question
 
 
 def score_units(context: Context, question: Question, retrieval: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -29,19 +29,17 @@ def score_units(context: Context, question: Question, retrieval: NDArray[np.floa
         question: what is asked.
         retrieval: (p,) retrieval scores; used where no passage has vectors.
     """
-    weights = WITH_VECTORS if context.has_vectors and question.vector is not None else WITHOUT_VECTORS
+    weights = MODEL.with_vectors if context.has_vectors and question.vector is not None else MODEL.without_vectors
     signals = read_signals(context, question, retrieval)
-    hops = hop_gate(len(question.terms), signals.best_coverage)
-    score = signals.columns @ np.array(weights.features)
-    bridges = read_bridges(context, question, likelihoods(score))
-    result: NDArray[np.float64] = score + hops * (bridges @ np.array(weights.bridges))
+    hops = hop_gate(len(question.terms), signals.best_coverage, MODEL.gate)
+    score = weights.first_look(signals.columns, hops)
+    result: NDArray[np.float64] = score + hops * (read_bridges(context, question, likelihoods(score)) @ weights.bridges)
     return result
 
 
-def hop_gate(term_count: int, best_coverage: float) -> float:
+def hop_gate(term_count: int, best_coverage: float, gate: NDArray[np.float64]) -> float:
     """How much a question seems to need several passages, 0 to 1: it is long, and no passage holds all its words."""
-    constant, length, lack = HOP_GATE
-    return float(1 / (1 + np.exp(-(constant + length * np.log1p(term_count) + lack * (1 - best_coverage)))))
+    return float(1 / (1 + np.exp(-(gate @ (1.0, np.log1p(term_count), 1 - best_coverage)))))
 
 
 def likelihoods(score: NDArray[np.float64]) -> NDArray[np.float64]:

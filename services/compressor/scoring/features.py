@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from services.compressor.cues import Ask, Cue, asks
 from services.compressor.prepare import term_ids
+from services.compressor.scoring.cues import Ask, Cue, asks
 from services.text.terms import analyse
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ FEATURES: Final = (
     "bm25",  # of title and unit, over the units
     "bm25_passage",  # of the whole passage, over the passages
     "coverage",  # share of the question's idf mass that title and unit hold
-    "cosine",  # unit and question
-    "cosine_passage",  # mean of the passage's units and question, or the retrieval score where no unit has a vector
+    "cosine",  # unit and question, less `_COMMON` of the context's mean
+    "cosine_passage",  # mean of the passage's units and question, less the context's; or the retrieval score
     "cosine_best",  # best unit of the passage
     "time",  # asked for a time: a year, a month
     "count",  # asked for a number: a number
@@ -36,7 +36,16 @@ FEATURES: Final = (
     "lead",  # nearness to the passage's beginning
     "title",  # share of the title that the question holds
     "length",  # logarithm of the tokens, up to 20
+    "cosine_passage_high",  # square of what "cosine_passage" is above the mean
+    "time_passage",  # "time" times "cosine_passage"
+    "count_passage",  # "count" times "cosine_passage"
 )
+HOP_FEATURES: Final = ("cosine", "cosine_passage", "cosine_best")
+"""Those that count less the more a question looks like one that needs several passages: it is like one of them only."""
+_COMMON: Final = 0.75
+"""All units of a context are about its subject, and so is the question: what tells them apart is the rest. Of passages
+the whole mean is taken, of units three quarters did as well and kept better at a quarter of the tokens."""
+_PASSAGE, _TIME, _COUNT = (FEATURES.index(name) for name in ("cosine_passage", "time", "count"))
 _K1: Final = 1.5
 _B: Final = 0.75
 _LONG: Final = 3.0
@@ -120,11 +129,18 @@ def read_signals(context: Context, question: Question, retrieval: NDArray[np.flo
         (in_title.sum(axis=1) / np.maximum(title_lengths, 1))[owner],
         np.minimum(np.log1p(context.tokens), _LONG),
     )
-    raw = np.empty((context.size, len(FEATURES)))
+    signals = np.empty((context.size, len(FEATURES)))
     for index, column in enumerate(columns):
-        raw[:, index] = column
+        signals[:, index] = column
+    simple, joint = signals[:, : len(columns)], signals[:, len(columns) :]
+    simple[:] = z_scores(simple)
+    passage = simple[:, _PASSAGE]
+    joint[:, 0] = np.maximum(passage, 0) ** 2
+    joint[:, 1] = simple[:, _TIME] * passage
+    joint[:, 2] = simple[:, _COUNT] * passage
+    joint[:] = z_scores(joint)
     mass = float(whole_idf.sum())
-    return Signals(z_scores(raw), float(covered.max()) / mass if mass else 0.0)
+    return Signals(signals, float(covered.max()) / mass if mass else 0.0)
 
 
 def _idf(counts: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -147,12 +163,21 @@ def _cosines(
     zeros = np.zeros(context.size)
     if not context.has_vectors or question.vector is None or len(question.vector) != vectors.shape[1]:
         return zeros, retrieval[owner], zeros
-    unit = (vectors @ question.vector).astype(np.float64)
     # A product with the membership matrix sums the rows of each passage, three times faster than `reduceat` on rows.
     membership = (np.arange(context.passage_count)[:, None] == owner).astype(np.float32)
-    length = np.linalg.norm(membership @ vectors, axis=1)
-    known = length > 0
-    passage = np.add.reduceat(unit, firsts) / np.where(known, length, 1)
+    sums = membership @ vectors
+    counts = np.diff(firsts, append=context.size)
+    known = (sums * sums).sum(axis=1) > 0
+    if not known.any():
+        return zeros, retrieval[owner], zeros
+    mean = sums.sum(axis=0) / np.float32(counts[known].sum())
+    common = np.float32(_COMMON) * mean
+    asked = question.vector - common
+    # Of unit rows: |u - m|^2 = 1 - 2 u m + m^2.
+    along, shared = (vectors @ np.stack((asked, common), axis=1)).astype(np.float64).T
+    unit = (along - float(common @ asked)) / np.sqrt(np.maximum(1 - 2 * shared + float(common @ common), _FLAT))
+    sums -= counts[:, None].astype(np.float32) * mean
+    passage = (sums @ (question.vector - mean)).astype(np.float64) / np.maximum(np.linalg.norm(sums, axis=1), _FLAT)
     best = np.maximum.reduceat(unit, firsts)
     if known.all():
         return unit, passage[owner], best[owner]

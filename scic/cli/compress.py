@@ -1,0 +1,136 @@
+"""`scic compress`: shorten a file to what answers a question."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from scic.cli.connection import Address, ApiKey, DataDir, connect
+from scic.cli.json_output import print_json
+from scic.cli.show_compression import show_diff, show_figures
+from scic.content_type import content_type_of
+from scic.gateway.v1 import context_service_pb2 as pb
+
+MAX_CHARACTERS = 262_144
+"""Longest text that the gateway takes."""
+
+_MAX_BYTES = 4 * MAX_CHARACTERS
+_DEFAULT_RATIO = 0.5
+_TIMEOUT = 60.0
+"""Seconds, the most that the mesh takes: it reads 3,000 tokens a second for their meaning."""
+
+File = Annotated[str, typer.Argument(metavar="FILE", help="Text file, or - for standard input.", show_default=False)]
+Question = Annotated[str, typer.Option("--question", "-q", help="What the text should answer.", show_default=False)]
+Ratio = Annotated[
+    float | None,
+    typer.Option("--ratio", "-r", help="Share of the tokens that may be left, above 0 to 1. Default: 0.5."),
+]
+MaxTokens = Annotated[int | None, typer.Option("--max-tokens", "-n", help="Tokens that may be left.")]
+Model = Annotated[
+    str, typer.Option("--model", help="Model whose encoding counts and whose price is used. Default: the server's.")
+]
+Diff = Annotated[bool, typer.Option("--diff", help="Show the original: what stays, and what goes.")]
+Plan = Annotated[bool, typer.Option("--plan", help="Say what would be done, and spend nothing.")]
+Fast = Annotated[bool, typer.Option("--fast", help="Let words alone decide: milliseconds instead of seconds.")]
+Pins = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--pin",
+        metavar="REGEX",
+        help="What must not be maimed, besides numbers, names, negations and the like; can be given again.",
+    ),
+]
+Cached = Annotated[
+    bool,
+    typer.Option("--cached", help="The text is in the provider's prompt cache: shorten it only if that is cheaper."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the reply as JSON.")]
+
+
+def compress(
+    file: File,
+    question: Question,
+    ratio: Ratio = None,
+    max_tokens: MaxTokens = None,
+    model: Model = "",
+    diff: Diff = False,
+    plan: Plan = False,
+    fast: Fast = False,
+    pin: Pins = None,
+    cached: Cached = False,
+    as_json: AsJson = False,
+    address: Address = None,
+    api_key: ApiKey = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Shorten a text to what answers a question, and print it; the figures go to standard error."""
+    if ratio is not None and max_tokens is not None:
+        raise typer.BadParameter("give one of --ratio and --max-tokens", param_hint="--ratio")
+    if ratio is None and max_tokens is None:
+        ratio = _DEFAULT_RATIO
+    if ratio is not None and not 0 < ratio <= 1:
+        raise typer.BadParameter(f"{ratio:g} is not above 0 and at most 1", param_hint="--ratio")
+    text = _text(file)
+    name = "" if file == "-" else Path(file).name
+
+    async def ask() -> pb.CompressTextResponse:
+        async with connect(address, api_key, data_dir) as client:
+            return await client.compress_text(
+                question,
+                text,
+                ratio=ratio,
+                max_tokens=max_tokens,
+                content_type=content_type_of(name),
+                name=name,
+                model=model,
+                pin_patterns=pin or (),
+                words_only=fast,
+                prompt_cached=cached,
+                dry_run=plan,
+                timeout=_TIMEOUT,
+            )
+
+    compressed = asyncio.run(ask())
+    if as_json:
+        print_json(compressed)
+    elif plan:
+        show_figures(Console(), compressed)
+    elif diff:
+        show_diff(Console(), compressed, text=text, name=name or "standard input", question=question)
+    else:
+        sys.stdout.write(compressed.text)
+        if sys.stdout.isatty() and not compressed.text.endswith("\n"):
+            sys.stdout.write("\n")
+        sys.stdout.flush()
+        show_figures(Console(stderr=True), compressed)
+
+
+def _text(file: str) -> str:
+    """The text of a file or of standard input."""
+    name = "standard input" if file == "-" else file
+    try:
+        if file == "-":
+            content = sys.stdin.buffer.read(_MAX_BYTES + 1)
+        else:
+            with Path(file).open("rb") as stream:
+                content = stream.read(_MAX_BYTES + 1)
+    except OSError as error:
+        raise _unfit(name, (error.strerror or str(error)).lower()) from None
+    if b"\0" in content:
+        raise _unfit(name, "binary, not a text")
+    try:
+        text = content[:_MAX_BYTES].decode("utf-8", "strict" if len(content) <= _MAX_BYTES else "ignore")
+    except UnicodeDecodeError as error:
+        raise _unfit(name, f"not UTF-8 at byte {error.start}") from None
+    if not text.strip():
+        raise _unfit(name, "empty")
+    if len(content) > _MAX_BYTES or len(text) > MAX_CHARACTERS:
+        raise _unfit(name, f"longer than {MAX_CHARACTERS:,} characters")
+    return text
+
+
+def _unfit(name: str, reason: str) -> typer.BadParameter:
+    return typer.BadParameter(f"{name}: {reason}", param_hint="FILE")

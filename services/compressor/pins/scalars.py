@@ -1,0 +1,17 @@
+"""Text that has UTF-8, for RE2."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_SURROGATES: Final = re.compile(r"[\ud800-\udfff]")
+
+
+def scalars(text: str) -> str:
+    """The text with U+FFFD for lone surrogates, which have no UTF-8; offsets stay the same."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return _SURROGATES.sub("\ufffd", text)
+    return text

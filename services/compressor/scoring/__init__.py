@@ -1,0 +1,1 @@
+"""How well each unit answers the question."""

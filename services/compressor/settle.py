@@ -1,0 +1,93 @@
+"""From chosen units to what is kept, counted as it will stand in the prompt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from services.compressor.prepared import COUNTED_ENCODINGS, Column
+from services.compressor.rendering import Layout, render, spans_of
+from services.compressor.seams import seams_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from services.compressor.passage import CompressInput, Span
+    from services.compressor.sizing import Size
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is kept of a passage."""
+
+    spans: tuple[Span, ...]
+    text: str
+    """As the prompt shows it."""
+    token_count: int
+    """Of `text` and the line end."""
+    units: tuple[int, ...] | None = None
+    """Indexes of the kept units, in order; None: the passage is whole, its units were not looked at."""
+
+
+def settle(
+    request: CompressInput,
+    sizes: Sequence[Size],
+    layouts: Mapping[int, Layout],
+    chosen: Sequence[tuple[int, Sequence[int]]],
+    budget: int,
+) -> dict[int, Kept]:
+    """What is kept by passage.
+
+    The chooser adds up stored counts, which may be off by a token where byte pairs melt across a cut. Here counts are
+    exact, from the real text where need be, and the least valuable units go until it fits.
+
+    Args:
+        request: the passages.
+        sizes: one for each passage.
+        layouts: the passages' units, by passage index.
+        chosen: passage index and units that stand and fall together, the most valuable first.
+        budget: tokens for all.
+    """
+    units: dict[int, set[int]] = {}
+    for index, group in chosen:
+        units.setdefault(index, set()).update(group)
+    kept = {index: _keep(request, sizes[index], index, layouts[index], parts) for index, parts in units.items()}
+    total = sum(sizes[index].header + part.token_count for index, part in kept.items())
+    for index, group in reversed(chosen):
+        if total <= budget:
+            break
+        total -= sizes[index].header + kept.pop(index).token_count
+        units[index].difference_update(group)
+        if units[index]:
+            kept[index] = _keep(request, sizes[index], index, layouts[index], units[index])
+            total += sizes[index].header + kept[index].token_count
+    return kept
+
+
+def _keep(request: CompressInput, size: Size, index: int, layout: Layout, units: set[int]) -> Kept:
+    text = request.passages[index].text
+    order = sorted(units)
+    spans = spans_of(layout, order)
+    if spans == ((0, len(text)),):
+        # Kept to the last character: its size is the count of that very text.
+        return Kept(spans, text, size.text, tuple(order))
+    shown = render(text, layout, order, request.gap)
+    count = _added_up(request, size, text, layout, order)
+    return Kept(spans, shown, request.encoding.count(f"{shown}\n") if count is None else count, tuple(order))
+
+
+def _added_up(request: CompressInput, size: Size, text: str, layout: Layout, order: Sequence[int]) -> int | None:
+    """Tokens of what is kept, from the units' own counts; None where those do not tell."""
+    if size.signals is None or any(layout.joins):
+        return None
+    starts, ends = layout.starts, layout.ends
+    gaps = 0
+    for last, unit in pairwise(order):
+        if unit > last + 1:
+            gaps += 1
+        elif text[ends[last] : starts[unit]] != " ":
+            return None
+    column = Column.TOKENS + COUNTED_ENCODINGS.index(request.encoding.name)
+    units = [text[starts[unit] : ends[unit]] for unit in order]
+    return seams_of(request.encoding).total(units, size.signals.table[order, column].tolist(), request.gap, gaps)

@@ -1,0 +1,34 @@
+"""Whether what is kept of code or JSON that parsed still parses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from services.compressor.units.code import parses
+from services.compressor.units.json_members import is_json
+from services.compressor.units.unit import Join
+
+if TYPE_CHECKING:
+    from services.compressor.rendering import Layout
+
+_CODE: Final = frozenset({Join.PYTHON, Join.BRACES})
+_JSON: Final = frozenset({Join.JSON_ITEM, Join.JSON_OPEN, Join.JSON_CLOSE})
+
+
+def is_sound(shown: str, layout: Layout) -> bool:
+    """Whether what is kept of a passage parses, where all of the passage did.
+
+    Code and JSON in fences of a document are not looked at.
+
+    Args:
+        shown: what is kept, as `render` gives it.
+        layout: the units of the passage.
+    """
+    joins = set(layout.joins)
+    if not joins or not shown.strip():
+        return True
+    if joins <= _JSON:
+        return is_json(shown)
+    if len(joins) == 1 and joins <= _CODE:
+        return parses(shown, Join(joins.pop()))
+    return True
