@@ -25,7 +25,9 @@ FROM build AS model
 RUN ["python", "-m", "services.text.model", "--dir", "/model"]
 
 FROM python:3.11-slim-bookworm AS run
-ENV PATH=/venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+# One thread a replica: parallelism comes from replicas, and thread pools in each would only fight over the cores.
+ENV PATH=/venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
+    OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 WORKDIR /app
 COPY --from=build /venv /venv
 COPY --from=build /app /app

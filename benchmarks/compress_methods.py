@@ -13,11 +13,12 @@ from services.compressor.compress import compress
 from services.compressor.context import build_context
 from services.compressor.head_cut import head_cut
 from services.compressor.passage import CompressInput, Passage
+from services.compressor.pins.find import find_pins
 from services.compressor.prepared import pack
 from services.compressor.scoring.features import FEATURES, read_question, read_signals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from benchmarks.qa_prepared import PreparedRecord
     from services.compressor.context import Context
     from services.compressor.passage import CompressOutput
+    from services.compressor.pins.pin import Pin
     from services.text.tokens import Encoding
 
 
@@ -80,8 +82,20 @@ def _of_output(case: Case, output: CompressOutput) -> Kept:
             _missing(passage.text, (source.text[start:end] for start, end in passage.spans))
             for source, passage in zip(case.request.passages, output.passages, strict=True)
         ),
-        sum(sum(passage.breached_pins) for passage in output.passages),
+        sum(
+            _is_maimed(source.text, pin, passage.spans)
+            for source, passage in zip(case.request.passages, output.passages, strict=True)
+            if passage.spans
+            for pin in find_pins(source.text)
+        ),
     )
+
+
+def _is_maimed(text: str, pin: Pin, spans: Sequence[Span]) -> bool:
+    """Whether some characters of a pin are kept and others, white space apart, are not."""
+    inside = [any(start <= at < end for start, end in spans) for at in range(pin.start, pin.end)]
+    left_out = (text[pin.start + at] for at, kept in enumerate(inside) if not kept)
+    return any(inside) and any(not character.isspace() for character in left_out)
 
 
 def _missing(shown: str, parts: Iterable[str]) -> int:

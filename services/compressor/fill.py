@@ -5,8 +5,8 @@ logits, and the logarithm of its section's priority, less what it repeats. Const
 bounds of the sections, and that what a kept unit needs is kept.
 
 Greedy by value per cost (Dantzig, 1957) comes first: it takes units by worth - log(tokens they add) / `SHARPNESS`.
-Where what is left over could still hold much value, skipped units are tried at the head of the queue, one after the
-other, and the best filling stays: a bounded local search, which never ends below the greedy filling.
+Where what is left over could still hold much value, skipped units are tried at the head of the queue, then taken ones
+at its end, and the best filling stays: a bounded local search, which never ends below the greedy filling.
 
 Redundancy is maximal marginal relevance (Carbonell & Goldstein, 1998), judged against all units of a better score and
 not against the taken ones, which are mostly the same: so all is known at once, and values add up.
@@ -38,7 +38,7 @@ _BLOCK: Final = 512
 _REACH: Final = 4
 """Of more units than a block, those are compared that fit into so many budgets."""
 _ROUNDS: Final = 3
-_TRIALS: Final = 6
+_TRIALS: Final = 4
 """Fillings that are tried in a round."""
 _WORTH_TRYING: Final = 0.01
 """A filling is left as it is where no skipped unit could add this share of its value."""
@@ -95,16 +95,28 @@ def choose_units(context: Context, scores: NDArray[np.float64], prices: Prices, 
 
 
 def _improved(filling: _Filling, queue: list[int]) -> _Filling:
-    """The best filling found from the greedy one."""
-    best = filling.fill(queue)
-    first: list[int] = []
+    """The best filling found from the greedy one: a skipped unit goes to the head of the queue, or, where that does not
+    help, a taken one to its end."""
+    best, order = filling.fill(queue), queue
     for _ in range(_ROUNDS):
-        trials = [(best.again([*first, unit], queue), unit) for unit in best.candidates()]
-        found, unit = max(trials, key=lambda trial: trial[0].value, default=(best, -1))
+        hopes = best.candidates()
+        found, its_order = _best(best, [[unit, *_but(order, unit)] for unit in hopes])
+        if hopes and found.value <= best.value:
+            found, its_order = _best(best, [[*_but(order, unit), unit] for unit in best.least_taken()])
         if found.value <= best.value:
             break
-        best, first = found, [*first, unit]
+        best, order = found, its_order
     return best
+
+
+def _best(filling: _Filling, orders: list[list[int]]) -> tuple[_Filling, list[int]]:
+    """The best filling by one of the orders, and the order; `filling` itself where there are none."""
+    trials = [(filling.again(order), order) for order in orders]
+    return max(trials, key=lambda trial: trial[0].value, default=(filling, []))
+
+
+def _but(order: list[int], unit: int) -> list[int]:
+    return [other for other in order if other != unit]
 
 
 def _share(context: Context, prices: Prices, budget: int) -> float:
@@ -171,20 +183,22 @@ class _Filling:
         """Units that did not fit at their turn, what the room left was worth by their value per token, and the value
         taken by then."""
 
-    def fill(self, queue: Sequence[int], first: Sequence[int] = ()) -> _Filling:
-        """Takes the floors of the sections, then `first`, then the rest of the queue."""
+    def fill(self, queue: Sequence[int]) -> _Filling:
+        """Takes the floors of the sections, then the rest of the queue."""
         for index, section in enumerate(self._prices.sections):
             if section.min_tokens:
                 self._take(queue, only=index, budget=section.min_tokens)
         self._skipped.clear()
-        if first:
-            self._take(first)
         self._take(queue)
         return self
 
-    def again(self, first: Sequence[int], queue: Sequence[int]) -> _Filling:
-        """Another filling of the same, with some units before all others."""
-        return _Filling(self._context, self._prices, self._budget, self._values).fill(queue, first)
+    def again(self, queue: Sequence[int]) -> _Filling:
+        """Another filling of the same, in another order."""
+        return _Filling(self._context, self._prices, self._budget, self._values).fill(queue)
+
+    def least_taken(self) -> list[int]:
+        """Taken units of the least value."""
+        return sorted((group[0] for group in self.groups), key=self._values.__getitem__)[:_TRIALS]
 
     def candidates(self) -> list[int]:
         """Skipped units that could add to the value, the most promising first.
@@ -205,11 +219,16 @@ class _Filling:
             payer = payers[owners[unit]]
             if kept[places[unit]] or (only is not None and payer != only):
                 continue
+            room = min(left, self._room[payer])
+            if unit not in self._needs and self._tokens[unit] - self._gaps[unit] > room:
+                # The usual end of a full budget: it cannot fit, whatever stands beside it.
+                if room > 0:
+                    self._skipped.append((unit, values[unit] * room / self._tokens[unit], self.value))
+                continue
             group = self._closure(unit) if unit in self._needs else [unit]
             for member in group:
                 kept[places[member]] = _COMING
             cost = self._cost(group)
-            room = min(left, self._room[payer])
             fits = cost <= room
             for member in group:
                 kept[places[member]] = _KEPT if fits else _OUT

@@ -124,8 +124,6 @@ class CompressedPassage:
     """Pins that stand in `text`, by type, in the order of `PinType`."""
     dropped_pins: PinCounts = NO_PINS
     """Pins of the passage that do not."""
-    breached_pins: PinCounts = NO_PINS
-    """Pins of which a part stands in `text`, as the check of the result found; 0 unless compression is at fault."""
 
 
 @dataclass(frozen=True, slots=True)

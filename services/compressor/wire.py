@@ -198,15 +198,13 @@ def _decision(
 
 
 def _retention(passages: Sequence[CompressedPassage]) -> retention_pb2.Retention:
-    counts = (
-        np.array([(p.kept_pins, p.dropped_pins, p.breached_pins) for p in passages], np.int64)
-        .reshape(-1, 3, len(PinType))
-        .sum(axis=0)
-    )
-    return retention_pb2.Retention(
-        pins=[
-            retention_pb2.PinCount(type=_PIN_TYPES[kind], kept=kept, dropped=dropped, breached=breached)
-            for kind, (kept, dropped, breached) in zip(PinType, counts.T.tolist(), strict=True)
-            if kept or dropped or breached
-        ]
-    )
+    """The counts by type. None is breached: `compress` lets no part out that its check found a maimed pin in."""
+    pins = [
+        retention_pb2.PinCount(
+            type=_PIN_TYPES[kind],
+            kept=sum(passage.kept_pins[index] for passage in passages),
+            dropped=sum(passage.dropped_pins[index] for passage in passages),
+        )
+        for index, kind in enumerate(PinType)
+    ]
+    return retention_pb2.Retention(pins=[pin for pin in pins if pin.kept or pin.dropped])

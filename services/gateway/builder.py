@@ -17,6 +17,7 @@ from services.chassis.deadline import Deadline
 from services.gateway import reply
 from services.gateway.candidate import Candidate, candidates
 from services.gateway.climb import Selected
+from services.gateway.decision import what_stood_in
 from services.gateway.fallback import plain_cut, plain_prompt
 from services.gateway.ladder import Ladder
 from services.gateway.ports import Composer, Compressor
@@ -123,11 +124,7 @@ class ContextBuilder:
             "passages were kept whole, best first, as far as they fit",
         )
         if response.degraded_reason:
-            run.degrade(
-                degradation_pb2.STAGE_COMPRESS,
-                response.degraded_reason,
-                "passages could not be scored; they were cut by rank",
-            )
+            run.degrade(degradation_pb2.STAGE_COMPRESS, response.degraded_reason, what_stood_in(response))
         return response
 
     async def _compose(

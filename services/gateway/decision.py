@@ -1,5 +1,6 @@
 """The figures of a decision on compression: the level, what reading costs, and how it is told."""
 
+from scic import errors
 from scic.compressor.v1 import compressor_service_pb2 as compressor
 from scic.type.v1 import compression_pb2
 
@@ -19,6 +20,15 @@ def level(whole: int, allowed: int) -> compression_pb2.CompressionLevel.ValueTyp
     return (
         compression_pb2.COMPRESSION_LEVEL_MEDIUM if share > _MEDIUM_ABOVE else compression_pb2.COMPRESSION_LEVEL_HEAVY
     )
+
+
+def what_stood_in(response: compressor.CompressResponse) -> str:
+    """What was done instead, where the compressor says that something was done less well than asked."""
+    if response.decision.method == compression_pb2.COMPRESSION_METHOD_PLAIN_CUT:
+        return "passages could not be scored; they were cut by rank"
+    if response.degraded_reason == errors.INTERNAL.name:
+        return "some passages could not be cut or summarised; they are whole, left out, or their best parts"
+    return "no summary was to be had; the best parts were kept"
 
 
 def write_costs(decision: Decision, price: compressor.TokenPrice | None) -> None:

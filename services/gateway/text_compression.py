@@ -12,7 +12,7 @@ from scic.gateway.v1 import context_service_pb2 as pb
 from scic.type.v1 import compression_pb2, degradation_pb2
 from services.chassis import metrics
 from services.chassis.deadline import Deadline
-from services.gateway.decision import Decision, level, sentence, write_costs
+from services.gateway.decision import Decision, level, sentence, what_stood_in, write_costs
 from services.gateway.fallback import plain_cut
 from services.gateway.ports import Compressor
 from services.gateway.prices import token_price
@@ -63,7 +63,7 @@ class TextCompression:
         try:
             result = await self._shorten(job, self._ask(job, price, prepared, deadline))
             if reason := result.response.degraded_reason:
-                degradations.append(_degradation(reason, "the text could not be scored; it was cut by rank"))
+                degradations.append(_degradation(reason, what_stood_in(result.response)))
         except StageError as error:
             degradations.append(_degradation(error.reason, "passages were kept whole, in order, as far as they fit"))
             result, job = await self._cut(job, price)
