@@ -17,12 +17,25 @@ from scic.gateway.v1 import context_service_pb2 as pb
 MAX_CHARACTERS = 262_144
 """Longest text that the gateway takes."""
 
+_REWRITTEN = frozenset({"text/html", "application/x-ndjson"})
+"""Content types whose passages are no copy of the text."""
 _MAX_BYTES = 4 * MAX_CHARACTERS
 _DEFAULT_RATIO = 0.5
 _TIMEOUT = 60.0
 """Seconds, the most that the mesh takes: it reads 3,000 tokens a second for their meaning."""
 
-File = Annotated[str, typer.Argument(metavar="FILE", help="Text file, or - for standard input.", show_default=False)]
+File = Annotated[
+    str,
+    typer.Argument(
+        metavar="FILE",
+        help="Text file of at most 262,144 characters, or - for standard input.",
+        show_default=False,
+    ),
+]
+Name = Annotated[
+    str,
+    typer.Option("--name", help="What the text is called: its ending says what it holds. Default: the file's name."),
+]
 Question = Annotated[str, typer.Option("--question", "-q", help="What the text should answer.", show_default=False)]
 Ratio = Annotated[
     float | None,
@@ -40,7 +53,7 @@ Pins = Annotated[
     typer.Option(
         "--pin",
         metavar="REGEX",
-        help="What must not be maimed, besides numbers, names, negations and the like; can be given again.",
+        help="RE2 pattern of what is kept or dropped whole, as numbers, names and negations are; can be given again.",
     ),
 ]
 Cached = Annotated[
@@ -53,6 +66,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the reply as JSON.")
 def compress(
     file: File,
     question: Question,
+    name: Name = "",
     ratio: Ratio = None,
     max_tokens: MaxTokens = None,
     model: Model = "",
@@ -67,14 +81,14 @@ def compress(
     data_dir: DataDir = None,
 ) -> None:
     """Shorten a text to what answers a question, and print it; the figures go to standard error."""
-    if ratio is not None and max_tokens is not None:
-        raise typer.BadParameter("give one of --ratio and --max-tokens", param_hint="--ratio")
     if ratio is None and max_tokens is None:
         ratio = _DEFAULT_RATIO
-    if ratio is not None and not 0 < ratio <= 1:
-        raise typer.BadParameter(f"{ratio:g} is not above 0 and at most 1", param_hint="--ratio")
+    _check_size(ratio, max_tokens)
+    name = name or ("" if file == "-" else Path(file).name)
+    content_type = content_type_of(name)
+    if diff:
+        _check_diff(content_type, alone=not (plan or as_json))
     text = _text(file)
-    name = "" if file == "-" else Path(file).name
 
     async def ask() -> pb.CompressTextResponse:
         async with connect(address, api_key, data_dir) as client:
@@ -83,7 +97,7 @@ def compress(
                 text,
                 ratio=ratio,
                 max_tokens=max_tokens,
-                content_type=content_type_of(name),
+                content_type=content_type,
                 name=name,
                 model=model,
                 pin_patterns=pin or (),
@@ -94,18 +108,47 @@ def compress(
             )
 
     compressed = asyncio.run(ask())
+    if plan:
+        compressed.ClearField("text")
     if as_json:
         print_json(compressed)
     elif plan:
-        show_figures(Console(), compressed)
+        console = Console()
+        console.print("This is a plan: nothing was spent.")
+        show_figures(console, compressed)
     elif diff:
         show_diff(Console(), compressed, text=text, name=name or "standard input", question=question)
     else:
-        sys.stdout.write(compressed.text)
-        if sys.stdout.isatty() and not compressed.text.endswith("\n"):
-            sys.stdout.write("\n")
-        sys.stdout.flush()
-        show_figures(Console(stderr=True), compressed)
+        _print(compressed)
+
+
+def _check_size(ratio: float | None, max_tokens: int | None) -> None:
+    if ratio is not None and max_tokens is not None:
+        raise typer.BadParameter("give one of --ratio and --max-tokens", param_hint="--ratio")
+    if ratio is not None and not 0 < ratio <= 1:
+        raise typer.BadParameter(f"{ratio:g} is not above 0 and at most 1", param_hint="--ratio")
+
+
+def _check_diff(content_type: str, *, alone: bool) -> None:
+    if not alone:
+        raise typer.BadParameter("shows a text; --plan and --json show none", param_hint="--diff")
+    if content_type in _REWRITTEN:
+        raise typer.BadParameter(
+            "needs a text that is compressed as it stands; of HTML and conversations the words are taken out first",
+            param_hint="--diff",
+        )
+
+
+def _print(compressed: pb.CompressTextResponse) -> None:
+    """The text alone to standard output, so that it can be piped, and the figures to standard error."""
+    sys.stdout.write(compressed.text)
+    if compressed.text and not compressed.text.endswith("\n"):
+        sys.stdout.write("\n")
+    sys.stdout.flush()
+    console = Console(stderr=True)
+    if not compressed.text:
+        console.print(f"[yellow]nothing is left[/yellow]: no part fits {compressed.decision.max_tokens} tokens")
+    show_figures(console, compressed)
 
 
 def _text(file: str) -> str:

@@ -117,7 +117,7 @@ class Client:
             content_type=content_type,
             name=name,
             model=model,
-            pin_patterns=pin_patterns,
+            pin_patterns=(pin_patterns,) if isinstance(pin_patterns, str) else pin_patterns,
             words_only=words_only,
             prompt_cached=prompt_cached,
             dry_run=dry_run,

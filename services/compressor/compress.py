@@ -20,7 +20,7 @@ from services.compressor.raw import prepare_raw
 from services.compressor.rendering import Layout
 from services.compressor.scoring.features import read_question
 from services.compressor.scoring.score import score_units
-from services.compressor.settle import Kept, settle
+from services.compressor.settle import Kept, Room, settle
 from services.compressor.sizing import measure
 from services.compressor.units import Join
 
@@ -51,10 +51,8 @@ def compress(request: CompressInput) -> CompressOutput:
             else size
             for passage, size in zip(request.passages, sizes, strict=True)
         ]
-    total = sum(size.header + size.text for size in sizes if size.text)
-    decision = decide(
-        total, request.max_tokens, request.target_tokens, request.price, prompt_cached=request.prompt_cached
-    )
+    total, allowed = _measure_sections(request, sizes)
+    decision = decide(total, allowed, request.target_tokens, request.price, prompt_cached=request.prompt_cached)
     if decision.level is Level.NONE:
         return whole(request, sizes, decision)
     uncut = []
@@ -89,6 +87,19 @@ def compress(request: CompressInput) -> CompressOutput:
     )
 
 
+def _measure_sections(request: CompressInput, sizes: Sequence[Size]) -> tuple[int, int]:
+    """Tokens of all passages, and those that the budget and the bounds of the sections allow."""
+    tokens = [0] * len(request.sections)
+    for passage, size in zip(request.passages, sizes, strict=True):
+        tokens[passage.section] += size.header + size.text if size.text else 0
+    bounded = sum(
+        count if section.max_tokens is None else min(count, section.max_tokens)
+        for count, section in zip(tokens, request.sections, strict=True)
+    )
+    total = sum(tokens)
+    return total, request.max_tokens if bounded == total else min(request.max_tokens, bounded)
+
+
 def _keep_contract(
     request: CompressInput,
     sizes: Sequence[Size],
@@ -98,19 +109,21 @@ def _keep_contract(
 ) -> dict[int, Reason]:
     """Puts the original, where it fits, or nothing in the place of a part that breaches the contract."""
     exceptions: dict[int, Reason] = {}
-    left = budget - sum(sizes[index].header + part.token_count for index, part in kept.items())
+    room = Room(request, budget)
+    for index, part in kept.items():
+        room.take(index, sizes[index].header + part.token_count)
     for index, part in list(kept.items()):
         if breaches(request, index, layouts[index], part) is None:
             continue
         exceptions[index] = Reason.CONTRACT
-        left += part.token_count
-        if sizes[index].text <= left:
+        room.take(index, -part.token_count)
+        if sizes[index].text <= room.left(index):
             text = request.passages[index].text
             kept[index] = Kept(((0, len(text)),), text, sizes[index].text)
-            left -= sizes[index].text
+            room.take(index, sizes[index].text)
         else:
             del kept[index]
-            left += sizes[index].header
+            room.take(index, -sizes[index].header)
     return exceptions
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def add_pattern_pins(signals: PassageSignals, text: str, patterns: tuple[str, ...]) -> PassageSignals:
     """The signals of a passage, its units tied by what `patterns` match in its text, and the matches counted."""
-    found = compile_patterns(patterns).find(text) if patterns else ()
+    found = compile_patterns(patterns).find(text) if patterns and signals.unit_count else ()
     if not found:
         return signals
     ends = np.cumsum(signals.table[:, Column.NEED_COUNT]).tolist()

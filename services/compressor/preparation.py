@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from services.compressor.prepare import prepare
 from services.compressor.prepared import COUNTED_ENCODINGS, pack
-from services.compressor.units import split_units
+from services.compressor.raw import cut_or_whole
 from services.text.encoder import EncodeInput, Encoder
 from services.text.tokens import encoding_for
 
@@ -63,7 +63,7 @@ class Preparation:
         self._thread.shutdown(cancel_futures=True)
 
     def _prepare(self, passages: Sequence[RawPassage]) -> list[Prepared]:
-        units = [split_units(passage.text, passage.kind) for passage in passages]
+        units = [cut_or_whole(passage.text, passage.kind)[0] for passage in passages]
         inputs = [
             EncodeInput(p.title, p.text, [(unit.start, unit.end) for unit in cut])
             for p, cut in zip(passages, units, strict=True)

@@ -47,8 +47,6 @@ class PreparedErrorKind(IntEnum):
     """Cut, altered, or not of this format."""
     OTHER_VERSION = 2
     """Written by another version of the format: prepare the passage again."""
-    OTHER_TEXT = 3
-    """Sound, but made from another title or text."""
 
 
 class PreparedError(ValueError):

@@ -9,6 +9,8 @@ from services.compressor.prepare import prepare
 from services.compressor.units import Unit, split_units
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from services.compressor.passage import Passage
     from services.compressor.ports import TokenCounter
     from services.compressor.prepared import PassageSignals
@@ -16,11 +18,16 @@ if TYPE_CHECKING:
 _log = get_logger(__name__)
 
 
-def prepare_raw(passage: Passage, encoding: TokenCounter) -> tuple[PassageSignals, bool]:
-    """Its signals, and whether it could be cut; one that could not be is one unit: kept whole or dropped."""
+def cut_or_whole(text: str, kind: str) -> tuple[Sequence[Unit], bool]:
+    """The units of a passage, and whether it could be cut; one that could not be is one unit: kept whole or dropped."""
     try:
-        units, cut = split_units(passage.text, passage.kind), True
+        return split_units(text, kind), True
     except Exception as error:  # noqa: BLE001 - one source that cannot be read must not cost the others anything
-        _log.error("splitting_failed", kind=passage.kind, exc_info=error)
-        units, cut = [Unit(0, len(passage.text))], False
+        _log.error("splitting_failed", kind=kind, exc_info=error)
+        return [Unit(0, len(text))], False
+
+
+def prepare_raw(passage: Passage, encoding: TokenCounter) -> tuple[PassageSignals, bool]:
+    """Its signals, and whether it could be cut."""
+    units, cut = cut_or_whole(passage.text, passage.kind)
     return prepare(passage.title, passage.text, units, None, [encoding]), cut

@@ -17,6 +17,7 @@ from services.compressor.compress import compress
 from services.compressor.head_cut import head_cut
 from services.compressor.passage import CompressInput, CompressOutput
 from services.compressor.preparation import Preparation, RawPassage
+from services.compressor.sizing import read_signals
 from services.compressor.summary.ports import Summariser
 from services.compressor.summary.summarise import summarise
 from services.compressor.wire import KINDS, read_request, write_response
@@ -24,7 +25,7 @@ from services.compressor.wire import KINDS, read_request, write_response
 _log = get_logger(__name__)
 
 _QUICK_PASSAGES = 32
-_QUICK_CHARACTERS = 65_536
+_QUICK_CHARACTERS = 24_576
 _SUMMARY_SHARE = 0.8
 """Part of the time left that summaries may take: the answer has a way to go."""
 
@@ -95,7 +96,7 @@ class CompressorServicer(rpc.CompressorServiceServicer):
 
     async def _encode(self, job: CompressInput) -> CompressInput:
         """The same with the vectors that it lacks."""
-        raw = [index for index, passage in enumerate(job.passages) if not passage.prepared and passage.text.strip()]
+        raw = [index for index, p in enumerate(job.passages) if read_signals(p) is None and p.text.strip()]
         wanted = [RawPassage(p.title, p.text, p.kind) for p in (job.passages[index] for index in raw)]
         vector = job.question_vector
         if vector is None:
@@ -107,10 +108,11 @@ class CompressorServicer(rpc.CompressorServiceServicer):
 
 
 def _is_quick(request: pb.CompressRequest) -> bool:
-    """Whether all passages are prepared and few, and small in case that their bytes turn out to be of no use."""
+    """Whether all passages are prepared, few and small, whatever their bytes turn out to be worth."""
     passages = request.passages
     return (
         len(passages) <= _QUICK_PASSAGES
+        and not request.pin_patterns
         and all(passage.prepared for passage in passages)
         and sum(len(passage.text) for passage in passages) <= _QUICK_CHARACTERS
     )

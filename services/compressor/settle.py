@@ -30,6 +30,24 @@ class Kept:
     """Indexes of the kept units, in order; None: the passage is whole, its units were not looked at."""
 
 
+class Room:
+    """Tokens that are left of the budget and of its sections."""
+
+    def __init__(self, request: CompressInput, budget: int) -> None:
+        self._sections = [passage.section for passage in request.passages]
+        self._left = budget
+        self._left_of = [budget if section.max_tokens is None else section.max_tokens for section in request.sections]
+
+    def take(self, index: int, tokens: int) -> None:
+        """Pays for a passage; below 0 gives back."""
+        self._left -= tokens
+        self._left_of[self._sections[index]] -= tokens
+
+    def left(self, index: int) -> int:
+        """What a passage may still take; below 0 where too much was taken."""
+        return min(self._left, self._left_of[self._sections[index]])
+
+
 def settle(
     request: CompressInput,
     sizes: Sequence[Size],
@@ -53,15 +71,17 @@ def settle(
     for index, group in chosen:
         units.setdefault(index, set()).update(group)
     kept = {index: _keep(request, sizes[index], index, layouts[index], parts) for index, parts in units.items()}
-    total = sum(sizes[index].header + part.token_count for index, part in kept.items())
+    room = Room(request, budget)
+    for index, part in kept.items():
+        room.take(index, sizes[index].header + part.token_count)
     for index, group in reversed(chosen):
-        if total <= budget:
-            break
-        total -= sizes[index].header + kept.pop(index).token_count
+        if room.left(index) >= 0:
+            continue
+        room.take(index, -sizes[index].header - kept.pop(index).token_count)
         units[index].difference_update(group)
         if units[index]:
             kept[index] = _keep(request, sizes[index], index, layouts[index], units[index])
-            total += sizes[index].header + kept[index].token_count
+            room.take(index, sizes[index].header + kept[index].token_count)
     return kept
 
 

@@ -32,7 +32,7 @@ def measure(request: CompressInput) -> list[Size]:
 
 
 def _measure(passage: Passage, request: CompressInput) -> Size:
-    signals = _signals(passage)
+    signals = read_signals(passage)
     if signals is None:
         title, text = request.encoding.count_batch([title_line(passage.title), f"{passage.text}\n"])
     else:
@@ -41,7 +41,7 @@ def _measure(passage: Passage, request: CompressInput) -> Size:
     return Size(title + request.overhead_tokens, text if passage.text.strip() else 0, signals, signals is None)
 
 
-def _signals(passage: Passage) -> PassageSignals | None:
+def read_signals(passage: Passage) -> PassageSignals | None:
     """The prepared signals, if they are sound and of this very title and text."""
     if not passage.prepared:
         return None

@@ -168,10 +168,10 @@ def _passage(index: int, passage: CompressedPassage) -> pb.CompressedPassage:
 
 
 def _method(output: CompressOutput, *, plain_cut: bool) -> compression_pb2.CompressionMethod.ValueType:
-    if plain_cut:
-        return compression_pb2.COMPRESSION_METHOD_PLAIN_CUT
     if output.decision.level is Level.NONE:
         return compression_pb2.COMPRESSION_METHOD_NONE
+    if plain_cut:
+        return compression_pb2.COMPRESSION_METHOD_PLAIN_CUT
     if any(passage.reason is Reason.SUMMARY for passage in output.passages):
         return compression_pb2.COMPRESSION_METHOD_SUMMARY
     return compression_pb2.COMPRESSION_METHOD_EXTRACTIVE

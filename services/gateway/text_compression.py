@@ -138,7 +138,11 @@ class TextCompression:
                 request.max_tokens, request.target_tokens = job.whole, max(1, bound)
             else:
                 request.max_tokens = bound
-            return self._compressor.compress(request, timeout=deadline.share(_COMPRESS_SHARE).remaining())
+            asked = compressor.CompressRequest()
+            asked.CopyFrom(request)
+            # Whether the prompt cache is cheaper is judged by the size that was asked for, not by later guesses at it.
+            request.prompt_cached = False
+            return self._compressor.compress(asked, timeout=deadline.share(_COMPRESS_SHARE).remaining())
 
         return ask
 

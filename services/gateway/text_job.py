@@ -95,7 +95,18 @@ def show(job: TextJob, response: compressor.CompressResponse) -> Shortened:
         if outcome.spans
         for span in passage.document_spans(outcome.spans)
     ]
-    return Shortened(text, job.encoding.count(text), response, spans)
+    return Shortened(text, job.encoding.count(text), response, _apart(spans))
+
+
+def _apart(spans: Sequence[span_pb2.Span]) -> list[span_pb2.Span]:
+    """The ranges in order, those that overlap as one: passages of HTML may enclose parts of each other."""
+    apart: list[span_pb2.Span] = []
+    for span in sorted(spans, key=lambda span: span.start):
+        if apart and span.start < apart[-1].end:
+            apart[-1].end = max(apart[-1].end, span.end)
+        else:
+            apart.append(span_pb2.Span(start=span.start, end=span.end))
+    return apart
 
 
 def _whole(passages: Sequence[Candidate], encoding: Encoding) -> int:

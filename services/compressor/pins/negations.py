@@ -82,7 +82,7 @@ def negations(text: str, kind: str = "docs") -> Iterator[Span]:
         for begin, stop in _parts(text, blocks[index]):
             if following < len(hits) and hits[following] < stop:
                 if previous is None and index and _hangs_on(text, begin, stop):
-                    previous = _last(text, blocks[index - 1])
+                    previous = _last_part(text, blocks[index - 1])
                 first = previous[0] if previous and _hangs_on(text, begin, stop) else begin
                 yield whole(text, first, stop)
                 following = bisect_left(hits, stop, following)
@@ -127,8 +127,9 @@ def _parts(text: str, block: Block) -> Iterator[Span]:
             yield begin, begin + len(stripped)
 
 
-def _last(text: str, block: Block) -> Span:
-    return list(_parts(text, block))[-1]
+def _last_part(text: str, block: Block) -> Span | None:
+    """The last sentence of a block; None where it has no words."""
+    return next(reversed(list(_parts(text, block))), None)
 
 
 def _hangs_on(text: str, start: int, end: int) -> bool:
@@ -155,7 +156,10 @@ def negating_leads(text: str) -> list[Lead]:
             continue
         if not heading and text[end : end + 1] == "":
             continue
-        begin, stop = (start, start + len(text[start:end].rstrip())) if heading else _last(text, block)
+        lead = (start, start + len(text[start:end].rstrip())) if heading else _last_part(text, block)
+        if lead is None:
+            continue
+        begin, stop = lead
         if not (_LEAD_WORDS.search(text, begin, stop) or _hits(text[begin:stop])):
             continue
         items_end = (

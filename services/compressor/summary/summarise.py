@@ -12,6 +12,7 @@ from services.chassis.logs import get_logger
 from services.compressor.decision import Level
 from services.compressor.passage import Fate, Reason
 from services.compressor.pins.find import find_pins
+from services.compressor.pins.patterns import compile_patterns
 from services.compressor.pins.pin import NO_PINS, PinType
 from services.compressor.prepare import title_line
 from services.compressor.summary.facts import stands
@@ -112,7 +113,7 @@ def _check(request: CompressInput, passage: Passage, part: CompressedPassage, su
     if violation:
         return violation.value
     all_pins = tuple(map(sum, zip(part.kept_pins, part.dropped_pins, strict=True)))
-    kept = tuple(map(min, zip(all_pins, _standing_pins(passage, summary), strict=True)))
+    kept = tuple(map(min, zip(all_pins, _standing_pins(passage, summary, request.pin_patterns), strict=True)))
     return replace(
         part,
         spans=((0, len(passage.text)),),
@@ -124,10 +125,10 @@ def _check(request: CompressInput, passage: Passage, part: CompressedPassage, su
     )
 
 
-def _standing_pins(passage: Passage, summary: str) -> PinCounts:
+def _standing_pins(passage: Passage, summary: str, patterns: tuple[str, ...]) -> PinCounts:
     """By type, the pins of a passage that stand word for word in its summary."""
     text, shown = passage.text, normalise(summary)
-    pins = find_pins(text, passage.kind)
+    pins = find_pins(text, passage.kind) + (compile_patterns(patterns).find(text) if patterns else [])
     counts = Counter(pin.type for pin in pins if stands(normalise(text[pin.start : pin.end]), shown))
     return tuple(counts[kind] for kind in PinType)
 

@@ -78,7 +78,6 @@ CREATE TABLE passages (
 CREATE TABLE tombstones (version INTEGER, number INTEGER, PRIMARY KEY (version, number)) STRICT, WITHOUT ROWID;
 COMMIT;
 """
-_HEADER = b"SQLite format 3\0"
 _CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
@@ -113,14 +112,10 @@ def connect(tenant: str, path: Path, busy_timeout: float) -> sqlite3.Connection:
     One of an older version is brought to this one. `busy_timeout` is the seconds to wait for another writer, at most.
     Raises `CorruptCorpusError` and `UnsupportedSchemaError`; sqlite3's own errors for the rest, see `meaning`.
     """
-    with path.open("rb") as file:
-        header = file.read(len(_HEADER))
-    if not header:
+    if not path.stat().st_size:
         # SQLite would take it for a new database and throw away a write-ahead log that stands beside it.
         raise CorruptCorpusError(tenant, path, "the file is empty")
-    if header != _HEADER:
-        # SQLite would answer from a write-ahead log that stands beside it, as far as that goes.
-        raise CorruptCorpusError(tenant, path, "the file is no database")
+    _check_header(tenant, path)
     uri = f"{path.absolute().as_uri()}?mode=rw"
     connection = sqlite3.connect(uri, busy_timeout, uri=True, isolation_level=None, check_same_thread=False)
     try:
@@ -143,6 +138,22 @@ def connect(tenant: str, path: Path, busy_timeout: float) -> sqlite3.Connection:
         connection.close()
         raise UnsupportedSchemaError(tenant, path, found, SCHEMA_VERSION)
     return connection
+
+
+def _check_header(tenant: str, path: Path) -> None:
+    """SQLite would answer from a write-ahead log that stands beside a broken file, as far as that goes.
+
+    Read by SQLite: whoever closes a file of his own takes all locks of the process from it (POSIX), and another process
+    that saw none would delete the log under our connections.
+    """
+    uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
+    with closing(sqlite3.connect(uri, uri=True)) as connection:
+        try:
+            _version(connection)
+        except sqlite3.DatabaseError as error:
+            if getattr(error, "sqlite_errorcode", None) in _CORRUPT:
+                raise CorruptCorpusError(tenant, path, "the file is no database") from error
+            raise
 
 
 def scrub(tenant: str, path: Path, connection: sqlite3.Connection) -> None:

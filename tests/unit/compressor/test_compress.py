@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.compressor.compress import compress
+from services.compressor.fill import Section
 from services.compressor.head_cut import head_cut
 from services.compressor.passage import CompressInput, CompressOutput, Fate, Passage, Reason
 from services.compressor.prepare import prepare, title_line
@@ -243,3 +244,32 @@ def test_the_head_cut_follows_the_retrieval_score():
     assert [r.fate for r in results] == [Fate.DROPPED, Fate.KEPT, Fate.COMPRESSED]
     assert [TEXT[a:b] for a, b in results[2].spans] == ["The tower stands in a park."]
     assert results[2].reason is Reason.HEAD
+
+
+def test_a_fence_without_words_before_a_short_answer_is_no_sentence():
+    assert ask(text="```\n\nNo.", max_tokens=2).reason is Reason.TOO_LARGE
+
+
+def test_a_blank_prepared_passage_has_no_room_for_patterns():
+    blank = Passage("p", "Tower", " \n ", "docs", sound(text=" \n "))
+    request = CompressInput("When?", None, (blank,), 20, ENCODINGS[0], 0, pin_patterns=(r"\s+",))
+    assert compress(request).passages[0].reason is Reason.EMPTY
+
+
+SECTIONS = st.lists(
+    st.builds(Section, st.sampled_from([0.2, 1.0]), st.just(0), st.one_of(st.none(), st.integers(0, 60))),
+    min_size=2,
+    max_size=3,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(request=requests(), sections=SECTIONS, data=st.data())
+def test_no_section_takes_more_than_its_bound(request, sections, data):
+    index = st.integers(0, len(sections) - 1)
+    placed = tuple(dataclasses.replace(passage, section=data.draw(index)) for passage in request.passages)
+    request = dataclasses.replace(request, passages=placed, sections=tuple(sections))
+    output = compress(request)
+    for section, use in zip(sections, output.section_uses, strict=True):
+        assert section.max_tokens is None or use.token_count <= section.max_tokens
+    assert sum(use.token_count for use in output.section_uses) == cost(request, output)
