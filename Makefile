@@ -64,7 +64,7 @@ bench-retrieval: install ## Measure what is found, and what finding it costs, on
 	$(BIN)/python -m benchmarks.select
 
 bench-compress: install ## Measure what compression keeps, and what it costs
-	$(BIN)/python -m benchmarks.compress
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.compress
 	$(BIN)/python -m benchmarks.compress_speed
 
 clean: ## Remove what was made
