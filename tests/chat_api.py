@@ -6,18 +6,21 @@ import json
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from tests.json_server import Answer, json_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tests.json_server import JsonServer
 
 
 @dataclass
 class ChatApi:
     """What it shall answer, and what it was asked."""
 
-    url: str = ""
+    server: JsonServer
     answer: str = "NOTHING"
     finish_reason: str = "stop"
     status: int = 200
@@ -28,8 +31,16 @@ class ChatApi:
     """Whether it answers nothing until it is closed."""
     asked: list[dict[str, object]] = field(default_factory=list)
     keys: list[str | None] = field(default_factory=list)
-    most_at_once: int = 0
-    """Requests that were under way together."""
+
+    @property
+    def url(self) -> str:
+        """Up to the version."""
+        return f"{self.server.url}/v1"
+
+    @property
+    def most_at_once(self) -> int:
+        """Requests that were under way together."""
+        return self.server.most_at_once
 
     def prompt(self, index: int = -1) -> dict[str, str]:
         """What a request said, by role."""
@@ -41,52 +52,23 @@ class ChatApi:
 @contextmanager
 def chat_api() -> Iterator[ChatApi]:
     """Serve on a free port."""
-    api = ChatApi()
     closed = threading.Event()
-    lock = threading.Lock()
-    under_way = 0
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            nonlocal under_way
-            with lock:
-                under_way += 1
-                api.most_at_once = max(api.most_at_once, under_way)
-            try:
-                self._answer()
-            finally:
-                with lock:
-                    under_way -= 1
+    def answer(path: str, request: dict[str, Any], key: str | None) -> Answer | None:
+        api.asked.append({"path": path, **request})
+        api.keys.append(key)
+        if api.hangs:
+            closed.wait()
+            return None
+        body = _completion(request["model"], api.answer, api.finish_reason) if api.body is None else api.body
+        return Answer(api.status, body, api.content_type)
 
-        def _answer(self) -> None:
-            request = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            api.asked.append({"path": self.path, **request})
-            api.keys.append(self.headers["authorization"])
-            if api.hangs:
-                closed.wait()
-                return
-            body = _completion(request["model"], api.answer, api.finish_reason) if api.body is None else api.body
-            self.send_response(api.status)
-            self.send_header("content-type", api.content_type)
-            self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name in the base class
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    api.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield api
-    finally:
-        closed.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with json_server(answer) as server:
+        api = ChatApi(server)
+        try:
+            yield api
+        finally:
+            closed.set()
 
 
 def _completion(model: str, answer: str, finish_reason: str) -> bytes:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from tests.json_server import Answer, json_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,33 +40,18 @@ def embeddings_api(dimension: int = 8) -> Iterator[EmbeddingsApi]:
     """Serve on a free port."""
     api = EmbeddingsApi(dimension=dimension)
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            request = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            api.asked.append({"path": self.path, **request})
-            api.keys.append(self.headers["authorization"])
-            data = [
-                {"object": "embedding", "index": index, "embedding": vector_of(text, api.dimension).tolist()}
-                for index, text in enumerate(request["input"])
-            ]
-            # Backwards: a client must go by the index.
-            body = json.dumps({"object": "list", "model": request["model"], "data": data[::-1]}).encode()
-            self.send_response(api.status)
-            self.send_header("content-type", "application/json")
-            self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    def answer(path: str, request: dict[str, Any], key: str | None) -> Answer:
+        api.asked.append({"path": path, **request})
+        api.keys.append(key)
+        data = [
+            {"object": "embedding", "index": index, "embedding": vector_of(text, api.dimension).tolist()}
+            for index, text in enumerate(request["input"])
+        ]
+        # Backwards: a client must go by the index.
+        return Answer(
+            api.status, json.dumps({"object": "list", "model": request["model"], "data": data[::-1]}).encode()
+        )
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name in the base class
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    api.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
+    with json_server(answer) as server:
+        api.url = f"{server.url}/v1"
         yield api
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

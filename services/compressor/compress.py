@@ -5,24 +5,24 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import lru_cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from services.compressor.context import build_context
-from services.compressor.contract import breaches
-from services.compressor.decision import Level, decide
+from services.compressor.contract import is_breached
+from services.compressor.decision import decide
 from services.compressor.fill import Prices, choose_units
 from services.compressor.outcome import conclude, whole
 from services.compressor.passage import Reason
 from services.compressor.pattern_pins import add_pattern_pins
 from services.compressor.raw import prepare_raw
-from services.compressor.rendering import Layout
+from services.compressor.rendering import Layout, usual_marks
 from services.compressor.scoring.features import read_question
 from services.compressor.scoring.score import score_units
 from services.compressor.settle import Kept, Room, settle
 from services.compressor.sizing import measure
-from services.compressor.units import Join
+from services.text.shortening import Level
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from services.compressor.passage import CompressInput, CompressOutput
     from services.compressor.ports import TokenCounter
     from services.compressor.sizing import Size
-
-_LINE_MARKS: Final = {Join.ROW: "| … |", Join.PYTHON: "    ...", Join.BRACES: "    // ..."}
 
 
 def compress(request: CompressInput) -> CompressOutput:
@@ -113,7 +111,7 @@ def _keep_contract(
     for index, part in kept.items():
         room.take(index, sizes[index].header + part.token_count)
     for index, part in list(kept.items()):
-        if breaches(request, index, layouts[index], part) is None:
+        if not is_breached(request, index, layouts[index], part):
             continue
         exceptions[index] = Reason.CONTRACT
         room.take(index, -part.token_count)
@@ -160,6 +158,5 @@ def _prices(request: CompressInput, sizes: Sequence[Size], indexes: Sequence[int
 @lru_cache(maxsize=64)
 def _gap_prices(encoding: TokenCounter, gap: str) -> NDArray[np.int64]:
     """By `Join`, the tokens of a gap's mark beyond the blank that every unit is counted with."""
-    marks = [gap if join is Join.PROSE else f"\n{_LINE_MARKS.get(join, gap.strip())}\n" for join in Join]
-    plain, *marked = encoding.count_batch(["a. A", *(f"a.{mark}A" for mark in marks)])
+    plain, *marked = encoding.count_batch(["a. A", *(f"a.{mark}A" for mark in usual_marks(gap))])
     return np.array([count - plain for count in marked], np.int64)

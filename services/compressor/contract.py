@@ -10,18 +10,14 @@ from services.compressor.units.unit import kind_of_pins
 
 if TYPE_CHECKING:
     from services.compressor.passage import CompressInput
-    from services.compressor.pins.pin import Pin
     from services.compressor.rendering import Layout
     from services.compressor.settle import Kept
 
 
-def breaches(request: CompressInput, index: int, layout: Layout, kept: Kept) -> tuple[Pin, ...] | None:
-    """Pins that what is kept of a passage maims, none where it is unsound otherwise; None: the contract holds."""
+def is_breached(request: CompressInput, index: int, layout: Layout, kept: Kept) -> bool:
+    """Whether what is kept of a passage maims a pin, or no longer parses where all of it did."""
     if kept.units is None or len(kept.units) == len(layout.starts):
-        return None
-    text = request.passages[index].text
-    kind = kind_of_pins(request.passages[index].kind, layout.joins)
-    maimed = maimed_pins(text, kept.spans, request.pin_patterns, kind)
-    if maimed or not is_sound(kept.text, layout):
-        return maimed
-    return None
+        return False
+    passage = request.passages[index]
+    kind = kind_of_pins(passage.kind, layout.joins)
+    return bool(maimed_pins(passage.text, kept.spans, request.pin_patterns, kind)) or not is_sound(kept.text, layout)

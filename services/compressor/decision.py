@@ -3,33 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Final
 
-LIGHT_ABOVE: Final = 0.7
-MEDIUM_ABOVE: Final = 0.4
-_MILLION: Final = 1_000_000
-
-
-class Level(StrEnum):
-    """How hard, by the share of the size that is asked for."""
-
-    NONE = "none"
-    LIGHT = "light"
-    """Above 0.7: what is said twice goes first."""
-    MEDIUM = "medium"
-    """Above 0.4: the key points stay."""
-    HEAVY = "heavy"
-    """The rest: a summary where an LLM writes one that keeps every pin, else the best key points."""
-
-
-class DecisionReason(StrEnum):
-    """Why."""
-
-    FITS = "fits"
-    OVER_BUDGET = "over_budget"
-    PROMPT_CACHE_CHEAPER = "prompt_cache_cheaper"
-    EMPTY = "empty"
+from services.text.shortening import DecisionReason, Level, dollars, level_of, tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,27 +30,25 @@ class Decision:
 
     def cost(self, tokens: int) -> float | None:
         """US dollars for reading so many tokens; None where no price is known."""
-        return None if self.price is None else tokens * self.price.input / _MILLION
+        return None if self.price is None else dollars(tokens, self.price.input)
 
     @property
     def cached_cost(self) -> float | None:
         """US dollars for reading the whole from the prompt cache; None where no such price is known."""
         if self.price is None or self.price.cached_input is None:
             return None
-        return self.whole * self.price.cached_input / _MILLION
+        return dollars(self.whole, self.price.cached_input)
 
     def detail(self, kept: int) -> str:
         """The decision in a sentence; `kept` is the tokens of the result."""
-        match self.reason:
-            case DecisionReason.EMPTY:
-                return "nothing was left to compress"
-            case DecisionReason.FITS:
-                return f"left whole: {self.whole} tokens fit {self.bound}"
-            case DecisionReason.PROMPT_CACHE_CHEAPER:
-                return f"left whole: {self.whole} tokens cost less from the prompt cache than fewer that are not in it"
-        text = f"{self.level.value}: {self.whole} tokens to {kept}, {self.bound} allowed"
-        saved = self.cost(self.whole - kept)
-        return text if saved is None else f"{text}, which saves ${saved:.6f} a call"
+        return tell(
+            self.level,
+            self.reason,
+            whole=self.whole,
+            kept=kept,
+            allowed=self.bound,
+            saved_usd=self.cost(self.whole - kept),
+        )
 
 
 def decide(
@@ -98,6 +71,4 @@ def decide(
     cached = price.cached_input if price and prompt_cached and whole <= max_tokens else None
     if price and cached is not None and whole * cached <= target * price.input:
         return Decision(Level.NONE, DecisionReason.PROMPT_CACHE_CHEAPER, max_tokens, whole, price)
-    share = target / whole
-    level = Level.LIGHT if share > LIGHT_ABOVE else Level.MEDIUM if share > MEDIUM_ABOVE else Level.HEAVY
-    return Decision(level, DecisionReason.OVER_BUDGET, target, whole, price)
+    return Decision(level_of(whole, target), DecisionReason.OVER_BUDGET, target, whole, price)

@@ -11,6 +11,7 @@ from services.compressor.pins.check import maimed_pins
 from services.compressor.prepare import title_line
 from services.compressor.settle import Kept
 from services.compressor.sizing import Size
+from services.compressor.units.json_members import may_be_json
 from services.text.sentences import split_sentences
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def _measure(passage: Passage, request: CompressInput) -> Size:
 def _head(request: CompressInput, passage: Passage, room: int) -> Kept | None:
     """The longest beginning that ends with a sentence, maims no pin and takes at most `room` tokens."""
     text = passage.text
-    if passage.kind == "code" or text.lstrip()[:1] in {"{", "["}:
+    if passage.kind == "code" or may_be_json(text):
         return None
     sentences = split_sentences(text)
     low, high = 0, len(sentences)

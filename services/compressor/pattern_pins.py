@@ -9,7 +9,7 @@ import numpy as np
 
 from services.compressor.pins.bind import bind
 from services.compressor.pins.patterns import compile_patterns
-from services.compressor.prepared import MOST_PINS, Column, pin_counts
+from services.compressor.prepared import Column, pin_counts, put_pins
 from services.compressor.units.unit import Unit
 
 if TYPE_CHECKING:
@@ -33,6 +33,5 @@ def add_pattern_pins(signals: PassageSignals, text: str, patterns: tuple[str, ..
     units = bind([Unit(start, end, needs=tuple(n.tolist()), pins=tuple(p)) for start, end, n, p in rows], found)
     table = signals.table.copy()
     table[:, Column.NEED_COUNT] = [len(unit.needs) for unit in units]
-    pins = np.minimum([unit.pins for unit in units], MOST_PINS).astype(np.uint8)
-    table[:, Column.PINS : Column.PINS + 2] = pins.view("<u4")
+    put_pins(table, [unit.pins for unit in units])
     return replace(signals, table=table, needs=np.array([n for unit in units for n in unit.needs], np.uint32))

@@ -12,10 +12,10 @@ from services.compressor.prepared import (
     COUNTED_ENCODINGS,
     FRAME,
     JOIN_SHIFT,
-    MOST_PINS,
     TABLE_WIDTH,
     Column,
     PassageSignals,
+    put_pins,
     quantise,
     text_digest,
 )
@@ -75,8 +75,7 @@ def prepare(
             )
             for piece, unit, unit_terms, unit_names in zip(pieces, units, terms, names, strict=True)
         ]
-        pins = np.minimum([unit.pins for unit in units], MOST_PINS).astype(np.uint8)
-        table[:, Column.PINS : Column.PINS + 2] = pins.view("<u4")
+        put_pins(table, [unit.pins for unit in units])
     if vectors is None:
         steps = np.zeros((len(pieces), 0), np.uint8)
     else:

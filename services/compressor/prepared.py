@@ -18,7 +18,11 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
+
+    from services.compressor.pins.pin import PinCounts
 
 MAGIC: Final = b"SCPP"
 VERSION: Final = 3
@@ -124,6 +128,11 @@ class PassageSignals:
 def pin_counts(table: NDArray[np.uint32]) -> NDArray[np.uint8]:
     """(n, pin types) of a unit table, how many pins begin in each unit."""
     return np.ascontiguousarray(table[:, Column.PINS : Column.PINS + 2]).view(np.uint8)
+
+
+def put_pins(table: NDArray[np.uint32], pins: Sequence[PinCounts]) -> None:
+    """Write the pins of each unit, at least one, into a unit table; `pin_counts` reads them."""
+    table[:, Column.PINS : Column.PINS + 2] = np.minimum(pins, MOST_PINS).astype(np.uint8).view("<u4")
 
 
 def text_digest(title: str, text: str) -> int:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from services.compressor.units.unit import Join
+from services.compressor.units.unit import JSON_JOINS, Join
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from services.compressor.passage import Span
 
-_JSON: Final = frozenset({Join.JSON_ITEM, Join.JSON_OPEN, Join.JSON_CLOSE})
 _DEPTHS: Final[Mapping[int, int]] = {Join.JSON_OPEN: 1, Join.JSON_CLOSE: -1}
 _MARKS: Final[Mapping[int, str]] = {Join.PYTHON: "...", Join.BRACES: "// ..."}
 """Marks of text that parses: they stand at the edges too, or a body without its statements would not parse."""
@@ -74,6 +73,17 @@ def render(text: str, layout: Layout, kept: Sequence[int], gap: str) -> str:
     return "".join(parts)
 
 
+def usual_marks(gap: str) -> list[str]:
+    """By `Join`, what mostly marks a gap of such units, for who reckons before anything is rendered."""
+    return [gap if join is Join.PROSE else f"\n{_usual_line(join, gap)}\n" for join in Join]
+
+
+def _usual_line(join: Join, gap: str) -> str:
+    if mark := _MARKS.get(join):
+        return f"    {mark}"
+    return _ROW_MARK if join is Join.ROW else gap.strip()
+
+
 def _between_members(text: str, layout: Layout, last: int, unit: int) -> str:
     """What stands between two kept units of one JSON value where others are missing: all but their text."""
     if layout.joins[last] == Join.JSON_OPEN:
@@ -90,7 +100,7 @@ def _between(text: str, layout: Layout, last: int, unit: int, gap: str) -> str:
         return mark if last < 0 else f"\n{mark}"
     if last < 0:
         return ""
-    if missing in _JSON and (layout.joins[last] in _JSON or layout.joins[unit] in _JSON):
+    if missing in JSON_JOINS and (layout.joins[last] in JSON_JOINS or layout.joins[unit] in JSON_JOINS):
         return "\n"
     if missing == Join.ROW:
         return f"\n{_ROW_MARK}\n"

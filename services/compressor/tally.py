@@ -10,7 +10,7 @@ from services.compressor.pins.find import find_pins
 from services.compressor.pins.patterns import compile_patterns
 from services.compressor.pins.pin import NO_PINS, PinType
 from services.compressor.prepared import pin_counts
-from services.compressor.units.json_members import is_json
+from services.compressor.units.json_members import is_json, may_be_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -62,7 +62,7 @@ def tally_pins(request: CompressInput, sizes: Sequence[Size], kept: Mapping[int,
 def _read(passage: Passage, part: Kept | None, patterns: tuple[str, ...]) -> Tally:
     """Of a passage of which nothing is known but its text."""
     # A declared JSON value among documents is read as its units are: it has no sentences.
-    kind = "code" if passage.text.lstrip()[:1] in {"{", "["} and is_json(passage.text) else passage.kind
+    kind = "code" if may_be_json(passage.text) and is_json(passage.text) else passage.kind
     pins = find_pins(passage.text, kind) if passage.text.strip() else []
     if patterns:
         pins += compile_patterns(patterns).find(passage.text)

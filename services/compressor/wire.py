@@ -9,11 +9,12 @@ import numpy as np
 from scic import errors
 from scic.compressor.v1 import compressor_service_pb2 as pb
 from scic.type.v1 import compression_pb2, retention_pb2, source_pb2, span_pb2
-from services.compressor.decision import DecisionReason, Level, Price
+from services.compressor.decision import Price
 from services.compressor.fill import Section
 from services.compressor.passage import CompressedPassage, CompressInput, CompressOutput, Fate, Passage, Reason
 from services.compressor.pins.patterns import PatternError, compile_patterns
 from services.compressor.pins.pin import PinType
+from services.text.shortening import DecisionReason, Level
 from services.text.tokens import ENCODING_NAMES, Encoding, UnknownModelError, encoding_for
 
 if TYPE_CHECKING:

@@ -3,23 +3,16 @@
 from scic import errors
 from scic.compressor.v1 import compressor_service_pb2 as compressor
 from scic.type.v1 import compression_pb2
+from services.text.shortening import DecisionReason, Level, dollars, level_of, tell
 
 Decision = compression_pb2.CompressionDecision
 
-_LIGHT_ABOVE, _MEDIUM_ABOVE = 0.7, 0.4
-_MILLION = 1_000_000
+_LEVEL, _REASON = "COMPRESSION_LEVEL_", "REASON_"
 
 
 def level(whole: int, allowed: int) -> compression_pb2.CompressionLevel.ValueType:
     """How hard `whole` tokens are compressed to `allowed` ones, as the API defines it."""
-    if whole <= allowed:
-        return compression_pb2.COMPRESSION_LEVEL_NONE
-    share = allowed / whole
-    if share > _LIGHT_ABOVE:
-        return compression_pb2.COMPRESSION_LEVEL_LIGHT
-    return (
-        compression_pb2.COMPRESSION_LEVEL_MEDIUM if share > _MEDIUM_ABOVE else compression_pb2.COMPRESSION_LEVEL_HEAVY
-    )
+    return compression_pb2.CompressionLevel.Value(f"{_LEVEL}{level_of(whole, allowed).name}")
 
 
 def what_stood_in(response: compressor.CompressResponse) -> str:
@@ -37,24 +30,20 @@ def write_costs(decision: Decision, price: compressor.TokenPrice | None) -> None
         decision.ClearField(field)
     if price is None:
         return
-    decision.original_cost_usd = decision.original_token_count * price.input_usd / _MILLION
-    decision.cost_usd = decision.token_count * price.input_usd / _MILLION
+    decision.original_cost_usd = dollars(decision.original_token_count, price.input_usd)
+    decision.cost_usd = dollars(decision.token_count, price.input_usd)
     if price.HasField("cached_input_usd"):
-        decision.cached_cost_usd = decision.original_token_count * price.cached_input_usd / _MILLION
+        decision.cached_cost_usd = dollars(decision.original_token_count, price.cached_input_usd)
 
 
 def sentence(decision: Decision) -> str:
     """The decision for people, from its figures."""
-    whole, kept, allowed = decision.original_token_count, decision.token_count, decision.max_tokens
-    match decision.reason:
-        case Decision.REASON_EMPTY:
-            return "nothing was left to compress"
-        case Decision.REASON_FITS:
-            return f"left whole: {whole} tokens fit {allowed}"
-        case Decision.REASON_PROMPT_CACHE_CHEAPER:
-            return f"left whole: {whole} tokens cost less from the prompt cache than fewer that are not in it"
-    hard = compression_pb2.CompressionLevel.Name(decision.level).removeprefix("COMPRESSION_LEVEL_").lower()
-    text = f"{hard}: {whole} tokens to {kept}, {allowed} allowed"
-    if not decision.HasField("cost_usd"):
-        return text
-    return f"{text}, which saves ${decision.original_cost_usd - decision.cost_usd:.6f} a call"
+    saved = decision.original_cost_usd - decision.cost_usd if decision.HasField("cost_usd") else None
+    return tell(
+        Level[compression_pb2.CompressionLevel.Name(decision.level).removeprefix(_LEVEL)],
+        DecisionReason[Decision.Reason.Name(decision.reason).removeprefix(_REASON)],
+        whole=decision.original_token_count,
+        kept=decision.token_count,
+        allowed=decision.max_tokens,
+        saved_usd=saved,
+    )

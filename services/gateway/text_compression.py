@@ -132,17 +132,16 @@ class TextCompression:
         for passage, signals in zip(request.passages, prepared or (), strict=False):
             passage.prepared = signals
 
-        def ask(bound: int) -> Awaitable[compressor.CompressResponse]:
+        async def ask(bound: int) -> compressor.CompressResponse:
             if job.request.WhichOneof("size") == "ratio":
                 # The whole is allowed, if the prompt cache makes it the cheaper one. 0 would mean no target.
                 request.max_tokens, request.target_tokens = job.whole, max(1, bound)
             else:
                 request.max_tokens = bound
-            asked = compressor.CompressRequest()
-            asked.CopyFrom(request)
+            response = await self._compressor.compress(request, timeout=deadline.share(_COMPRESS_SHARE).remaining())
             # Whether the prompt cache is cheaper is judged by the size that was asked for, not by later guesses at it.
             request.prompt_cached = False
-            return self._compressor.compress(asked, timeout=deadline.share(_COMPRESS_SHARE).remaining())
+            return response
 
         return ask
 

@@ -11,7 +11,7 @@ from openai import AsyncOpenAI
 
 from scic import errors
 from services.chassis import metrics
-from services.compressor.decision import Decision, DecisionReason, Level
+from services.compressor.decision import Decision
 from services.compressor.passage import (
     CompressedPassage,
     CompressInput,
@@ -24,6 +24,7 @@ from services.compressor.passage import (
 from services.compressor.summary.openai_summariser import OpenAiSummariser
 from services.compressor.summary.ports import SummaryError
 from services.compressor.summary.summarise import summarise
+from services.text.shortening import DecisionReason, Level
 from services.text.tokens import encoding_for
 from tests.chat_api import ChatApi, chat_api
 

@@ -13,7 +13,7 @@ from services.compressor.pins.pin import PinType
 from services.compressor.pins.scalars import scalars
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from services.compressor.pins.references import Fact
 
@@ -154,22 +154,30 @@ _GAP_ONLY: Final = re.compile(rf"[.:#]?{GAP}?")
 def quantities(text: str, taken: Sequence[Fact]) -> Iterator[Fact]:
     """Numbers, dates and numbered references, in order, outside of `taken`."""
     position = 0
-    following = 0
-    for hit in _DIGIT.finditer(text):
-        at = hit.start()
+    for at, floor, limit in _outside(text, map(_start, _DIGIT.finditer(text)), taken):
+        position = max(position, floor)
         if at < position:
-            continue
-        while following < len(taken) and taken[following][1] <= at:
-            position = max(position, taken[following][1])
-            following += 1
-        limit = taken[following][0] if following < len(taken) else len(text)
-        if limit <= at:
-            position = taken[following][1]
             continue
         fact = _led(text, at, position, limit) or _plain(text, at, position, limit)
         if fact:
             yield fact
             position = fact[1]
+
+
+def _outside(text: str, hits: Iterable[int], taken: Sequence[Fact]) -> Iterator[tuple[int, int, int]]:
+    """The hits outside of `taken`, in order, each with the bounds of the room between the taken around it."""
+    following = floor = 0
+    for at in hits:
+        while following < len(taken) and taken[following][1] <= at:
+            floor = taken[following][1]
+            following += 1
+        limit = taken[following][0] if following < len(taken) else len(text)
+        if limit > at:
+            yield at, floor, limit
+
+
+def _start(match: re.Match[str]) -> int:
+    return match.start()
 
 
 def _led(text: str, at: int, position: int, limit: int) -> Fact | None:
@@ -244,16 +252,9 @@ _WORDED_REACH: Final = 64
 def worded(text: str, taken: Sequence[Fact]) -> Iterator[Fact]:
     """Numbers in words that have a scale or a percentage: `twenty-five percent`, `three million`."""
     position = 0
-    following = 0
-    for hit in _SCALE_WORD.finditer(scalars(text)):
-        at = hit.start()
+    for at, floor, limit in _outside(text, map(_start, _SCALE_WORD.finditer(scalars(text))), taken):
+        position = max(position, floor)
         if at < position:
-            continue
-        while following < len(taken) and taken[following][1] <= at:
-            position = max(position, taken[following][1])
-            following += 1
-        limit = taken[following][0] if following < len(taken) else len(text)
-        if limit <= at:
             continue
         for match in _WORDED.finditer(text, max(position, at - _WORDED_REACH), min(limit, at + _WORDED_REACH)):
             if match.start() < at < match.end():

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final
 
 from scic import errors
 from services.chassis.logs import get_logger
-from services.compressor.decision import Level
 from services.compressor.passage import Fate, Reason
 from services.compressor.pins.find import find_pins
 from services.compressor.pins.patterns import compile_patterns
@@ -19,6 +18,8 @@ from services.compressor.summary.facts import stands
 from services.compressor.summary.ports import SummaryError
 from services.compressor.summary.sentence import normalise
 from services.compressor.summary.verify import is_verifiable, verify
+from services.compressor.units.json_members import may_be_json
+from services.text.shortening import Level
 
 if TYPE_CHECKING:
     from services.compressor.passage import CompressedPassage, CompressInput, CompressOutput, Passage
@@ -76,7 +77,7 @@ def _is_worth_it(request: CompressInput, output: CompressOutput, index: int) -> 
         output.decision.level is Level.HEAVY
         and output.passages[index].fate is Fate.COMPRESSED
         and passage.kind != "code"
-        and passage.text.lstrip()[:1] not in {"{", "["}
+        and not may_be_json(passage.text)
     )
 
 

@@ -26,9 +26,12 @@ _TOKEN: Final = re.compile(r'"(?:[^"\\]++|\\.)*+"|[{}\[\],]|[^ \t\r\n{}\[\],:"]+
 
 def split_json(text: str) -> list[Unit] | None:
     """The units of a text that is one object or array, or one a line; None where it is not."""
-    if not text.lstrip(_SPACE).startswith(("{", "[")):
-        return None
-    return _Walk(text).units() if is_json(text) else None
+    return _Walk(text).units() if may_be_json(text) and is_json(text) else None
+
+
+def may_be_json(text: str) -> bool:
+    """Whether a text begins as an object or an array does."""
+    return text.lstrip().startswith(("{", "["))
 
 
 def is_json(text: str) -> bool:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from services.compressor.units.code import parses
 from services.compressor.units.json_members import is_json
-from services.compressor.units.unit import Join
+from services.compressor.units.unit import CODE_JOINS, JSON_JOINS, Join
 
 if TYPE_CHECKING:
     from services.compressor.rendering import Layout
-
-_CODE: Final = frozenset({Join.PYTHON, Join.BRACES})
-_JSON: Final = frozenset({Join.JSON_ITEM, Join.JSON_OPEN, Join.JSON_CLOSE})
 
 
 def is_sound(shown: str, layout: Layout) -> bool:
@@ -27,8 +24,8 @@ def is_sound(shown: str, layout: Layout) -> bool:
     joins = set(layout.joins)
     if not joins or not shown.strip():
         return True
-    if joins <= _JSON:
+    if joins <= JSON_JOINS:
         return is_json(shown)
-    if len(joins) == 1 and joins <= _CODE:
+    if len(joins) == 1 and joins <= CODE_JOINS:
         return parses(shown, Join(joins.pop()))
     return True

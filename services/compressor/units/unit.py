@@ -34,7 +34,10 @@ class Join(IntEnum):
     """The bracket that closes it."""
 
 
-_NO_SENTENCES: Final = frozenset({Join.PYTHON, Join.BRACES, Join.JSON_ITEM, Join.JSON_OPEN, Join.JSON_CLOSE})
+CODE_JOINS: Final = frozenset({Join.PYTHON, Join.BRACES})
+"""Of code that parses."""
+JSON_JOINS: Final = frozenset({Join.JSON_ITEM, Join.JSON_OPEN, Join.JSON_CLOSE})
+_NO_SENTENCES: Final = CODE_JOINS | JSON_JOINS
 
 
 def kind_of_pins(kind: str, joins: Iterable[int]) -> str:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from services.compressor.decision import DecisionReason, Level, Price, decide
+from services.compressor.decision import Price, decide
+from services.text.shortening import DecisionReason, Level
 
 PRICE = Price(input=2.5, cached_input=1.25)
 NO_CACHE_PRICE = Price(input=2.5)

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from services.compressor.compress import compress
-from services.compressor.decision import Level
 from services.compressor.passage import CompressInput, Passage
 from services.compressor.prepare import prepare
 from services.compressor.prepared import COUNTED_ENCODINGS, pack
 from services.compressor.units import split_units
+from services.text.shortening import Level
 from services.text.tokens import encoding_for
 
 ENCODINGS = [encoding_for(name) for name in COUNTED_ENCODINGS]

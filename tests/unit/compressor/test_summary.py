@@ -10,7 +10,7 @@ import pytest
 
 from scic import errors
 from services.chassis.settings import SettingsError, load_settings
-from services.compressor.decision import Decision, DecisionReason, Level
+from services.compressor.decision import Decision
 from services.compressor.passage import (
     CompressedPassage,
     CompressInput,
@@ -25,6 +25,7 @@ from services.compressor.prepare import title_line
 from services.compressor.settings import CompressorSettings
 from services.compressor.summary.ports import SummaryError
 from services.compressor.summary.summarise import summarise
+from services.text.shortening import DecisionReason, Level
 from services.text.tokens import encoding_for
 
 ENCODING = encoding_for("cl100k_base")
