@@ -140,7 +140,10 @@ UNKNOWN_MODEL: Final = Reason(
     "UNKNOWN_MODEL", _CODE.INVALID_ARGUMENT, "No token encoding is known for this model (metadata `valid`).", _CHOOSE
 )
 UNKNOWN_PROFILE: Final = Reason(
-    "UNKNOWN_PROFILE", _CODE.INVALID_ARGUMENT, "No profile has this name (metadata `valid`).", _CHOOSE
+    "UNKNOWN_PROFILE",
+    _CODE.INVALID_ARGUMENT,
+    "No profile has this name, label or version (metadata `valid`).",
+    _CHOOSE,
 )
 UNKNOWN_FILTER_KEY: Final = Reason(
     "UNKNOWN_FILTER_KEY",
@@ -215,6 +218,67 @@ MODEL_MISMATCH: Final = Reason(
     "The corpus was prepared with another encoder model (metadata `stored`, `running`).",
     "Run the model that prepared it, or move the corpus away and ingest again.",
 )
+SENSITIVE_CONTENT: Final = Reason(
+    "SENSITIVE_CONTENT",
+    _CODE.INVALID_ARGUMENT,
+    "The request holds personal data or a secret of a type that the profile refuses (metadata `types`).",
+    "Take it out, or use a profile whose guard allows it.",
+)
+GUARD_FAILED: Final = Reason(
+    "GUARD_FAILED",
+    # Not INTERNAL: the same text would fail on every replica, and a balancer would take one after the other away.
+    _CODE.FAILED_PRECONDITION,
+    "Personal data could not be looked for, so nothing was let through.",
+    "Report the request id; its log line names the detector.",
+)
+TRUST_FORBIDDEN: Final = Reason(
+    "TRUST_FORBIDDEN",
+    _CODE.PERMISSION_DENIED,
+    "A document asks to be trusted, but its key or its source is not.",
+    "Leave `trust` out, or use a trusted key and source.",
+)
+PROFILE_NOT_FOUND: Final = Reason(
+    "PROFILE_NOT_FOUND",
+    _CODE.NOT_FOUND,
+    "The caller's tenant has no such profile, label or version.",
+    "List the profiles; a version may have been removed by retention.",
+)
+LABEL_MOVED: Final = Reason(
+    "LABEL_MOVED",
+    _CODE.ABORTED,
+    "The label was moved meanwhile (metadata `generation`); nothing was changed.",
+    "Look at where it is now, and decide again.",
+)
+RECORD_NOT_FOUND: Final = Reason(
+    "RECORD_NOT_FOUND",
+    _CODE.NOT_FOUND,
+    "The ledger has no such record that the caller may see; its time may be over.",
+    "List the records.",
+)
+RECORD_ERASED: Final = Reason(
+    "RECORD_ERASED",
+    _CODE.NOT_FOUND,
+    "The record was erased with a document, a subject or the tenant.",
+    "Nothing brings it back.",
+)
+CORPUS_VERSION_GONE: Final = Reason(
+    "CORPUS_VERSION_GONE",
+    _CODE.FAILED_PRECONDITION,
+    "The corpus has changed since the recorded request (metadata `recorded`, `present`).",
+    "Set `present_corpus` to search the corpus as it is now.",
+)
+STORAGE_NOT_CONFIGURED: Final = Reason(
+    "STORAGE_NOT_CONFIGURED",
+    _CODE.FAILED_PRECONDITION,
+    "The server has no object storage, so it keeps neither profiles nor a ledger.",
+    "Ask an operator to set SCIC_GATEWAY_STORAGE_URL.",
+)
+STORAGE_UNAVAILABLE: Final = Reason(
+    "STORAGE_UNAVAILABLE",
+    _CODE.UNAVAILABLE,
+    "Object storage, or the index of the ledger, does not answer.",
+    "Retry with back-off.",
+)
 STAGE_UNAVAILABLE: Final = Reason(
     "STAGE_UNAVAILABLE",
     _CODE.UNAVAILABLE,
@@ -259,6 +323,16 @@ CATALOGUE: Final[Mapping[str, Reason]] = MappingProxyType(
             MALFORMED_CONVERSATION,
             CORRUPT_CORPUS,
             MODEL_MISMATCH,
+            SENSITIVE_CONTENT,
+            GUARD_FAILED,
+            TRUST_FORBIDDEN,
+            PROFILE_NOT_FOUND,
+            LABEL_MOVED,
+            RECORD_NOT_FOUND,
+            RECORD_ERASED,
+            CORPUS_VERSION_GONE,
+            STORAGE_NOT_CONFIGURED,
+            STORAGE_UNAVAILABLE,
             STAGE_UNAVAILABLE,
             DEADLINE_EXCEEDED,
             NOT_IMPLEMENTED,

@@ -24,9 +24,11 @@ _sym_db = _symbol_database.Default()
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from scic.type.v1 import message_pb2 as scic_dot_type_dot_v1_dot_message__pb2
+from scic.type.v1 import prompt_pb2 as scic_dot_type_dot_v1_dot_prompt__pb2
+from scic.type.v1 import trust_pb2 as scic_dot_type_dot_v1_dot_trust__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'scic/composer/v1/composer_service.proto\x12\x10scic.composer.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1ascic/type/v1/message.proto\"]\n\rEvidenceInput\x12\x1c\n\ntitle_path\x18\x01 \x03(\tB\x08\xbaH\x05\x92\x01\x02\x10 \x12\x17\n\x06source\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x15\n\x04text\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\"\xfb\x01\n\x0e\x43omposeRequest\x12\x14\n\x0cinstructions\x18\x01 \x01(\t\x12?\n\x0c\x63onversation\x18\x02 \x03(\x0b\x32\x1e.scic.type.v1.ConversationTurnB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01\x12<\n\x08\x65vidence\x18\x03 \x03(\x0b\x32\x1f.scic.composer.v1.EvidenceInputB\t\xbaH\x06\x92\x01\x03\x10\x80\x04\x12\x1c\n\x08question\x18\x04 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80@\x12\x1b\n\nmax_tokens\x18\x05 \x01(\x05\x42\x07\xbaH\x04\x1a\x02 \x00\x12\x19\n\x08\x65ncoding\x18\x06 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\"3\n\x10\x43omposedEvidence\x12\r\n\x05index\x18\x01 \x01(\x05\x12\x10\n\x08\x63itation\x18\x02 \x01(\x05\"\xb4\x01\n\x0f\x43omposeResponse\x12\'\n\x08messages\x18\x01 \x03(\x0b\x32\x15.scic.type.v1.Message\x12\x34\n\x08\x65vidence\x18\x02 \x03(\x0b\x32\".scic.composer.v1.ComposedEvidence\x12-\n\x08sections\x18\x03 \x03(\x0b\x32\x1b.scic.type.v1.SectionTokens\x12\x13\n\x0btoken_count\x18\x04 \x01(\x05\x32\x61\n\x0f\x43omposerService\x12N\n\x07\x43ompose\x12 .scic.composer.v1.ComposeRequest\x1a!.scic.composer.v1.ComposeResponseB*Z(scic.internal/api/composer/v1;composerv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'scic/composer/v1/composer_service.proto\x12\x10scic.composer.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1ascic/type/v1/message.proto\x1a\x19scic/type/v1/prompt.proto\x1a\x18scic/type/v1/trust.proto\"\xc7\x01\n\rEvidenceInput\x12\x1c\n\ntitle_path\x18\x01 \x03(\tB\x08\xbaH\x05\x92\x01\x02\x10 \x12\x17\n\x06source\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x15\n\x04text\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12\x31\n\x05trust\x18\x04 \x01(\x0e\x32\x18.scic.type.v1.TrustLabelB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1d\n\x0b\x64ocument_id\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12\x16\n\x05start\x18\x06 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\"\x99\x04\n\x0e\x43omposeRequest\x12\x14\n\x0cinstructions\x18\x01 \x01(\t\x12?\n\x0c\x63onversation\x18\x02 \x03(\x0b\x32\x1e.scic.type.v1.ConversationTurnB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01\x12<\n\x08\x65vidence\x18\x03 \x03(\x0b\x32\x1f.scic.composer.v1.EvidenceInputB\t\xbaH\x06\x92\x01\x03\x10\x80\x04\x12\x1c\n\x08question\x18\x04 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80@\x12\x1b\n\nmax_tokens\x18\x05 \x01(\x05\x42\x07\xbaH\x04\x1a\x02 \x00\x12\x19\n\x08\x65ncoding\x18\x06 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12+\n\x05tools\x18\x07 \x03(\x0b\x32\x12.scic.type.v1.ToolB\x08\xbaH\x05\x92\x01\x02\x10@\x12\x31\n\x08\x65xamples\x18\x08 \x03(\x0b\x32\x15.scic.type.v1.ExampleB\x08\xbaH\x05\x92\x01\x02\x10 \x12\'\n\x16reserved_output_tokens\x18\t \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x34\n\x05order\x18\n \x01(\x0e\x32\x1b.scic.type.v1.EvidenceOrderB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x34\n\x06\x66ormat\x18\x0b \x01(\x0e\x32\x1a.scic.type.v1.PromptFormatB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x0e\n\x06render\x18\x0c \x01(\x08\x12\x17\n\x05model\x18\r \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"3\n\x10\x43omposedEvidence\x12\r\n\x05index\x18\x01 \x01(\x05\x12\x10\n\x08\x63itation\x18\x02 \x01(\x05\"\x91\x02\n\x0f\x43omposeResponse\x12\'\n\x08messages\x18\x01 \x03(\x0b\x32\x15.scic.type.v1.Message\x12\x34\n\x08\x65vidence\x18\x02 \x03(\x0b\x32\".scic.composer.v1.ComposedEvidence\x12-\n\x08sections\x18\x03 \x03(\x0b\x32\x1b.scic.type.v1.SectionTokens\x12\x13\n\x0btoken_count\x18\x04 \x01(\x05\x12\x1a\n\x12prefix_token_count\x18\x05 \x01(\x05\x12-\n\x07\x64\x65\x66used\x18\x06 \x03(\x0b\x32\x1c.scic.type.v1.ImitationCount\x12\x10\n\x08rendered\x18\x07 \x01(\t2a\n\x0f\x43omposerService\x12N\n\x07\x43ompose\x12 .scic.composer.v1.ComposeRequest\x1a!.scic.composer.v1.ComposeResponseB*Z(scic.internal/api/composer/v1;composerv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,6 +42,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EVIDENCEINPUT'].fields_by_name['source']._serialized_options = b'\272H\004r\002\030@'
   _globals['_EVIDENCEINPUT'].fields_by_name['text']._loaded_options = None
   _globals['_EVIDENCEINPUT'].fields_by_name['text']._serialized_options = b'\272H\004r\002\020\001'
+  _globals['_EVIDENCEINPUT'].fields_by_name['trust']._loaded_options = None
+  _globals['_EVIDENCEINPUT'].fields_by_name['trust']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_EVIDENCEINPUT'].fields_by_name['document_id']._loaded_options = None
+  _globals['_EVIDENCEINPUT'].fields_by_name['document_id']._serialized_options = b'\272H\005r\003\030\200\002'
+  _globals['_EVIDENCEINPUT'].fields_by_name['start']._loaded_options = None
+  _globals['_EVIDENCEINPUT'].fields_by_name['start']._serialized_options = b'\272H\004\032\002(\000'
   _globals['_COMPOSEREQUEST'].fields_by_name['conversation']._loaded_options = None
   _globals['_COMPOSEREQUEST'].fields_by_name['conversation']._serialized_options = b'\272H\006\222\001\003\020\310\001'
   _globals['_COMPOSEREQUEST'].fields_by_name['evidence']._loaded_options = None
@@ -50,14 +58,26 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_COMPOSEREQUEST'].fields_by_name['max_tokens']._serialized_options = b'\272H\004\032\002 \000'
   _globals['_COMPOSEREQUEST'].fields_by_name['encoding']._loaded_options = None
   _globals['_COMPOSEREQUEST'].fields_by_name['encoding']._serialized_options = b'\272H\004r\002\020\001'
-  _globals['_EVIDENCEINPUT']._serialized_start=118
-  _globals['_EVIDENCEINPUT']._serialized_end=211
-  _globals['_COMPOSEREQUEST']._serialized_start=214
-  _globals['_COMPOSEREQUEST']._serialized_end=465
-  _globals['_COMPOSEDEVIDENCE']._serialized_start=467
-  _globals['_COMPOSEDEVIDENCE']._serialized_end=518
-  _globals['_COMPOSERESPONSE']._serialized_start=521
-  _globals['_COMPOSERESPONSE']._serialized_end=701
-  _globals['_COMPOSERSERVICE']._serialized_start=703
-  _globals['_COMPOSERSERVICE']._serialized_end=800
+  _globals['_COMPOSEREQUEST'].fields_by_name['tools']._loaded_options = None
+  _globals['_COMPOSEREQUEST'].fields_by_name['tools']._serialized_options = b'\272H\005\222\001\002\020@'
+  _globals['_COMPOSEREQUEST'].fields_by_name['examples']._loaded_options = None
+  _globals['_COMPOSEREQUEST'].fields_by_name['examples']._serialized_options = b'\272H\005\222\001\002\020 '
+  _globals['_COMPOSEREQUEST'].fields_by_name['reserved_output_tokens']._loaded_options = None
+  _globals['_COMPOSEREQUEST'].fields_by_name['reserved_output_tokens']._serialized_options = b'\272H\004\032\002(\000'
+  _globals['_COMPOSEREQUEST'].fields_by_name['order']._loaded_options = None
+  _globals['_COMPOSEREQUEST'].fields_by_name['order']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_COMPOSEREQUEST'].fields_by_name['format']._loaded_options = None
+  _globals['_COMPOSEREQUEST'].fields_by_name['format']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_COMPOSEREQUEST'].fields_by_name['model']._loaded_options = None
+  _globals['_COMPOSEREQUEST'].fields_by_name['model']._serialized_options = b'\272H\005r\003\030\200\001'
+  _globals['_EVIDENCEINPUT']._serialized_start=172
+  _globals['_EVIDENCEINPUT']._serialized_end=371
+  _globals['_COMPOSEREQUEST']._serialized_start=374
+  _globals['_COMPOSEREQUEST']._serialized_end=911
+  _globals['_COMPOSEDEVIDENCE']._serialized_start=913
+  _globals['_COMPOSEDEVIDENCE']._serialized_end=964
+  _globals['_COMPOSERESPONSE']._serialized_start=967
+  _globals['_COMPOSERESPONSE']._serialized_end=1240
+  _globals['_COMPOSERSERVICE']._serialized_start=1242
+  _globals['_COMPOSERSERVICE']._serialized_end=1339
 # @@protoc_insertion_point(module_scope)

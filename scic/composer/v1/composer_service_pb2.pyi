@@ -8,6 +8,8 @@ from google.protobuf import descriptor as descriptor
 from google.protobuf import message as message
 from google.protobuf.internal import containers as containers
 from scic.type.v1 import message_pb2 as message_pb2
+from scic.type.v1 import prompt_pb2 as prompt_pb2
+from scic.type.v1 import trust_pb2 as trust_pb2
 import builtins as builtins
 import sys
 import typing as typing
@@ -28,10 +30,19 @@ class EvidenceInput(message.Message):
     TITLE_PATH_FIELD_NUMBER: builtins.int
     SOURCE_FIELD_NUMBER: builtins.int
     TEXT_FIELD_NUMBER: builtins.int
+    TRUST_FIELD_NUMBER: builtins.int
+    DOCUMENT_ID_FIELD_NUMBER: builtins.int
+    START_FIELD_NUMBER: builtins.int
     source: builtins.str
     """Its source, shown beside the title."""
     text: builtins.str
     """Its text as the prompt shows it, marks of what was left out included."""
+    trust: trust_pb2.TrustLabel.ValueType
+    """How far it may be believed: passages of different labels never share a fence."""
+    document_id: builtins.str
+    """Its document and its place there, for the order by source; empty and 0 where it has none."""
+    start: builtins.int
+    """First code point in its document."""
     @builtins.property
     def title_path(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
         """Titles from the document down to the section."""
@@ -42,10 +53,13 @@ class EvidenceInput(message.Message):
         title_path: abc.Iterable[builtins.str] | None = ...,
         source: builtins.str = ...,
         text: builtins.str = ...,
+        trust: trust_pb2.TrustLabel.ValueType = ...,
+        document_id: builtins.str = ...,
+        start: builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["source", b"source", "text", b"text", "title_path", b"title_path"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["document_id", b"document_id", "source", b"source", "start", b"start", "text", b"text", "title_path", b"title_path", "trust", b"trust"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -61,14 +75,31 @@ class ComposeRequest(message.Message):
     QUESTION_FIELD_NUMBER: builtins.int
     MAX_TOKENS_FIELD_NUMBER: builtins.int
     ENCODING_FIELD_NUMBER: builtins.int
+    TOOLS_FIELD_NUMBER: builtins.int
+    EXAMPLES_FIELD_NUMBER: builtins.int
+    RESERVED_OUTPUT_TOKENS_FIELD_NUMBER: builtins.int
+    ORDER_FIELD_NUMBER: builtins.int
+    FORMAT_FIELD_NUMBER: builtins.int
+    RENDER_FIELD_NUMBER: builtins.int
+    MODEL_FIELD_NUMBER: builtins.int
     instructions: builtins.str
     """The profile's instructions."""
     question: builtins.str
     """The question."""
     max_tokens: builtins.int
-    """Upper bound for the tokens of all messages together."""
+    """Upper bound for the tokens of all messages and tools and of the reserved output together."""
     encoding: builtins.str
     """Encoding that counts, such as `o200k_base`."""
+    reserved_output_tokens: builtins.int
+    """Tokens to keep free for the answer."""
+    order: prompt_pb2.EvidenceOrder.ValueType
+    """The order of the evidence."""
+    format: prompt_pb2.PromptFormat.ValueType
+    """The provider's format whose tokens are counted."""
+    render: builtins.bool
+    """Whether the body of the provider's request is wanted, too."""
+    model: builtins.str
+    """The model that the body names."""
     @builtins.property
     def conversation(self) -> containers.RepeatedCompositeFieldContainer[message_pb2.ConversationTurn]:
         """Turns of the conversation, oldest first."""
@@ -76,6 +107,14 @@ class ComposeRequest(message.Message):
     @builtins.property
     def evidence(self) -> containers.RepeatedCompositeFieldContainer[EvidenceInput]:
         """The evidence, most valuable first. Where it does not fit, the last ones are left out."""
+
+    @builtins.property
+    def tools(self) -> containers.RepeatedCompositeFieldContainer[prompt_pb2.Tool]:
+        """Functions that the model may call, at most 64."""
+
+    @builtins.property
+    def examples(self) -> containers.RepeatedCompositeFieldContainer[prompt_pb2.Example]:
+        """Examples, at most 32."""
 
     def __init__(
         self,
@@ -86,10 +125,17 @@ class ComposeRequest(message.Message):
         question: builtins.str = ...,
         max_tokens: builtins.int = ...,
         encoding: builtins.str = ...,
+        tools: abc.Iterable[prompt_pb2.Tool] | None = ...,
+        examples: abc.Iterable[prompt_pb2.Example] | None = ...,
+        reserved_output_tokens: builtins.int = ...,
+        order: prompt_pb2.EvidenceOrder.ValueType = ...,
+        format: prompt_pb2.PromptFormat.ValueType = ...,
+        render: builtins.bool = ...,
+        model: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["conversation", b"conversation", "encoding", b"encoding", "evidence", b"evidence", "instructions", b"instructions", "max_tokens", b"max_tokens", "question", b"question"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["conversation", b"conversation", "encoding", b"encoding", "evidence", b"evidence", "examples", b"examples", "format", b"format", "instructions", b"instructions", "max_tokens", b"max_tokens", "model", b"model", "order", b"order", "question", b"question", "render", b"render", "reserved_output_tokens", b"reserved_output_tokens", "tools", b"tools"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -127,8 +173,15 @@ class ComposeResponse(message.Message):
     EVIDENCE_FIELD_NUMBER: builtins.int
     SECTIONS_FIELD_NUMBER: builtins.int
     TOKEN_COUNT_FIELD_NUMBER: builtins.int
+    PREFIX_TOKEN_COUNT_FIELD_NUMBER: builtins.int
+    DEFUSED_FIELD_NUMBER: builtins.int
+    RENDERED_FIELD_NUMBER: builtins.int
     token_count: builtins.int
-    """All tokens; never above `max_tokens`."""
+    """All tokens, reserved output included; never above `max_tokens`."""
+    prefix_token_count: builtins.int
+    """Tokens of what comes first and is the same in every request of the same instructions, tools and examples."""
+    rendered: builtins.str
+    """The body of the provider's request as JSON; empty where it was not asked for."""
     @builtins.property
     def messages(self) -> containers.RepeatedCompositeFieldContainer[message_pb2.Message]:
         """The messages, in order."""
@@ -141,6 +194,10 @@ class ComposeResponse(message.Message):
     def sections(self) -> containers.RepeatedCompositeFieldContainer[message_pb2.SectionTokens]:
         """Tokens by section; they add up to `token_count`."""
 
+    @builtins.property
+    def defused(self) -> containers.RepeatedCompositeFieldContainer[prompt_pb2.ImitationCount]:
+        """Imitations that were defused, by type."""
+
     def __init__(
         self,
         *,
@@ -148,9 +205,12 @@ class ComposeResponse(message.Message):
         evidence: abc.Iterable[ComposedEvidence] | None = ...,
         sections: abc.Iterable[message_pb2.SectionTokens] | None = ...,
         token_count: builtins.int = ...,
+        prefix_token_count: builtins.int = ...,
+        defused: abc.Iterable[prompt_pb2.ImitationCount] | None = ...,
+        rendered: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["evidence", b"evidence", "messages", b"messages", "sections", b"sections", "token_count", b"token_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["defused", b"defused", "evidence", b"evidence", "messages", b"messages", "prefix_token_count", b"prefix_token_count", "rendered", b"rendered", "sections", b"sections", "token_count", b"token_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...

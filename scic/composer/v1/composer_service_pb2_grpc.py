@@ -47,9 +47,11 @@ class ComposerServiceServicer(object):
     """
 
     def Compose(self, request, context):
-        """Renders instructions, conversation, evidence and question as messages and counts every token. What does not
-        change comes first, so that a provider's prompt cache keeps hitting. INVALID_ARGUMENT (BUDGET_TOO_SMALL) where the
-        parts without evidence are over the budget already.
+        """Renders instructions, tools, examples, conversation, evidence and question as messages and counts every token. What
+        does not change comes first, so that a provider's prompt cache keeps hitting: it is the same, byte for byte, for equal
+        instructions, tools and examples. Evidence stands in fences, apart by trust label, and what imitates a fence or a
+        role in it is defused. INVALID_ARGUMENT (BUDGET_TOO_SMALL) where the parts without evidence are over the budget
+        already.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -34,9 +34,11 @@ class ComposerServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ComposerServiceAsyncStub: ...
     Compose: _grpc.UnaryUnaryMultiCallable[_composer_service_pb2.ComposeRequest, _composer_service_pb2.ComposeResponse]
-    """Renders instructions, conversation, evidence and question as messages and counts every token. What does not
-    change comes first, so that a provider's prompt cache keeps hitting. INVALID_ARGUMENT (BUDGET_TOO_SMALL) where the
-    parts without evidence are over the budget already.
+    """Renders instructions, tools, examples, conversation, evidence and question as messages and counts every token. What
+    does not change comes first, so that a provider's prompt cache keeps hitting: it is the same, byte for byte, for equal
+    instructions, tools and examples. Evidence stands in fences, apart by trust label, and what imitates a fence or a
+    role in it is defused. INVALID_ARGUMENT (BUDGET_TOO_SMALL) where the parts without evidence are over the budget
+    already.
     """
 
 @_typing.type_check_only
@@ -45,9 +47,11 @@ class ComposerServiceAsyncStub(ComposerServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Compose: _aio.UnaryUnaryMultiCallable[_composer_service_pb2.ComposeRequest, _composer_service_pb2.ComposeResponse]  # type: ignore[assignment]
-    """Renders instructions, conversation, evidence and question as messages and counts every token. What does not
-    change comes first, so that a provider's prompt cache keeps hitting. INVALID_ARGUMENT (BUDGET_TOO_SMALL) where the
-    parts without evidence are over the budget already.
+    """Renders instructions, tools, examples, conversation, evidence and question as messages and counts every token. What
+    does not change comes first, so that a provider's prompt cache keeps hitting: it is the same, byte for byte, for equal
+    instructions, tools and examples. Evidence stands in fences, apart by trust label, and what imitates a fence or a
+    role in it is defused. INVALID_ARGUMENT (BUDGET_TOO_SMALL) where the parts without evidence are over the budget
+    already.
     """
 
 class ComposerServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -59,9 +63,11 @@ class ComposerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _composer_service_pb2.ComposeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_composer_service_pb2.ComposeResponse, _abc.Awaitable[_composer_service_pb2.ComposeResponse]]:
-        """Renders instructions, conversation, evidence and question as messages and counts every token. What does not
-        change comes first, so that a provider's prompt cache keeps hitting. INVALID_ARGUMENT (BUDGET_TOO_SMALL) where the
-        parts without evidence are over the budget already.
+        """Renders instructions, tools, examples, conversation, evidence and question as messages and counts every token. What
+        does not change comes first, so that a provider's prompt cache keeps hitting: it is the same, byte for byte, for equal
+        instructions, tools and examples. Evidence stands in fences, apart by trust label, and what imitates a fence or a
+        role in it is defused. INVALID_ARGUMENT (BUDGET_TOO_SMALL) where the parts without evidence are over the budget
+        already.
         """
 
 def add_ComposerServiceServicer_to_server(servicer: ComposerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

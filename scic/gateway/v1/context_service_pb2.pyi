@@ -9,13 +9,17 @@ from google.protobuf import duration_pb2 as duration_pb2
 from google.protobuf import message as message
 from google.protobuf.internal import containers as containers
 from google.protobuf.internal import enum_type_wrapper as enum_type_wrapper
+from scic.gateway.v1 import quality_pb2 as quality_pb2
 from scic.type.v1 import compression_pb2 as compression_pb2
 from scic.type.v1 import degradation_pb2 as degradation_pb2
+from scic.type.v1 import guard_pb2 as guard_pb2
 from scic.type.v1 import message_pb2 as message_pb2
+from scic.type.v1 import prompt_pb2 as prompt_pb2
 from scic.type.v1 import retention_pb2 as retention_pb2
 from scic.type.v1 import score_pb2 as score_pb2
 from scic.type.v1 import source_pb2 as source_pb2
 from scic.type.v1 import span_pb2 as span_pb2
+from scic.type.v1 import trust_pb2 as trust_pb2
 import builtins as builtins
 import sys
 import typing as typing
@@ -69,19 +73,34 @@ class BuildContextRequest(message.Message):
     CONVERSATION_FIELD_NUMBER: builtins.int
     PASSAGES_FIELD_NUMBER: builtins.int
     REQUEST_ID_FIELD_NUMBER: builtins.int
+    CONVERSATION_ID_FIELD_NUMBER: builtins.int
+    RESERVED_OUTPUT_TOKENS_FIELD_NUMBER: builtins.int
+    RENDER_FIELD_NUMBER: builtins.int
     question: builtins.str
     """The question, 1 to 8,192 characters, not only white space."""
     max_tokens: builtins.int
-    """Upper bound for the tokens of all messages together, chat format included. 1 to 1,000,000."""
+    """Upper bound for all tokens: instructions, tools, examples, conversation, evidence with its fences, question, chat format and
+    reserved output. 0 to 1,000,000. Default (0): the profile's; INVALID_FIELD where it names none.
+    """
     model: builtins.str
-    """The model whose encoding counts, such as `gpt-4o`, at most 128 characters. Default: the server's, `gpt-4o` as shipped."""
+    """The model whose encoding counts, such as `gpt-4o`, at most 128 characters. Default: the profile's."""
     profile: builtins.str
-    """The recipe to follow. Default: `default`, the only one this version knows."""
+    """The recipe to follow: `NAME` (its label `live`), `NAME@LABEL` or `NAME@VERSION`. Default: `default`, which is built in
+    until the tenant publishes one of that name.
+    """
     request_id: builtins.str
     """Names the request in logs and in the reply: at most 64 letters, digits, '.', '_', ':' or '-'. Default: the `x-request-id` of the call, or a new UUID."""
+    conversation_id: builtins.str
+    """Names the conversation, at most 128 characters: where a label splits, all of one conversation stays on one side.
+    Default: each request for itself.
+    """
+    reserved_output_tokens: builtins.int
+    """Tokens to keep free for the model's answer, part of `max_tokens`. Default: the profile's."""
+    render: prompt_pb2.PromptFormat.ValueType
+    """The provider whose request body is wanted in `rendered`. Default: none is written."""
     @builtins.property
     def sources(self) -> containers.RepeatedCompositeFieldContainer[SourceSelection]:
-        """Sources to search, at most 16, each once. Default: all."""
+        """Sources to search, at most 16, each once. Default: the profile's."""
 
     @builtins.property
     def filter(self) -> containers.RepeatedCompositeFieldContainer[source_pb2.MetadataCondition]:
@@ -107,12 +126,17 @@ class BuildContextRequest(message.Message):
         conversation: abc.Iterable[message_pb2.ConversationTurn] | None = ...,
         passages: abc.Iterable[InlinePassage] | None = ...,
         request_id: builtins.str = ...,
+        conversation_id: builtins.str = ...,
+        reserved_output_tokens: builtins.int | None = ...,
+        render: prompt_pb2.PromptFormat.ValueType = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["_reserved_output_tokens", b"_reserved_output_tokens", "reserved_output_tokens", b"reserved_output_tokens"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["conversation", b"conversation", "filter", b"filter", "max_tokens", b"max_tokens", "model", b"model", "passages", b"passages", "profile", b"profile", "question", b"question", "request_id", b"request_id", "sources", b"sources"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["_reserved_output_tokens", b"_reserved_output_tokens", "conversation", b"conversation", "conversation_id", b"conversation_id", "filter", b"filter", "max_tokens", b"max_tokens", "model", b"model", "passages", b"passages", "profile", b"profile", "question", b"question", "render", b"render", "request_id", b"request_id", "reserved_output_tokens", b"reserved_output_tokens", "sources", b"sources"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__reserved_output_tokens: _TypeAlias = typing.Literal["reserved_output_tokens"]  # noqa: Y015
+    _WhichOneofArgType__reserved_output_tokens: _TypeAlias = typing.Literal["_reserved_output_tokens", b"_reserved_output_tokens"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__reserved_output_tokens) -> _WhichOneofReturnType__reserved_output_tokens | None: ...
 
 @typing.final
 class SourceSelection(message.Message):
@@ -199,6 +223,13 @@ class BuildContextResponse(message.Message):
     SOURCES_FIELD_NUMBER: builtins.int
     COMPRESSION_FIELD_NUMBER: builtins.int
     RETENTION_FIELD_NUMBER: builtins.int
+    PROFILE_VERSION_FIELD_NUMBER: builtins.int
+    PROFILE_LABEL_FIELD_NUMBER: builtins.int
+    QUALITY_FIELD_NUMBER: builtins.int
+    ISOLATION_FIELD_NUMBER: builtins.int
+    RENDERED_FIELD_NUMBER: builtins.int
+    PREFIX_TOKEN_COUNT_FIELD_NUMBER: builtins.int
+    RECORD_ID_FIELD_NUMBER: builtins.int
     request_id: builtins.str
     """The request's name."""
     cache: CacheStatus.ValueType
@@ -211,9 +242,23 @@ class BuildContextResponse(message.Message):
     """The profile followed."""
     corpus_version: builtins.int
     """Version of the tenant's corpus that was searched; it grows with every write. 0 where nothing was searched."""
+    profile_version: builtins.str
+    """The version of the profile followed; empty for the one that is built in."""
+    profile_label: builtins.str
+    """The label that led to it; empty where the request named a version."""
+    rendered: builtins.str
+    """The body of the provider's request as JSON, where the request asked for one: the messages and tools of the same
+    prompt.
+    """
+    prefix_token_count: builtins.int
+    """Tokens at the front of the prompt that are the same in every request of this profile version: what a provider's
+    prompt cache can keep.
+    """
+    record_id: builtins.str
+    """The request's record in the ledger; empty where none is kept."""
     @builtins.property
     def messages(self) -> containers.RepeatedCompositeFieldContainer[message_pb2.Message]:
-        """Messages in the order an LLM should get them: instructions, conversation, evidence, question."""
+        """Messages in the order an LLM should get them: instructions, examples, conversation, evidence, question."""
 
     @builtins.property
     def evidence(self) -> containers.RepeatedCompositeFieldContainer[Evidence]:
@@ -247,6 +292,14 @@ class BuildContextResponse(message.Message):
     def retention(self) -> retention_pb2.Retention:
         """What became of numbers, names, negations and the like in the passages."""
 
+    @builtins.property
+    def quality(self) -> quality_pb2.Quality:
+        """How good the context is."""
+
+    @builtins.property
+    def isolation(self) -> Isolation:
+        """What was kept apart, defused and masked."""
+
     def __init__(
         self,
         *,
@@ -265,10 +318,51 @@ class BuildContextResponse(message.Message):
         sources: abc.Iterable[SourceReport] | None = ...,
         compression: compression_pb2.CompressionDecision | None = ...,
         retention: retention_pb2.Retention | None = ...,
+        profile_version: builtins.str = ...,
+        profile_label: builtins.str = ...,
+        quality: quality_pb2.Quality | None = ...,
+        isolation: Isolation | None = ...,
+        rendered: builtins.str = ...,
+        prefix_token_count: builtins.int = ...,
+        record_id: builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["compression", b"compression", "retention", b"retention", "tokens", b"tokens"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["compression", b"compression", "isolation", b"isolation", "quality", b"quality", "retention", b"retention", "tokens", b"tokens"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["cache", b"cache", "compression", b"compression", "corpus_version", b"corpus_version", "degradations", b"degradations", "dropped", b"dropped", "encoding", b"encoding", "evidence", b"evidence", "messages", b"messages", "model", b"model", "profile", b"profile", "request_id", b"request_id", "retention", b"retention", "sources", b"sources", "timings", b"timings", "tokens", b"tokens"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["cache", b"cache", "compression", b"compression", "corpus_version", b"corpus_version", "degradations", b"degradations", "dropped", b"dropped", "encoding", b"encoding", "evidence", b"evidence", "isolation", b"isolation", "messages", b"messages", "model", b"model", "prefix_token_count", b"prefix_token_count", "profile", b"profile", "profile_label", b"profile_label", "profile_version", b"profile_version", "quality", b"quality", "record_id", b"record_id", "rendered", b"rendered", "request_id", b"request_id", "retention", b"retention", "sources", b"sources", "timings", b"timings", "tokens", b"tokens"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class Isolation(message.Message):
+    """What was kept apart, defused and masked."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    DEFUSED_FIELD_NUMBER: builtins.int
+    SENSITIVE_FIELD_NUMBER: builtins.int
+    PSEUDONYMS_FIELD_NUMBER: builtins.int
+    @builtins.property
+    def defused(self) -> containers.RepeatedCompositeFieldContainer[prompt_pb2.ImitationCount]:
+        """Imitations of fences, roles and special tokens that were defused, by type."""
+
+    @builtins.property
+    def sensitive(self) -> containers.RepeatedCompositeFieldContainer[guard_pb2.SensitiveCount]:
+        """Personal data and secrets that were met in the request and in the evidence, by type."""
+
+    @builtins.property
+    def pseudonyms(self) -> containers.RepeatedCompositeFieldContainer[guard_pb2.Pseudonym]:
+        """What stands for what, where the profile lets the caller put the values back; empty otherwise."""
+
+    def __init__(
+        self,
+        *,
+        defused: abc.Iterable[prompt_pb2.ImitationCount] | None = ...,
+        sensitive: abc.Iterable[guard_pb2.SensitiveCount] | None = ...,
+        pseudonyms: abc.Iterable[guard_pb2.Pseudonym] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["defused", b"defused", "pseudonyms", b"pseudonyms", "sensitive", b"sensitive"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -420,6 +514,8 @@ class Evidence(message.Message):
     METADATA_FIELD_NUMBER: builtins.int
     KEPT_PINS_FIELD_NUMBER: builtins.int
     DROPPED_PINS_FIELD_NUMBER: builtins.int
+    TRUST_FIELD_NUMBER: builtins.int
+    CONTENT_HASH_FIELD_NUMBER: builtins.int
     citation: builtins.int
     """Number in the evidence message, from 1: the model cites it as [1]."""
     passage_id: builtins.str
@@ -440,6 +536,12 @@ class Evidence(message.Message):
     """Numbers, names, negations and the like that stand in its text in the prompt."""
     dropped_pins: builtins.int
     """Those that were left out, each with all that it belongs to."""
+    trust: trust_pb2.TrustLabel.ValueType
+    """How far it may be believed."""
+    content_hash: builtins.str
+    """Hash of the content of its document as it was when it was cut: the version that `spans` count in. Empty for an inline
+    passage.
+    """
     @builtins.property
     def title_path(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
         """Titles from the document down to the section."""
@@ -476,10 +578,12 @@ class Evidence(message.Message):
         metadata: abc.Mapping[builtins.str, builtins.str] | None = ...,
         kept_pins: builtins.int = ...,
         dropped_pins: builtins.int = ...,
+        trust: trust_pb2.TrustLabel.ValueType = ...,
+        content_hash: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["score", b"score"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["citation", b"citation", "document_id", b"document_id", "dropped_pins", b"dropped_pins", "fate", b"fate", "kept_pins", b"kept_pins", "metadata", b"metadata", "original_token_count", b"original_token_count", "passage_id", b"passage_id", "score", b"score", "source", b"source", "spans", b"spans", "text", b"text", "title_path", b"title_path", "token_count", b"token_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["citation", b"citation", "content_hash", b"content_hash", "document_id", b"document_id", "dropped_pins", b"dropped_pins", "fate", b"fate", "kept_pins", b"kept_pins", "metadata", b"metadata", "original_token_count", b"original_token_count", "passage_id", b"passage_id", "score", b"score", "source", b"source", "spans", b"spans", "text", b"text", "title_path", b"title_path", "token_count", b"token_count", "trust", b"trust"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -511,6 +615,8 @@ class DroppedPassage(message.Message):
         """Its source's part of the budget was full."""
         REASON_EMPTY: DroppedPassage._Reason.ValueType  # 7
         """It has no words."""
+        REASON_GUARD: DroppedPassage._Reason.ValueType  # 8
+        """It holds personal data or a secret of a type that the profile keeps out."""
 
     class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
         """Why a candidate was left out."""
@@ -531,6 +637,8 @@ class DroppedPassage(message.Message):
     """Its source's part of the budget was full."""
     REASON_EMPTY: DroppedPassage.Reason.ValueType  # 7
     """It has no words."""
+    REASON_GUARD: DroppedPassage.Reason.ValueType  # 8
+    """It holds personal data or a secret of a type that the profile keeps out."""
 
     PASSAGE_ID_FIELD_NUMBER: builtins.int
     DOCUMENT_ID_FIELD_NUMBER: builtins.int
@@ -539,6 +647,8 @@ class DroppedPassage(message.Message):
     TOKEN_COUNT_FIELD_NUMBER: builtins.int
     REASON_FIELD_NUMBER: builtins.int
     DUPLICATE_OF_FIELD_NUMBER: builtins.int
+    TRUST_FIELD_NUMBER: builtins.int
+    TITLE_PATH_FIELD_NUMBER: builtins.int
     passage_id: builtins.str
     """The passage, or `conversation/` and the index of the turn."""
     document_id: builtins.str
@@ -551,9 +661,15 @@ class DroppedPassage(message.Message):
     """Why it was left out."""
     duplicate_of: builtins.str
     """The passage that stands for it; empty for any other reason."""
+    trust: trust_pb2.TrustLabel.ValueType
+    """How far it may be believed; unset for turns of the conversation."""
     @builtins.property
     def score(self) -> score_pb2.Score:
         """Its score."""
+
+    @builtins.property
+    def title_path(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Titles from the document down to the section; empty for turns and duplicates."""
 
     def __init__(
         self,
@@ -565,10 +681,12 @@ class DroppedPassage(message.Message):
         token_count: builtins.int = ...,
         reason: DroppedPassage.Reason.ValueType = ...,
         duplicate_of: builtins.str = ...,
+        trust: trust_pb2.TrustLabel.ValueType = ...,
+        title_path: abc.Iterable[builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["score", b"score"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["document_id", b"document_id", "duplicate_of", b"duplicate_of", "passage_id", b"passage_id", "reason", b"reason", "score", b"score", "source", b"source", "token_count", b"token_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["document_id", b"document_id", "duplicate_of", b"duplicate_of", "passage_id", b"passage_id", "reason", b"reason", "score", b"score", "source", b"source", "title_path", b"title_path", "token_count", b"token_count", "trust", b"trust"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -582,7 +700,7 @@ class TokenUsage(message.Message):
     MAX_TOKENS_FIELD_NUMBER: builtins.int
     SECTIONS_FIELD_NUMBER: builtins.int
     total: builtins.int
-    """All tokens of the messages; never above `max_tokens`."""
+    """All tokens, reserved output included; never above `max_tokens`."""
     max_tokens: builtins.int
     """The bound that was asked for."""
     @builtins.property
@@ -670,6 +788,12 @@ class PlanContextResponse(message.Message):
     SOURCES_FIELD_NUMBER: builtins.int
     COMPRESSION_FIELD_NUMBER: builtins.int
     RETENTION_FIELD_NUMBER: builtins.int
+    PROFILE_VERSION_FIELD_NUMBER: builtins.int
+    PROFILE_LABEL_FIELD_NUMBER: builtins.int
+    QUALITY_FIELD_NUMBER: builtins.int
+    ISOLATION_FIELD_NUMBER: builtins.int
+    PREFIX_TOKEN_COUNT_FIELD_NUMBER: builtins.int
+    COST_FIELD_NUMBER: builtins.int
     request_id: builtins.str
     """The request's name."""
     cache_forecast: CacheStatus.ValueType
@@ -682,6 +806,12 @@ class PlanContextResponse(message.Message):
     """The profile followed."""
     corpus_version: builtins.int
     """Version of the tenant's corpus that was searched."""
+    profile_version: builtins.str
+    """The version of the profile followed; empty for the one that is built in."""
+    profile_label: builtins.str
+    """The label that led to it; empty where the request named a version."""
+    prefix_token_count: builtins.int
+    """Tokens at the front of the prompt that a provider's prompt cache can keep."""
     @builtins.property
     def evidence(self) -> containers.RepeatedCompositeFieldContainer[Evidence]:
         """Passages that would stand in the prompt; their `text` is empty."""
@@ -714,6 +844,18 @@ class PlanContextResponse(message.Message):
     def retention(self) -> retention_pb2.Retention:
         """What would become of numbers, names, negations and the like in the passages."""
 
+    @builtins.property
+    def quality(self) -> quality_pb2.Quality:
+        """How good the context would be."""
+
+    @builtins.property
+    def isolation(self) -> Isolation:
+        """What would be kept apart, defused and masked; without pseudonyms."""
+
+    @builtins.property
+    def cost(self) -> PromptCost:
+        """What the model's provider would ask; unset where the model has no known price."""
+
     def __init__(
         self,
         *,
@@ -731,12 +873,53 @@ class PlanContextResponse(message.Message):
         sources: abc.Iterable[SourceReport] | None = ...,
         compression: compression_pb2.CompressionDecision | None = ...,
         retention: retention_pb2.Retention | None = ...,
+        profile_version: builtins.str = ...,
+        profile_label: builtins.str = ...,
+        quality: quality_pb2.Quality | None = ...,
+        isolation: Isolation | None = ...,
+        prefix_token_count: builtins.int = ...,
+        cost: PromptCost | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["compression", b"compression", "retention", b"retention", "tokens", b"tokens"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["compression", b"compression", "cost", b"cost", "isolation", b"isolation", "quality", b"quality", "retention", b"retention", "tokens", b"tokens"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["cache_forecast", b"cache_forecast", "compression", b"compression", "corpus_version", b"corpus_version", "degradations", b"degradations", "dropped", b"dropped", "encoding", b"encoding", "evidence", b"evidence", "model", b"model", "profile", b"profile", "request_id", b"request_id", "retention", b"retention", "sources", b"sources", "timings", b"timings", "tokens", b"tokens"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["cache_forecast", b"cache_forecast", "compression", b"compression", "corpus_version", b"corpus_version", "cost", b"cost", "degradations", b"degradations", "dropped", b"dropped", "encoding", b"encoding", "evidence", b"evidence", "isolation", b"isolation", "model", b"model", "prefix_token_count", b"prefix_token_count", "profile", b"profile", "profile_label", b"profile_label", "profile_version", b"profile_version", "quality", b"quality", "request_id", b"request_id", "retention", b"retention", "sources", b"sources", "timings", b"timings", "tokens", b"tokens"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class PromptCost(message.Message):
+    """What a provider asks for a prompt and its answer, in US dollars, by the price table of `genai-prices`."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    INPUT_USD_FIELD_NUMBER: builtins.int
+    CACHED_INPUT_USD_FIELD_NUMBER: builtins.int
+    OUTPUT_USD_FIELD_NUMBER: builtins.int
+    input_usd: builtins.float
+    """For reading the whole prompt."""
+    cached_input_usd: builtins.float
+    """The same where the provider has the prompt's front in its cache; unset where it has no price for that."""
+    output_usd: builtins.float
+    """For writing as many tokens as are reserved for the answer; unset where none are, or where the price is not known."""
+    def __init__(
+        self,
+        *,
+        input_usd: builtins.float = ...,
+        cached_input_usd: builtins.float | None = ...,
+        output_usd: builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["_cached_input_usd", b"_cached_input_usd", "_output_usd", b"_output_usd", "cached_input_usd", b"cached_input_usd", "output_usd", b"output_usd"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["_cached_input_usd", b"_cached_input_usd", "_output_usd", b"_output_usd", "cached_input_usd", b"cached_input_usd", "input_usd", b"input_usd", "output_usd", b"output_usd"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__cached_input_usd: _TypeAlias = typing.Literal["cached_input_usd"]  # noqa: Y015
+    _WhichOneofArgType__cached_input_usd: _TypeAlias = typing.Literal["_cached_input_usd", b"_cached_input_usd"]  # noqa: Y015
+    _WhichOneofReturnType__output_usd: _TypeAlias = typing.Literal["output_usd"]  # noqa: Y015
+    _WhichOneofArgType__output_usd: _TypeAlias = typing.Literal["_output_usd", b"_output_usd"]  # noqa: Y015
+    @typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__cached_input_usd) -> _WhichOneofReturnType__cached_input_usd | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__output_usd) -> _WhichOneofReturnType__output_usd | None: ...
 
 @typing.final
 class CompressTextRequest(message.Message):

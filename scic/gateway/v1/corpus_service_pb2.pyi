@@ -10,6 +10,7 @@ from google.protobuf import timestamp_pb2 as timestamp_pb2
 from google.protobuf.internal import containers as containers
 from google.protobuf.internal import enum_type_wrapper as enum_type_wrapper
 from google.rpc import status_pb2 as status_pb2
+from scic.type.v1 import trust_pb2 as trust_pb2
 import builtins as builtins
 import sys
 import typing as typing
@@ -57,6 +58,7 @@ class DocumentInput(message.Message):
     ACL_GROUPS_FIELD_NUMBER: builtins.int
     SUBJECTS_FIELD_NUMBER: builtins.int
     EXPIRE_TIME_FIELD_NUMBER: builtins.int
+    TRUST_FIELD_NUMBER: builtins.int
     document_id: builtins.str
     """Name of the document, unique in the tenant: a path or a URL, say. 1 to 256 characters without control characters."""
     content: builtins.bytes
@@ -72,6 +74,8 @@ class DocumentInput(message.Message):
     """Title, at most 512 characters. Default: the document's own title or first heading (Markdown, HTML, PDF),
     or its id.
     """
+    trust: trust_pb2.TrustLabel.ValueType
+    """How far it may be believed. TRUSTED needs a key and a source that are. Default: what key and source allow."""
     @builtins.property
     def metadata(self) -> containers.ScalarMap[builtins.str, builtins.str]:
         """Facts to filter by. At most 64 entries; keys of 1 to 64 letters, digits, '.', '_' or '-'; values up to 256
@@ -111,10 +115,11 @@ class DocumentInput(message.Message):
         acl_groups: abc.Iterable[builtins.str] | None = ...,
         subjects: abc.Iterable[builtins.str] | None = ...,
         expire_time: timestamp_pb2.Timestamp | None = ...,
+        trust: trust_pb2.TrustLabel.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["create_time", b"create_time", "expire_time", b"expire_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["acl_groups", b"acl_groups", "content", b"content", "content_type", b"content_type", "create_time", b"create_time", "document_id", b"document_id", "expire_time", b"expire_time", "metadata", b"metadata", "source", b"source", "subjects", b"subjects", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["acl_groups", b"acl_groups", "content", b"content", "content_type", b"content_type", "create_time", b"create_time", "document_id", b"document_id", "expire_time", b"expire_time", "metadata", b"metadata", "source", b"source", "subjects", b"subjects", "title", b"title", "trust", b"trust"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -157,6 +162,7 @@ class Document(message.Message):
     ACL_GROUPS_FIELD_NUMBER: builtins.int
     SUBJECTS_FIELD_NUMBER: builtins.int
     EXPIRE_TIME_FIELD_NUMBER: builtins.int
+    TRUST_FIELD_NUMBER: builtins.int
     document_id: builtins.str
     """Its name."""
     source: builtins.str
@@ -171,6 +177,8 @@ class Document(message.Message):
     """Size of the content in bytes."""
     passage_count: builtins.int
     """Passages it was cut into."""
+    trust: trust_pb2.TrustLabel.ValueType
+    """How far it may be believed."""
     @builtins.property
     def metadata(self) -> containers.ScalarMap[builtins.str, builtins.str]:
         """Its metadata."""
@@ -211,10 +219,11 @@ class Document(message.Message):
         acl_groups: abc.Iterable[builtins.str] | None = ...,
         subjects: abc.Iterable[builtins.str] | None = ...,
         expire_time: timestamp_pb2.Timestamp | None = ...,
+        trust: trust_pb2.TrustLabel.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["create_time", b"create_time", "expire_time", b"expire_time", "index_time", b"index_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["acl_groups", b"acl_groups", "content_hash", b"content_hash", "content_type", b"content_type", "create_time", b"create_time", "document_id", b"document_id", "expire_time", b"expire_time", "index_time", b"index_time", "metadata", b"metadata", "passage_count", b"passage_count", "size_bytes", b"size_bytes", "source", b"source", "subjects", b"subjects", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["acl_groups", b"acl_groups", "content_hash", b"content_hash", "content_type", b"content_type", "create_time", b"create_time", "document_id", b"document_id", "expire_time", b"expire_time", "index_time", b"index_time", "metadata", b"metadata", "passage_count", b"passage_count", "size_bytes", b"size_bytes", "source", b"source", "subjects", b"subjects", "title", b"title", "trust", b"trust"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -468,13 +477,13 @@ class Receipt(message.Message):
         PASSAGE_COUNT_FIELD_NUMBER: builtins.int
         ENTRY_COUNT_FIELD_NUMBER: builtins.int
         name: builtins.str
-        """`corpus` or `cache`."""
+        """`corpus`, `cache` or `ledger`."""
         document_count: builtins.int
         """Documents removed there."""
         passage_count: builtins.int
         """Passages removed there."""
         entry_count: builtins.int
-        """Cached entries removed there."""
+        """Cached entries or ledger records removed there."""
         def __init__(
             self,
             *,

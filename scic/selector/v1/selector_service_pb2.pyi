@@ -12,6 +12,7 @@ from google.protobuf.internal import containers as containers
 from scic.type.v1 import passage_pb2 as passage_pb2
 from scic.type.v1 import score_pb2 as score_pb2
 from scic.type.v1 import source_pb2 as source_pb2
+from scic.type.v1 import trust_pb2 as trust_pb2
 import builtins as builtins
 import sys
 import typing as typing
@@ -91,6 +92,7 @@ class DocumentRecord(message.Message):
     ACL_GROUPS_FIELD_NUMBER: builtins.int
     SUBJECTS_FIELD_NUMBER: builtins.int
     EXPIRE_TIME_FIELD_NUMBER: builtins.int
+    TRUST_FIELD_NUMBER: builtins.int
     document_id: builtins.str
     """Its name."""
     source: builtins.str
@@ -107,6 +109,8 @@ class DocumentRecord(message.Message):
     """Size of the content in bytes."""
     passage_count: builtins.int
     """Passages it was cut into."""
+    trust: trust_pb2.TrustLabel.ValueType
+    """How far its passages may be believed. Default: UNTRUSTED."""
     @builtins.property
     def metadata(self) -> containers.ScalarMap[builtins.str, builtins.str]:
         """Its metadata."""
@@ -148,10 +152,11 @@ class DocumentRecord(message.Message):
         acl_groups: abc.Iterable[builtins.str] | None = ...,
         subjects: abc.Iterable[builtins.str] | None = ...,
         expire_time: timestamp_pb2.Timestamp | None = ...,
+        trust: trust_pb2.TrustLabel.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["create_time", b"create_time", "expire_time", b"expire_time", "index_time", b"index_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["acl_groups", b"acl_groups", "content_hash", b"content_hash", "content_type", b"content_type", "create_time", b"create_time", "document_id", b"document_id", "expire_time", b"expire_time", "index_time", b"index_time", "kind", b"kind", "metadata", b"metadata", "passage_count", b"passage_count", "size_bytes", b"size_bytes", "source", b"source", "subjects", b"subjects", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["acl_groups", b"acl_groups", "content_hash", b"content_hash", "content_type", b"content_type", "create_time", b"create_time", "document_id", b"document_id", "expire_time", b"expire_time", "index_time", b"index_time", "kind", b"kind", "metadata", b"metadata", "passage_count", b"passage_count", "size_bytes", b"size_bytes", "source", b"source", "subjects", b"subjects", "title", b"title", "trust", b"trust"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -23,9 +23,10 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from scic.type.v1 import trust_pb2 as scic_dot_type_dot_v1_dot_trust__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ascic/type/v1/message.proto\x12\x0cscic.type.v1\x1a\x1b\x62uf/validate/validate.proto\"<\n\x07Message\x12 \n\x04role\x18\x01 \x01(\x0e\x32\x12.scic.type.v1.Role\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\t\"[\n\x10\x43onversationTurn\x12,\n\x04role\x18\x01 \x01(\x0e\x32\x12.scic.type.v1.RoleB\n\xbaH\x07\x82\x01\x04\x18\x02\x18\x03\x12\x19\n\x04text\x18\x02 \x01(\tB\x0b\xbaH\x08r\x06\x10\x01\x18\x80\x80\x04\"L\n\rSectionTokens\x12&\n\x07section\x18\x01 \x01(\x0e\x32\x15.scic.type.v1.Section\x12\x13\n\x0btoken_count\x18\x02 \x01(\x05*P\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bROLE_SYSTEM\x10\x01\x12\r\n\tROLE_USER\x10\x02\x12\x12\n\x0eROLE_ASSISTANT\x10\x03*\x96\x01\n\x07Section\x12\x17\n\x13SECTION_UNSPECIFIED\x10\x00\x12\x18\n\x14SECTION_INSTRUCTIONS\x10\x01\x12\x18\n\x14SECTION_CONVERSATION\x10\x02\x12\x14\n\x10SECTION_EVIDENCE\x10\x03\x12\x14\n\x10SECTION_QUESTION\x10\x04\x12\x12\n\x0eSECTION_FORMAT\x10\x05\x42\"Z scic.internal/api/type/v1;typev1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ascic/type/v1/message.proto\x12\x0cscic.type.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x18scic/type/v1/trust.proto\"\x8d\x01\n\x07Message\x12 \n\x04role\x18\x01 \x01(\x0e\x32\x12.scic.type.v1.Role\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\t\x12&\n\x07section\x18\x03 \x01(\x0e\x32\x15.scic.type.v1.Section\x12\'\n\x05trust\x18\x04 \x01(\x0e\x32\x18.scic.type.v1.TrustLabel\"[\n\x10\x43onversationTurn\x12,\n\x04role\x18\x01 \x01(\x0e\x32\x12.scic.type.v1.RoleB\n\xbaH\x07\x82\x01\x04\x18\x02\x18\x03\x12\x19\n\x04text\x18\x02 \x01(\tB\x0b\xbaH\x08r\x06\x10\x01\x18\x80\x80\x04\"L\n\rSectionTokens\x12&\n\x07section\x18\x01 \x01(\x0e\x32\x15.scic.type.v1.Section\x12\x13\n\x0btoken_count\x18\x02 \x01(\x05*P\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bROLE_SYSTEM\x10\x01\x12\r\n\tROLE_USER\x10\x02\x12\x12\n\x0eROLE_ASSISTANT\x10\x03*\x84\x02\n\x07Section\x12\x17\n\x13SECTION_UNSPECIFIED\x10\x00\x12\x18\n\x14SECTION_INSTRUCTIONS\x10\x01\x12\x18\n\x14SECTION_CONVERSATION\x10\x02\x12\x14\n\x10SECTION_EVIDENCE\x10\x03\x12\x14\n\x10SECTION_QUESTION\x10\x04\x12\x12\n\x0eSECTION_FORMAT\x10\x05\x12\x11\n\rSECTION_TOOLS\x10\x06\x12\x12\n\x0eSECTION_POLICY\x10\x07\x12\x14\n\x10SECTION_EXAMPLES\x10\x08\x12\x12\n\x0eSECTION_FENCES\x10\t\x12\x1b\n\x17SECTION_RESERVED_OUTPUT\x10\nB\"Z scic.internal/api/type/v1;typev1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,14 +38,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CONVERSATIONTURN'].fields_by_name['role']._serialized_options = b'\272H\007\202\001\004\030\002\030\003'
   _globals['_CONVERSATIONTURN'].fields_by_name['text']._loaded_options = None
   _globals['_CONVERSATIONTURN'].fields_by_name['text']._serialized_options = b'\272H\010r\006\020\001\030\200\200\004'
-  _globals['_ROLE']._serialized_start=306
-  _globals['_ROLE']._serialized_end=386
-  _globals['_SECTION']._serialized_start=389
-  _globals['_SECTION']._serialized_end=539
-  _globals['_MESSAGE']._serialized_start=73
-  _globals['_MESSAGE']._serialized_end=133
-  _globals['_CONVERSATIONTURN']._serialized_start=135
-  _globals['_CONVERSATIONTURN']._serialized_end=226
-  _globals['_SECTIONTOKENS']._serialized_start=228
-  _globals['_SECTIONTOKENS']._serialized_end=304
+  _globals['_ROLE']._serialized_start=414
+  _globals['_ROLE']._serialized_end=494
+  _globals['_SECTION']._serialized_start=497
+  _globals['_SECTION']._serialized_end=757
+  _globals['_MESSAGE']._serialized_start=100
+  _globals['_MESSAGE']._serialized_end=241
+  _globals['_CONVERSATIONTURN']._serialized_start=243
+  _globals['_CONVERSATIONTURN']._serialized_end=334
+  _globals['_SECTIONTOKENS']._serialized_start=336
+  _globals['_SECTIONTOKENS']._serialized_end=412
 # @@protoc_insertion_point(module_scope)

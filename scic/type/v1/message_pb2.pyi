@@ -6,6 +6,7 @@ isort:skip_file
 from google.protobuf import descriptor as descriptor
 from google.protobuf import message as message
 from google.protobuf.internal import enum_type_wrapper as enum_type_wrapper
+from scic.type.v1 import trust_pb2 as trust_pb2
 import builtins as builtins
 import sys
 import typing as typing
@@ -62,6 +63,16 @@ class _SectionEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_Section.ValueT
     """The question."""
     SECTION_FORMAT: _Section.ValueType  # 5
     """What the chat format itself adds: role markers and the start of the reply."""
+    SECTION_TOOLS: _Section.ValueType  # 6
+    """The descriptions of the tools, as the provider shows them to the model."""
+    SECTION_POLICY: _Section.ValueType  # 7
+    """The rules for reading evidence, which scic adds to the instructions."""
+    SECTION_EXAMPLES: _Section.ValueType  # 8
+    """Examples of the profile."""
+    SECTION_FENCES: _Section.ValueType  # 9
+    """The fences around evidence."""
+    SECTION_RESERVED_OUTPUT: _Section.ValueType  # 10
+    """What is kept free for the model's answer."""
 
 class Section(_Section, metaclass=_SectionEnumTypeWrapper):
     """A part of the prompt whose tokens are counted apart."""
@@ -78,6 +89,16 @@ SECTION_QUESTION: Section.ValueType  # 4
 """The question."""
 SECTION_FORMAT: Section.ValueType  # 5
 """What the chat format itself adds: role markers and the start of the reply."""
+SECTION_TOOLS: Section.ValueType  # 6
+"""The descriptions of the tools, as the provider shows them to the model."""
+SECTION_POLICY: Section.ValueType  # 7
+"""The rules for reading evidence, which scic adds to the instructions."""
+SECTION_EXAMPLES: Section.ValueType  # 8
+"""Examples of the profile."""
+SECTION_FENCES: Section.ValueType  # 9
+"""The fences around evidence."""
+SECTION_RESERVED_OUTPUT: Section.ValueType  # 10
+"""What is kept free for the model's answer."""
 
 @typing.final
 class Message(message.Message):
@@ -87,19 +108,27 @@ class Message(message.Message):
 
     ROLE_FIELD_NUMBER: builtins.int
     CONTENT_FIELD_NUMBER: builtins.int
+    SECTION_FIELD_NUMBER: builtins.int
+    TRUST_FIELD_NUMBER: builtins.int
     role: Role.ValueType
     """Who speaks."""
     content: builtins.str
     """What is said."""
+    section: Section.ValueType
+    """The part of the prompt that it belongs to."""
+    trust: trust_pb2.TrustLabel.ValueType
+    """How far what it says may be believed; set for evidence only, and one for all of the message."""
     def __init__(
         self,
         *,
         role: Role.ValueType = ...,
         content: builtins.str = ...,
+        section: Section.ValueType = ...,
+        trust: trust_pb2.TrustLabel.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["content", b"content", "role", b"role"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["content", b"content", "role", b"role", "section", b"section", "trust", b"trust"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -26,9 +26,10 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from scic.type.v1 import source_pb2 as scic_dot_type_dot_v1_dot_source__pb2
 from scic.type.v1 import span_pb2 as scic_dot_type_dot_v1_dot_span__pb2
+from scic.type.v1 import trust_pb2 as scic_dot_type_dot_v1_dot_trust__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ascic/type/v1/passage.proto\x12\x0cscic.type.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19scic/type/v1/source.proto\x1a\x17scic/type/v1/span.proto\"\xc9\x03\n\x07Passage\x12\x1e\n\npassage_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xac\x02\x12\x1f\n\x0b\x64ocument_id\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x02\x12.\n\x06source\x18\x03 \x01(\tB\x1e\xbaH\x1br\x19\x32\x17^[a-z][a-z0-9_-]{0,31}$\x12\x32\n\x04kind\x18\x04 \x01(\x0e\x32\x18.scic.type.v1.SourceKindB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x1c\n\ntitle_path\x18\x05 \x03(\tB\x08\xbaH\x05\x92\x01\x02\x10 \x12\x19\n\x04text\x18\x06 \x01(\tB\x0b\xbaH\x08r\x06\x10\x01\x18\x80\x80\x04\x12 \n\x04span\x18\x07 \x01(\x0b\x32\x12.scic.type.v1.Span\x12?\n\x08metadata\x18\x08 \x03(\x0b\x32#.scic.type.v1.Passage.MetadataEntryB\x08\xbaH\x05\x9a\x01\x02\x10@\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1b\n\x08prepared\x18\n \x01(\x0c\x42\t\xbaH\x06z\x04\x18\x80\x80@\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\"Z scic.internal/api/type/v1;typev1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ascic/type/v1/passage.proto\x12\x0cscic.type.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19scic/type/v1/source.proto\x1a\x17scic/type/v1/span.proto\x1a\x18scic/type/v1/trust.proto\"\xba\x04\n\x07Passage\x12\x1e\n\npassage_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xac\x02\x12\x1f\n\x0b\x64ocument_id\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x02\x12.\n\x06source\x18\x03 \x01(\tB\x1e\xbaH\x1br\x19\x32\x17^[a-z][a-z0-9_-]{0,31}$\x12\x32\n\x04kind\x18\x04 \x01(\x0e\x32\x18.scic.type.v1.SourceKindB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x1c\n\ntitle_path\x18\x05 \x03(\tB\x08\xbaH\x05\x92\x01\x02\x10 \x12\x19\n\x04text\x18\x06 \x01(\tB\x0b\xbaH\x08r\x06\x10\x01\x18\x80\x80\x04\x12 \n\x04span\x18\x07 \x01(\x0b\x32\x12.scic.type.v1.Span\x12?\n\x08metadata\x18\x08 \x03(\x0b\x32#.scic.type.v1.Passage.MetadataEntryB\x08\xbaH\x05\x9a\x01\x02\x10@\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1b\n\x08prepared\x18\n \x01(\x0c\x42\t\xbaH\x06z\x04\x18\x80\x80@\x12\x31\n\x05trust\x18\x0b \x01(\x0e\x32\x18.scic.type.v1.TrustLabelB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1c\n\tsensitive\x18\x0c \x01(\x0c\x42\t\xbaH\x06z\x04\x18\x80\x80@\x12\x1e\n\x0c\x63ontent_hash\x18\r \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\"Z scic.internal/api/type/v1;typev1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -54,8 +55,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PASSAGE'].fields_by_name['metadata']._serialized_options = b'\272H\005\232\001\002\020@'
   _globals['_PASSAGE'].fields_by_name['prepared']._loaded_options = None
   _globals['_PASSAGE'].fields_by_name['prepared']._serialized_options = b'\272H\006z\004\030\200\200@'
-  _globals['_PASSAGE']._serialized_start=159
-  _globals['_PASSAGE']._serialized_end=616
-  _globals['_PASSAGE_METADATAENTRY']._serialized_start=569
-  _globals['_PASSAGE_METADATAENTRY']._serialized_end=616
+  _globals['_PASSAGE'].fields_by_name['trust']._loaded_options = None
+  _globals['_PASSAGE'].fields_by_name['trust']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_PASSAGE'].fields_by_name['sensitive']._loaded_options = None
+  _globals['_PASSAGE'].fields_by_name['sensitive']._serialized_options = b'\272H\006z\004\030\200\200@'
+  _globals['_PASSAGE'].fields_by_name['content_hash']._loaded_options = None
+  _globals['_PASSAGE'].fields_by_name['content_hash']._serialized_options = b'\272H\005r\003\030\200\001'
+  _globals['_PASSAGE']._serialized_start=185
+  _globals['_PASSAGE']._serialized_end=755
+  _globals['_PASSAGE_METADATAENTRY']._serialized_start=708
+  _globals['_PASSAGE_METADATAENTRY']._serialized_end=755
 # @@protoc_insertion_point(module_scope)

@@ -10,6 +10,7 @@ from google.protobuf import timestamp_pb2 as timestamp_pb2
 from google.protobuf.internal import containers as containers
 from scic.type.v1 import source_pb2 as source_pb2
 from scic.type.v1 import span_pb2 as span_pb2
+from scic.type.v1 import trust_pb2 as trust_pb2
 import builtins as builtins
 import sys
 import typing as typing
@@ -57,6 +58,9 @@ class Passage(message.Message):
     METADATA_FIELD_NUMBER: builtins.int
     CREATE_TIME_FIELD_NUMBER: builtins.int
     PREPARED_FIELD_NUMBER: builtins.int
+    TRUST_FIELD_NUMBER: builtins.int
+    SENSITIVE_FIELD_NUMBER: builtins.int
+    CONTENT_HASH_FIELD_NUMBER: builtins.int
     passage_id: builtins.str
     """Name of the passage, unique in its tenant: document id, '#', ordinal. 1 to 300 characters."""
     document_id: builtins.str
@@ -69,6 +73,12 @@ class Passage(message.Message):
     """The passage's text, 1 to 65,536 characters."""
     prepared: builtins.bytes
     """What compression needs, computed at ingestion: opaque and versioned. Empty where the text was never ingested."""
+    trust: trust_pb2.TrustLabel.ValueType
+    """How far it may be believed. Default: UNTRUSTED."""
+    sensitive: builtins.bytes
+    """The personal data and secrets that were found in it at ingestion: opaque and versioned. Empty where nobody looked."""
+    content_hash: builtins.str
+    """Hash of the document's content, the version that a citation refers to. Set by the selector."""
     @builtins.property
     def title_path(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
         """Titles from the document down to the passage's section, class or function; the document's own title first."""
@@ -98,9 +108,12 @@ class Passage(message.Message):
         metadata: abc.Mapping[builtins.str, builtins.str] | None = ...,
         create_time: timestamp_pb2.Timestamp | None = ...,
         prepared: builtins.bytes = ...,
+        trust: trust_pb2.TrustLabel.ValueType = ...,
+        sensitive: builtins.bytes = ...,
+        content_hash: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["create_time", b"create_time", "span", b"span"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["create_time", b"create_time", "document_id", b"document_id", "kind", b"kind", "metadata", b"metadata", "passage_id", b"passage_id", "prepared", b"prepared", "source", b"source", "span", b"span", "text", b"text", "title_path", b"title_path"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["content_hash", b"content_hash", "create_time", b"create_time", "document_id", b"document_id", "kind", b"kind", "metadata", b"metadata", "passage_id", b"passage_id", "prepared", b"prepared", "sensitive", b"sensitive", "source", b"source", "span", b"span", "text", b"text", "title_path", b"title_path", "trust", b"trust"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
