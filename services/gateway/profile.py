@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from math import ceil
 from types import MappingProxyType
 
-from scic.type.v1 import degradation_pb2
+from scic.type.v1 import degradation_pb2, prompt_pb2
+from services.gateway.guard.policy import GuardPolicy
 from services.gateway.source import BUILT_IN, Sources
 
 _INSTRUCTIONS = (
@@ -58,6 +59,36 @@ class Profile:
     gap: str = " … "
     """Shown where text between two kept spans of a passage was left out."""
 
+    version: str = ""
+    """Hash of the recipe that was published; empty for the built-in profile."""
+
+    encoding: str = ""
+    """The encoding that counts; empty: that of the model."""
+
+    format: prompt_pb2.PromptFormat.ValueType = prompt_pb2.PROMPT_FORMAT_OPENAI
+    """The provider's format whose tokens are counted."""
+
+    max_tokens: int = 0
+    """Bound for all tokens where the request names none; 0: every request has to name one."""
+
+    reserved_output_tokens: int = 0
+    """Tokens kept free for the answer where the request does not say."""
+
+    tools: tuple[prompt_pb2.Tool, ...] = ()
+    """Functions that the model may call."""
+
+    examples: tuple[prompt_pb2.Example, ...] = ()
+    """Questions with the answers that are wanted."""
+
+    order: prompt_pb2.EvidenceOrder.ValueType = prompt_pb2.EVIDENCE_ORDER_BY_SCORE
+    """The order of the evidence."""
+
+    guard: GuardPolicy = field(default_factory=GuardPolicy)
+    """What is done with personal data and secrets."""
+
+    source_limits: Mapping[str, int] = field(default_factory=dict)
+    """Passages to take from a source at most, where that does not grow with the budget."""
+
     pin_patterns: tuple[str, ...] = ()
     """RE2 patterns of what compression must not maim, besides numbers, names, negations and the like."""
 
@@ -66,6 +97,8 @@ class Profile:
 
     def source_limit(self, source: str, evidence_tokens: int) -> int:
         """Passages to take from a source where a request does not say: it grows with the tokens there are to fill."""
+        if limit := self.source_limits.get(source):
+            return limit
         candidates = self.candidate_factor * evidence_tokens / _PASSAGE_TOKENS
         return min(max(ceil(candidates * self.source_shares.get(source, _SOURCE_SHARE)), _FEWEST), _MOST)
 

@@ -66,6 +66,29 @@ class GatewaySettings(ServeSettings):
         description="JSON list of at most 16 RE2 patterns: what they match is not maimed by any compression.",
     )
 
+    storage_url: SecretStr | None = Field(
+        None,
+        description="Object storage of profiles and ledger: file:///folder, s3://bucket/prefix, gs:// or az://; none: "
+        "the built-in profile only, and no ledger.",
+    )
+    shared_profiles_tenant: str | None = Field(
+        None, description="Tenant whose profiles all tenants may follow, beneath their own; none: nobody's."
+    )
+    profile_keep_days: float = Field(
+        90.0, gt=0, le=36_500, description="Days that a version of a profile is kept which no label leads to."
+    )
+    profile_keep_count: int = Field(
+        20, ge=1, le=1000, description="Newest versions of a profile that are kept however old they are."
+    )
+    ledger: bool = Field(default=True, description="Whether requests are recorded, where there is a storage.")
+    ledger_days: float = Field(7.0, gt=0, le=3_650, description="Days that a record of the ledger is kept.")
+    ledger_max_records: int = Field(
+        100_000, ge=100, le=10_000_000, description="Newest records of a tenant that are kept in the ledger's index."
+    )
+    page_port: int | None = Field(
+        9151, ge=0, le=65_535, description="HTTP port of the page that shows the ledger; 0 takes a free one, none: no page."
+    )
+
     @field_validator("sources")
     @classmethod
     def _sources_make_sense(cls, value: str) -> str:

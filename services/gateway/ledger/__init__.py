@@ -1,0 +1,1 @@
+"""The context ledger: every request with all its candidates, what became of them and why."""

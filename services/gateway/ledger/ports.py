@@ -1,0 +1,31 @@
+"""What the ledger is to the rest of the gateway."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from scic.gateway.v1 import ledger_service_pb2 as pb
+from services.gateway.principal import Principal
+
+
+class Ledger(Protocol):
+    """Records by tenant. Reading and erasing raise ScicError: RECORD_NOT_FOUND, RECORD_ERASED, STORAGE_UNAVAILABLE."""
+
+    def record(self, principal: Principal, record: pb.Record) -> None:
+        """Takes a record of a request that is over. Never waits and never raises: what does not fit is counted as lost."""
+        ...
+
+    async def get(self, principal: Principal, record_id: str) -> pb.Record:
+        """A record that the caller may see, by its own name or that of its request."""
+        ...
+
+    async def list(self, principal: Principal, request: pb.ListRecordsRequest) -> pb.ListRecordsResponse:
+        """A page of those that the caller may see, newest first."""
+        ...
+
+    async def erase_documents(self, tenant: str, document_ids: Sequence[str]) -> int:
+        """Erases all records of the tenant that name one of the documents; returns how many there were."""
+        ...
+
+    async def erase_tenant(self, tenant: str) -> int:
+        """Erases all records of the tenant; returns how many there were."""
+        ...

@@ -1,0 +1,1 @@
+"""Profiles: immutable versions of recipes, and the labels that say which of them answers."""

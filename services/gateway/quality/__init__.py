@@ -1,0 +1,1 @@
+"""Quality figures of a context, from its text alone."""
