@@ -1,7 +1,8 @@
 # One service's image, by BuildKit: docker build --build-arg SERVICE=gateway --tag scic-gateway .
 #
 # SERVICE is gateway, selector, compressor or composer. It chooses the dependencies and the code that go in, and the
-# stage that the image ends with. The image needs no writable file system, except for the selector's /data.
+# stage that the image ends with. The image needs no writable file system, except for the selector's /data, and for the
+# gateway's /objects where that is its object storage.
 ARG SERVICE=gateway
 
 FROM python:3.11-slim-bookworm AS build
@@ -17,6 +18,7 @@ COPY scic scic
 COPY services/__init__.py services/
 COPY services/chassis services/chassis
 COPY services/text services/text
+COPY services/prompt services/prompt
 COPY services/${SERVICE} services/${SERVICE}
 RUN python -m compileall -q .
 
@@ -35,13 +37,14 @@ COPY --from=build /app /app
 # Below, what differs at run time. A container's loopback is reached by nobody, hence the hosts.
 FROM run AS gateway
 ENV SCIC_GATEWAY_HOST=0.0.0.0
-EXPOSE 50051 9051
+# A volume that is mounted here for the first time takes over the owner.
+RUN install -d -o 10001 -g 10001 -m 0700 /objects
+EXPOSE 50051 9051 9151
 ENTRYPOINT ["python", "-m", "services.gateway"]
 
 FROM run AS selector
 ENV SCIC_SELECTOR_HOST=0.0.0.0 SCIC_SELECTOR_DATA_DIR=/data SCIC_SELECTOR_MODEL_DIR=/model
 COPY --from=model /model /model
-# A volume that is mounted here for the first time takes over the owner.
 RUN install -d -o 10001 -g 10001 -m 0700 /data
 EXPOSE 50052 9052
 ENTRYPOINT ["python", "-m", "services.selector"]

@@ -1,14 +1,16 @@
 """The mesh under test: started as a user starts it, asked as an operator asks it, and always stopped."""
 
 import json
+import os
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from services.text.model import model_file
 
@@ -47,12 +49,15 @@ class Laptop:
 
 
 @contextmanager
-def laptop_mesh(data_dir: Path) -> Iterator[Laptop]:
-    """Run `scic up` on an empty data directory for as long as the context lasts. Raises LaptopError."""
+def laptop_mesh(data_dir: Path, settings: Mapping[str, str] = MappingProxyType({})) -> Iterator[Laptop]:
+    """Run `scic up` on an empty data directory for as long as the context lasts. Raises LaptopError.
+
+    `settings` are variables that the services read, beside what the mesh tells them.
+    """
     model_file(data_dir / "models")
     start = time.perf_counter()
     try:
-        _scic("up", "--detach", "--data-dir", str(data_dir), "--port", str(_free_port()))
+        _scic("up", "--detach", "--data-dir", str(data_dir), "--port", str(_free_port()), settings=settings)
         seconds = time.perf_counter() - start
         status = json.loads(_scic("status", "--json", "--data-dir", str(data_dir)))
         yield Laptop(
@@ -66,10 +71,14 @@ def laptop_mesh(data_dir: Path) -> Iterator[Laptop]:
         _scic("down", "--data-dir", str(data_dir))
 
 
-def _scic(*arguments: str) -> str:
+def _scic(*arguments: str, settings: Mapping[str, str] = MappingProxyType({})) -> str:
     """Runs the command and returns what it prints; what it says about errors is printed as it comes."""
     done = subprocess.run(
-        [sys.executable, "-m", "scic.cli", *arguments], check=False, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "scic.cli", *arguments],
+        check=False,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **settings},
     )
     if done.returncode:
         raise LaptopError(f"`scic {arguments[0]}` ended with exit code {done.returncode}: see above.")

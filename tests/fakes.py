@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from google.protobuf.duration_pb2 import Duration
@@ -10,16 +10,25 @@ from google.protobuf.duration_pb2 import Duration
 from scic import errors
 from scic.composer.v1 import composer_service_pb2 as composer
 from scic.compressor.v1 import compressor_service_pb2 as compressor
+from scic.gateway.v1 import context_service_pb2 as context
+from scic.gateway.v1 import ledger_service_pb2 as ledger_pb
 from scic.selector.v1 import selector_service_pb2 as selector
-from scic.type.v1 import compression_pb2, message_pb2, passage_pb2, retention_pb2, score_pb2, source_pb2, span_pb2
-from services.composer.evidence import Evidence
-from services.composer.prompt import Role, compose
-from services.composer.servicer import SECTIONS
+from scic.type.v1 import compression_pb2, passage_pb2, retention_pb2, score_pb2, source_pb2, span_pb2
 from services.gateway.fallback import plain_cut
+from services.gateway.guard.detect import DetectorError, Detectors
+from services.gateway.guard.guard import Guard
+from services.gateway.guard.policy import SensitiveType
+from services.gateway.guard.scan import scan_passage
+from services.gateway.guard.sensitive import Sensitive
 from services.gateway.ladder import Ladder
 from services.gateway.ports import CacheEntry, CacheLookup, CacheUnavailableError
+from services.gateway.principal import Principal
+from services.gateway.profile import Profile, default_profile
+from services.gateway.profiles.ports import ResolvedProfile
+from services.gateway.recipe import Recipe, resolve
 from services.gateway.source import BUILT_IN, Sources
 from services.gateway.stage_error import StageError
+from services.prompt.wire import compose_response
 from services.text.tokens import encoding_for
 
 UNIT = np.eye(1, 4, dtype="<f4").tobytes()
@@ -44,6 +53,8 @@ class FakeSelector:
     documents: dict[tuple[str, str], selector.IndexedDocument] = field(default_factory=dict)
     timeouts: list[float] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
+    detectors: Detectors = field(default_factory=lambda: NoDetectors())
+    """What looks through the passages that `store` puts in."""
 
     def _enter(self, name: str, timeout: float) -> None:
         self.calls.append(name)
@@ -186,6 +197,7 @@ class FakeSelector:
                         title_path=[document_id],
                         text=text,
                         span=span_pb2.Span(start=100 * ordinal, end=100 * ordinal + len(text)),
+                        sensitive=scan_passage(self.detectors, [document_id], text, {}, document_id),
                     )
                 )
                 for ordinal, text in enumerate(texts)
@@ -273,31 +285,114 @@ class FakeComposer:
 
     away: bool = False
     timeouts: list[float] = field(default_factory=list)
+    requests: list[composer.ComposeRequest] = field(default_factory=list)
 
     async def compose(self, request, *, timeout):
         self.timeouts.append(timeout)
         if self.away:
             raise StageError("composer", "STAGE_UNAVAILABLE")
-        evidence = [Evidence(tuple(e.title_path), e.source, e.text) for e in request.evidence]
-        prompt = compose(
-            instructions=request.instructions,
-            conversation=[(Role.USER, turn.text) for turn in request.conversation],
-            evidence=evidence,
-            question=request.question,
-            max_tokens=request.max_tokens,
-            encoding=encoding_for(request.encoding),
+        self.requests.append(request)
+        return compose_response(request, encoding_for(request.encoding))
+
+
+@dataclass
+class FakeLedger:
+    """Keeps records in a list."""
+
+    keeps: bool = True
+    away: bool = False
+    records: list[tuple[str, ledger_pb.Record]] = field(default_factory=list)
+    begun: set[tuple[str, str]] = field(default_factory=set)
+    """Erasures that have begun and not ended."""
+
+    def record(self, principal: Principal, record: ledger_pb.Record) -> None:
+        kept = ledger_pb.Record()
+        kept.CopyFrom(record)
+        self.records.append((principal.tenant, kept))
+
+    async def get(self, principal: Principal, record_id: str) -> ledger_pb.Record:
+        for tenant, record in reversed(self.records):
+            if tenant == principal.tenant and record_id in {record.record_id, record.request.request_id}:
+                return record
+        raise errors.RECORD_NOT_FOUND.error("no such record", field_violations=[("record_id", "must be a record")])
+
+    async def list(self, principal: Principal, request: ledger_pb.ListRecordsRequest) -> ledger_pb.ListRecordsResponse:
+        return ledger_pb.ListRecordsResponse(
+            records=[
+                ledger_pb.RecordSummary(record_id=record.record_id, request_id=record.request.request_id)
+                for tenant, record in reversed(self.records)
+                if tenant == principal.tenant
+            ]
         )
-        return composer.ComposeResponse(
-            messages=[message_pb2.Message(role=message_pb2.ROLE_USER, content=m.content) for m in prompt.messages],
-            evidence=[
-                composer.ComposedEvidence(index=index, citation=index + 1) for index in range(prompt.evidence_count)
-            ],
-            sections=[
-                message_pb2.SectionTokens(section=SECTIONS[section], token_count=count)
-                for section, count in prompt.tokens.items()
-            ],
-            token_count=prompt.token_count,
-        )
+
+    async def begin_erasure(self, tenant: str, name: str) -> bool:
+        begun = (tenant, name) in self.begun
+        self.begun.add((tenant, name))
+        return begun
+
+    async def end_erasure(self, tenant: str, name: str) -> None:
+        self.begun.discard((tenant, name))
+
+    async def erase_documents(self, tenant: str, document_ids: Sequence[str]) -> int:
+        return self._erase(lambda owner, record: owner == tenant and not set(document_ids).isdisjoint(_named(record)))
+
+    async def erase_tenant(self, tenant: str) -> int:
+        return self._erase(lambda owner, _: owner == tenant)
+
+    def _erase(self, goes: Callable[[str, ledger_pb.Record], bool]) -> int:
+        if self.away:
+            raise errors.STORAGE_UNAVAILABLE.error("away")
+        before = len(self.records)
+        self.records = [one for one in self.records if not goes(*one)]
+        return before - len(self.records)
+
+
+def _named(record: ledger_pb.Record) -> set[str]:
+    return {item.document_id for item in (*record.response.evidence, *record.response.dropped)}
+
+
+class NoDetectors:
+    """Finds nothing."""
+
+    def find(self, text: str) -> list[Sensitive]:
+        return []
+
+
+@dataclass
+class WordDetectors:
+    """Finds given words, each of a type; raises where it is broken."""
+
+    words: dict[str, SensitiveType]
+    broken: bool = False
+
+    def find(self, text: str) -> list[Sensitive]:
+        if self.broken:
+            raise DetectorError("words", "ValueError")
+        found = [Sensitive(kind, word) for word, kind in self.words.items() if word in text]
+        return sorted(found, key=lambda one: -len(one.text))
+
+
+@dataclass
+class OneProfile:
+    """Every request follows the same profile, whatever it names."""
+
+    profile: Profile
+    label: str = "live"
+    variant: Literal["main", "canary", "pinned"] = "main"
+    asked: list[tuple[str, str, str]] = field(default_factory=list)
+
+    async def resolve(self, tenant: str, reference: str, unit: str) -> ResolvedProfile:
+        self.asked.append((tenant, reference, unit))
+        return ResolvedProfile(self.profile, self.label, self.variant)
+
+
+def recipe_of(
+    request: context.BuildContextRequest, profile: Profile | None = None, detectors: Detectors | None = None
+) -> Recipe:
+    """A resolved request; by default of the built-in profile, and nothing is found in it."""
+    profile = profile or default_profile("gpt-4o")
+    screen = Guard(detectors or NoDetectors()).screen(profile.guard)
+    return resolve(request, ResolvedProfile(profile, "", "main"), screen)
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -13,8 +14,26 @@ from scic.cli.json_output import print_json
 from scic.cli.show import show_context, show_plan
 from scic.client import ContextOptions
 
+
+class Provider(StrEnum):
+    """A provider whose request can be written."""
+
+    OPENAI = "openai"
+    ANTHROPIC = "anthropic"
+
+
 Question = Annotated[str, typer.Argument(help="The question.", show_default=False)]
-MaxTokens = Annotated[int, typer.Option("--max-tokens", "-n", help="Bound for all messages together.")]
+MaxTokens = Annotated[
+    int | None,
+    typer.Option("--max-tokens", "-n", help="Bound for all tokens. Default: the profile's; 2000 without a profile."),
+]
+Profile = Annotated[
+    str, typer.Option("--profile", "-p", help="Recipe to follow: NAME, NAME@LABEL or NAME@VERSION. Default: default.")
+]
+Conversation = Annotated[
+    str, typer.Option("--conversation", help="Name of the conversation: all of it stays with one version of a profile.")
+]
+Reserve = Annotated[int | None, typer.Option("--reserve", help="Tokens to keep free for the answer.")]
 Model = Annotated[str, typer.Option("--model", help="Model whose encoding counts. Default: the server's.")]
 Sources = Annotated[
     list[str] | None,
@@ -33,16 +52,24 @@ PassageFiles = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print the reply as JSON.")]
 Explain = Annotated[bool, typer.Option("--explain", help="Show scores, and what was left out and why.")]
 
+Render = Annotated[
+    Provider | None, typer.Option("--render", help="Print the body of this provider's request, and nothing else.")
+]
+
 _DEFAULT_MAX_TOKENS = 2000
 
 
 def context(
     question: Question,
-    max_tokens: MaxTokens = _DEFAULT_MAX_TOKENS,
+    max_tokens: MaxTokens = None,
+    profile: Profile = "",
+    conversation: Conversation = "",
+    reserve: Reserve = None,
     model: Model = "",
     source: Sources = None,
     filter_: Filters = None,
     passage: PassageFiles = None,
+    render: Render = None,
     as_json: AsJson = False,
     explain: Explain = False,
     address: Address = None,
@@ -50,12 +77,16 @@ def context(
     data_dir: DataDir = None,
 ) -> None:
     """Build the context for a question and print it, ready for an LLM."""
-    options = _options(model, source, filter_, passage)
+    options = _options(profile, conversation, reserve, model, source, filter_, passage)
+    if render:
+        options["render"] = render.value
 
     async def ask() -> None:
         async with connect(address, api_key, data_dir) as client:
-            built = await client.build_context(question, max_tokens=max_tokens, **options)
-        if as_json:
+            built = await client.build_context(question, max_tokens=_bound(max_tokens, profile), **options)
+        if render:
+            print(built.rendered)
+        elif as_json:
             print_json(built)
         else:
             show_context(Console(), built, explain=explain)
@@ -65,7 +96,10 @@ def context(
 
 def plan(
     question: Question,
-    max_tokens: MaxTokens = _DEFAULT_MAX_TOKENS,
+    max_tokens: MaxTokens = None,
+    profile: Profile = "",
+    conversation: Conversation = "",
+    reserve: Reserve = None,
     model: Model = "",
     source: Sources = None,
     filter_: Filters = None,
@@ -77,11 +111,11 @@ def plan(
     data_dir: DataDir = None,
 ) -> None:
     """Say what `scic context` would do with the same options, and spend nothing."""
-    options = _options(model, source, filter_, passage)
+    options = _options(profile, conversation, reserve, model, source, filter_, passage)
 
     async def ask() -> None:
         async with connect(address, api_key, data_dir) as client:
-            planned = await client.plan_context(question, max_tokens=max_tokens, **options)
+            planned = await client.plan_context(question, max_tokens=_bound(max_tokens, profile), **options)
         if as_json:
             print_json(planned)
         else:
@@ -90,15 +124,30 @@ def plan(
     asyncio.run(ask())
 
 
+def _bound(max_tokens: int | None, profile: str) -> int | None:
+    return max_tokens if max_tokens is not None or profile else _DEFAULT_MAX_TOKENS
+
+
 def _options(
-    model: str, sources: Sequence[str] | None, filters: Sequence[str] | None, passages: Sequence[Path] | None
+    profile: str,
+    conversation: str,
+    reserve: int | None,
+    model: str,
+    sources: Sequence[str] | None,
+    filters: Sequence[str] | None,
+    passages: Sequence[Path] | None,
 ) -> ContextOptions:
-    return ContextOptions(
+    options = ContextOptions(
+        profile=profile,
+        conversation_id=conversation,
         model=model,
         sources=dict(map(_source, sources or ())),
         filters=_filters(filters or ()),
         passages=[_text(path) for path in passages or ()],
     )
+    if reserve is not None:
+        options["reserved_output_tokens"] = reserve
+    return options
 
 
 def _source(text: str) -> tuple[str, int]:

@@ -19,6 +19,7 @@ from scic.cli.files import Failed, Finding, FoundFile, PathNotFoundError, Skippe
 from scic.cli.prune import PruneError, delete_unsent, prefixes
 from scic.errors import ScicError, from_status
 from scic.gateway.v1 import corpus_service_pb2 as pb
+from scic.type.v1 import trust_pb2
 
 EXIT_SOME_FAILED = 1
 """Some files did not go in; each was named."""
@@ -55,6 +56,12 @@ ExpiresIn = Annotated[
         "Default: by the retention of the source.",
     ),
 ]
+Untrusted = Annotated[
+    bool,
+    typer.Option(
+        "--untrusted", help="Label the files as untrusted. Default: trusted where the key and their source are."
+    ),
+]
 Prune = Annotated[
     bool,
     typer.Option(
@@ -80,6 +87,7 @@ def ingest(
     acl: Groups = None,
     subject: Subjects = None,
     expires_in: ExpiresIn = None,
+    untrusted: Untrusted = False,
     prune: Prune = False,
     verbose: Verbose = False,
     address: Address = None,
@@ -90,7 +98,7 @@ def ingest(
 
     Exit code 0: everything went in; 1: some files did not, each is named; 2: nothing was done.
     """
-    common = _common(source, metadata or (), acl or (), subject or (), expires_in)
+    common = _common(source, metadata or (), acl or (), subject or (), expires_in, untrusted=untrusted)
     beginnings = _prefixes(paths) if prune else []
     findings = _discovered(paths)
     console = Console(stderr=True)
@@ -152,7 +160,13 @@ def _discovered(paths: Sequence[Path]) -> list[Finding]:
 
 
 def _common(
-    source: str, metadata: Sequence[str], groups: Sequence[str], subjects: Sequence[str], expires_in: str | None
+    source: str,
+    metadata: Sequence[str],
+    groups: Sequence[str],
+    subjects: Sequence[str],
+    expires_in: str | None,
+    *,
+    untrusted: bool,
 ) -> pb.DocumentInput:
     """What all files share."""
     common = pb.DocumentInput(
@@ -160,6 +174,7 @@ def _common(
         metadata=dict(map(_fact, metadata)),
         acl_groups=dict.fromkeys(groups),
         subjects=dict.fromkeys(subjects),
+        trust=trust_pb2.TRUST_LABEL_UNTRUSTED if untrusted else trust_pb2.TRUST_LABEL_UNSPECIFIED,
     )
     if expires_in is not None:
         try:

@@ -10,8 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from scic.cli.show_compression import show_decision, show_degradation, show_retention
+from scic.cli.show_quality import show_cost, show_isolation, show_profile, show_quality
 from scic.gateway.v1 import context_service_pb2 as pb
-from scic.type.v1 import degradation_pb2, message_pb2, score_pb2
+from scic.type.v1 import degradation_pb2, message_pb2, score_pb2, trust_pb2
 
 _ROLE_STYLE = {
     message_pb2.ROLE_SYSTEM: "magenta",
@@ -31,7 +32,8 @@ def show_context(console: Console, built: pb.BuildContextResponse, *, explain: b
     if explain:
         _show_dropped(console, built.dropped)
     _show_figures(console, built)
-    console.print(f"cache: {_name(pb.CacheStatus.Name(built.cache))} · request {escape(built.request_id)}")
+    record = f" · record {built.record_id}" if built.record_id else ""
+    console.print(f"cache: {_name(pb.CacheStatus.Name(built.cache))} · request {escape(built.request_id)}{record}")
 
 
 def show_plan(console: Console, planned: pb.PlanContextResponse, *, explain: bool) -> None:
@@ -40,6 +42,8 @@ def show_plan(console: Console, planned: pb.PlanContextResponse, *, explain: boo
     if explain:
         _show_dropped(console, planned.dropped)
     _show_figures(console, planned)
+    if planned.HasField("cost"):
+        show_cost(console, planned.cost)
     console.print(f"cache forecast: {_name(pb.CacheStatus.Name(planned.cache_forecast))}")
 
 
@@ -48,7 +52,7 @@ def _show_evidence(console: Console, evidence: Sequence[pb.Evidence], *, explain
         console.print(Padding("no passage of these sources and filters was found that fits", (0, 2)))
         return
     table = Table(box=None, pad_edge=False)
-    for heading in ("", "passage", "offsets", "source", "score", "tokens"):
+    for heading in ("", "passage", "offsets", "source", "trust", "score", "tokens"):
         table.add_column(heading, justify="right" if heading in {"score", "tokens"} else "left", overflow="fold")
     for item in evidence:
         title = " > ".join(item.title_path[1:])
@@ -57,6 +61,7 @@ def _show_evidence(console: Console, evidence: Sequence[pb.Evidence], *, explain
             escape(f"{item.document_id or item.passage_id}" + (f" · {title}" if title else "")),
             ", ".join(f"{span.start}-{span.end}" for span in item.spans),
             item.source,
+            _name(trust_pb2.TrustLabel.Name(item.trust)),
             _score(item.score, explain=explain),
             _tokens(item),
         )
@@ -103,6 +108,9 @@ def _show_figures(console: Console, reply: pb.BuildContextResponse | pb.PlanCont
     if reply.HasField("compression"):
         show_decision(console, reply.compression)
         show_retention(console, reply.retention)
+    show_quality(console, reply.quality)
+    show_isolation(console, reply.isolation)
+    show_profile(console, reply)
     for degradation in reply.degradations:
         show_degradation(console, degradation)
 
@@ -134,7 +142,7 @@ def _tokens(item: pb.Evidence) -> str:
 
 def _name(constant: str) -> str:
     """The last word of an enum constant, as people say it."""
-    for prefix in ("CACHE_STATUS_", "SECTION_", "STAGE_", "ROLE_", "RUNG_"):
+    for prefix in ("CACHE_STATUS_", "SECTION_", "STAGE_", "ROLE_", "RUNG_", "TRUST_LABEL_"):
         constant = constant.removeprefix(prefix)
     return constant.lower()
 

@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from scic.gateway.v1 import corpus_service_pb2 as pb
+from scic.type.v1 import trust_pb2
 
 _NEVER = "-"
 
@@ -24,6 +25,7 @@ def record_lines(document: pb.Document) -> Iterator[tuple[str, str]]:
     yield "indexed", time(document.index_time)
     yield "expires", time(document.expire_time) if document.HasField("expire_time") else "never"
     yield "groups", ", ".join(document.acl_groups) or "everybody of the tenant"
+    yield "trust", trust_pb2.TrustLabel.Name(document.trust).removeprefix("TRUST_LABEL_").lower()
     yield "subjects", ", ".join(document.subjects) or "none"
     for key, value in sorted(document.metadata.items()):
         yield f"metadata {key}", value

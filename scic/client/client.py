@@ -1,22 +1,21 @@
 """The client."""
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from contextlib import suppress
-from typing import Self, TypeVar, Unpack
+from typing import Self, Unpack
 
 import grpc
 import grpc.aio
 
 from scic import errors
+from scic.client.calls import answer
 from scic.client.policy import CHANNEL_OPTIONS
 from scic.client.request import ContextOptions, context_request, text_request
 from scic.gateway.v1 import context_service_pb2 as context
 from scic.gateway.v1 import context_service_pb2_grpc as context_rpc
 from scic.gateway.v1 import corpus_service_pb2 as corpus
 from scic.gateway.v1 import corpus_service_pb2_grpc as corpus_rpc
-
-_Reply = TypeVar("_Reply")
 
 _ACCEPTED_WITHIN = 5.0
 """Seconds to wait for the word that a stream is accepted; a mesh that does not give it gets the documents then."""
@@ -63,19 +62,32 @@ class Client:
         await self._channel.close()
 
     async def build_context(
-        self, question: str, *, max_tokens: int, timeout: float | None = None, **options: Unpack[ContextOptions]
+        self,
+        question: str,
+        *,
+        max_tokens: int | None = None,
+        timeout: float | None = None,
+        **options: Unpack[ContextOptions],
     ) -> context.BuildContextResponse:
-        """The best context for a question that fits `max_tokens`, as messages ready for an LLM."""
+        """The best context for a question that fits `max_tokens`, as messages ready for an LLM.
+
+        Without `max_tokens` the profile's holds.
+        """
         request = context_request(question, max_tokens=max_tokens, **options)
-        return await _answer(self._context.BuildContext(request, metadata=self._metadata, timeout=timeout))
+        return await answer(self._context.BuildContext(request, metadata=self._metadata, timeout=timeout))
 
     async def plan_context(
-        self, question: str, *, max_tokens: int, timeout: float | None = None, **options: Unpack[ContextOptions]
+        self,
+        question: str,
+        *,
+        max_tokens: int | None = None,
+        timeout: float | None = None,
+        **options: Unpack[ContextOptions],
     ) -> context.PlanContextResponse:
         """What `build_context` would do with the same arguments; stores nothing and returns no messages."""
         request = context_request(question, max_tokens=max_tokens, **options)
         plan = context.PlanContextRequest(context=request)
-        return await _answer(self._context.PlanContext(plan, metadata=self._metadata, timeout=timeout))
+        return await answer(self._context.PlanContext(plan, metadata=self._metadata, timeout=timeout))
 
     async def compress_text(
         self,
@@ -122,7 +134,7 @@ class Client:
             prompt_cached=prompt_cached,
             dry_run=dry_run,
         )
-        return await _answer(self._context.CompressText(request, metadata=self._metadata, timeout=timeout))
+        return await answer(self._context.CompressText(request, metadata=self._metadata, timeout=timeout))
 
     async def ingest_documents(
         self, documents: AsyncIterable[corpus.DocumentInput] | Iterable[corpus.DocumentInput]
@@ -164,7 +176,7 @@ class Client:
     async def get_document(self, document_id: str, *, timeout: float | None = None) -> corpus.Document:
         """A document's record."""
         request = corpus.GetDocumentRequest(document_id=document_id)
-        response = await _answer(self._corpus.GetDocument(request, metadata=self._metadata, timeout=timeout))
+        response = await answer(self._corpus.GetDocument(request, metadata=self._metadata, timeout=timeout))
         return response.document
 
     async def list_documents(
@@ -173,7 +185,7 @@ class Client:
         """All records in the order of their ids, page by page as they are wanted; `timeout` is for each page."""
         request = corpus.ListDocumentsRequest(source=source, page_size=page_size)
         while True:
-            page = await _answer(self._corpus.ListDocuments(request, metadata=self._metadata, timeout=timeout))
+            page = await answer(self._corpus.ListDocuments(request, metadata=self._metadata, timeout=timeout))
             for document in page.documents:
                 yield document
             if not page.next_page_token:
@@ -185,7 +197,7 @@ class Client:
     ) -> corpus.DeleteDocumentsResponse:
         """Deletes documents; says which of them existed, and what was removed from where."""
         request = corpus.DeleteDocumentsRequest(document_ids=document_ids)
-        return await _answer(self._corpus.DeleteDocuments(request, metadata=self._metadata, timeout=timeout))
+        return await answer(self._corpus.DeleteDocuments(request, metadata=self._metadata, timeout=timeout))
 
     async def erase_subject(self, subject: str, *, timeout: float | None = None) -> corpus.EraseSubjectResponse:
         """Erases every document of the tenant that carries a subject, whoever may see it. Needs the role admin.
@@ -193,7 +205,7 @@ class Client:
         When it returns, nothing is left. STAGE_UNAVAILABLE: something may be; call again, which goes on.
         """
         request = corpus.EraseSubjectRequest(subject=subject)
-        return await _answer(self._corpus.EraseSubject(request, metadata=self._metadata, timeout=timeout))
+        return await answer(self._corpus.EraseSubject(request, metadata=self._metadata, timeout=timeout))
 
     async def erase_tenant(self, tenant: str, *, timeout: float | None = None) -> corpus.EraseTenantResponse:
         """Erases all that is stored for the key's own tenant, whose name confirms it. Needs the role admin.
@@ -201,19 +213,12 @@ class Client:
         When it returns, nothing is left. STAGE_UNAVAILABLE: something may be; call again, which goes on.
         """
         request = corpus.EraseTenantRequest(tenant=tenant)
-        return await _answer(self._corpus.EraseTenant(request, metadata=self._metadata, timeout=timeout))
+        return await answer(self._corpus.EraseTenant(request, metadata=self._metadata, timeout=timeout))
 
     async def get_corpus_stats(self, *, timeout: float | None = None) -> corpus.GetCorpusStatsResponse:
         """Counts, by source, of the documents that the key may see."""
         request = corpus.GetCorpusStatsRequest()
-        return await _answer(self._corpus.GetCorpusStats(request, metadata=self._metadata, timeout=timeout))
-
-
-async def _answer(call: Awaitable[_Reply]) -> _Reply:
-    try:
-        return await call
-    except grpc.aio.AioRpcError as error:
-        raise errors.from_rpc_error(error) from error
+        return await answer(self._corpus.GetCorpusStats(request, metadata=self._metadata, timeout=timeout))
 
 
 async def _each(

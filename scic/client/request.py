@@ -6,9 +6,11 @@ from typing import Any, Literal, TypedDict, Unpack
 
 from scic import errors
 from scic.gateway.v1 import context_service_pb2 as context
-from scic.type.v1 import message_pb2, source_pb2
+from scic.type.v1 import message_pb2, prompt_pb2, source_pb2
 
 _SPEAKERS = {"user": message_pb2.ROLE_USER, "assistant": message_pb2.ROLE_ASSISTANT}
+
+_FORMATS = {"openai": prompt_pb2.PROMPT_FORMAT_OPENAI, "anthropic": prompt_pb2.PROMPT_FORMAT_ANTHROPIC}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,16 @@ class ContextOptions(TypedDict, total=False):
     """The model whose encoding counts. Default: the server's."""
 
     profile: str
-    """The recipe to follow. Default: `default`."""
+    """The recipe to follow: `NAME`, `NAME@LABEL` or `NAME@VERSION`. Default: `default`."""
+
+    conversation_id: str
+    """Names the conversation: all of it stays with one version of the profile. Default: each request for itself."""
+
+    reserved_output_tokens: int
+    """Tokens of `max_tokens` to keep free for the model's answer. Default: the profile's."""
+
+    render: Literal["openai", "anthropic"]
+    """The provider whose request body is wanted, as JSON in `rendered`. Default: none."""
 
     sources: Mapping[str, int] | Iterable[str] | str
     """Names of sources, or names with the number of passages to take from each. Default: all."""
@@ -45,12 +56,12 @@ class ContextOptions(TypedDict, total=False):
 
 
 def context_request(
-    question: str, *, max_tokens: int, **options: Unpack[ContextOptions]
+    question: str, *, max_tokens: int | None, **options: Unpack[ContextOptions]
 ) -> context.BuildContextRequest:
     """The request that `Client.build_context` and `Client.plan_context` send.
 
-    Raises ScicError INVALID_FIELD, and TypeError for an option that does not exist: a misspelt filter that is dropped
-    without a word would be dangerous.
+    Raises ScicError INVALID_FIELD, KeyError for a provider that is not known, and TypeError for an option that does not
+    exist: a misspelt filter that is dropped without a word would be dangerous.
     """
     if unknown := sorted(set(options) - set(ContextOptions.__annotations__)):
         raise TypeError(f"no such option: {', '.join(unknown)}; there are {', '.join(ContextOptions.__annotations__)}")
@@ -60,7 +71,7 @@ def context_request(
     try:
         return context.BuildContextRequest(
             question=question,
-            max_tokens=max_tokens,
+            max_tokens=max_tokens or 0,
             model=options.get("model", ""),
             profile=options.get("profile", ""),
             sources=[context.SourceSelection(name=name, limit=limit) for name, limit in limits.items()],
@@ -77,6 +88,9 @@ def context_request(
                 for item in options.get("passages", ())
             ],
             request_id=options.get("request_id", ""),
+            conversation_id=options.get("conversation_id", ""),
+            reserved_output_tokens=options.get("reserved_output_tokens"),
+            render=_FORMATS[options["render"]] if options.get("render") else prompt_pb2.PROMPT_FORMAT_UNSPECIFIED,
         )
     except ValueError as error:
         raise _unsendable(error) from None

@@ -10,9 +10,11 @@ from scic.mesh.paths import MeshPaths
 
 KEY_ID = "laptop"
 TENANT = "laptop"
-ROLES = ("reader", "writer", "admin")
+ROLES = ("reader", "writer", "admin", "operator")
 GROUPS = ("*",)
 """The laptop's owner sees every document."""
+TRUST = "trusted"
+"""The owner vouches for what comes in by this key, where the source is one to be trusted."""
 
 
 def ensure_key(paths: MeshPaths) -> str:
@@ -35,7 +37,14 @@ def ensure_key(paths: MeshPaths) -> str:
 def _entry(key: str) -> dict[str, object]:
     # 256 random bits need no slow hash: there is nothing to guess.
     digest = hashlib.sha256(key.encode()).hexdigest()
-    return {"id": KEY_ID, "sha256": digest, "tenant": TENANT, "roles": list(ROLES), "groups": list(GROUPS)}
+    return {
+        "id": KEY_ID,
+        "sha256": digest,
+        "tenant": TENANT,
+        "roles": list(ROLES),
+        "groups": list(GROUPS),
+        "trust": TRUST,
+    }
 
 
 def _read_entries(paths: MeshPaths) -> list[object]:

@@ -41,6 +41,11 @@ class MeshPaths:
         return self.data_dir / "selector"
 
     @property
+    def objects(self) -> Path:
+        """Object storage: profiles and the ledger's records."""
+        return self.data_dir / "objects"
+
+    @property
     def valkey(self) -> Path:
         """Valkey's append-only file."""
         return self.data_dir / "valkey"
@@ -73,5 +78,5 @@ class MeshPaths:
     def create(self) -> None:
         """Create every directory, for this user only; raises OSError where that is not possible."""
         self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for directory in (self.models, self.selector, self.valkey, self.weaviate, self.logs, self.run):
+        for directory in (self.models, self.selector, self.objects, self.valkey, self.weaviate, self.logs, self.run):
             directory.mkdir(exist_ok=True, mode=0o700)

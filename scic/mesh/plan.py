@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from scic.mesh import envoy, valkey, weaviate
@@ -16,6 +17,8 @@ STAGES = ("selector", "compressor", "composer")
 
 _WEAVIATE_HEALTHY_WITHIN = 120.0
 """Seconds. It took four on two idle cores; after a crash it first reads its logs of writes."""
+
+_PAGE_PORT = "SCIC_GATEWAY_PAGE_PORT"
 
 # Replicas share the cores: parallelism comes from processes, and thread pools inside each would only fight.
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
@@ -45,7 +48,7 @@ def laptop_plan(
         replica for service in STAGES for replica in planner.replicas(service, planner.stage_env(service, store_env))
     ]
     sidecar, stage_listeners = planner.sidecar(stages)
-    gateways = planner.replicas("gateway", planner.gateway_env(stage_listeners, redis_url))
+    gateways = planner.gateways(stage_listeners, redis_url)
     edge = planner.edge(gateways)
     return MeshPlan(
         files=planner.files,
@@ -127,13 +130,18 @@ class _Planner:
             "SCIC_SELECTOR_REDIS_URL": redis_url,
         }
 
-    def gateway_env(self, stage_addresses: Mapping[str, str], redis_url: str) -> dict[str, str]:
-        """What a gateway is told beyond its ports."""
-        return {
+    def gateways(self, stage_addresses: Mapping[str, str], redis_url: str) -> list[ProcessSpec]:
+        """All replicas of the gateway, each with a port for its page."""
+        env = {
             **{f"SCIC_GATEWAY_{stage.upper()}_ADDRESS": address for stage, address in stage_addresses.items()},
             "SCIC_GATEWAY_REDIS_URL": redis_url,
             "SCIC_GATEWAY_KEYS_FILE": str(self.paths.keys),
+            "SCIC_GATEWAY_STORAGE_URL": f"file://{self.paths.objects}",
         }
+        return [
+            replace(spec, env={**spec.env, _PAGE_PORT: str(next(self._ports))})
+            for spec in self.replicas("gateway", env)
+        ]
 
     def cache(self, password: str) -> tuple[ProcessSpec, str]:
         """Valkey, and the URL by which gateways reach it."""
@@ -191,7 +199,10 @@ class _Planner:
         """The Envoy that clients call."""
         ops, port = next(self._ports), self._options.edge_port
         listeners = {"edge": (LOOPBACK, port), "ops": (LOOPBACK, ops)}
-        endpoints = {"gateway": [_split(spec.address) for spec in gateways]}
+        endpoints = {
+            "gateway": [_split(spec.address) for spec in gateways],
+            "gateway_page": [(LOOPBACK, int(spec.env[_PAGE_PORT])) for spec in gateways],
+        }
         return self._envoy("edge", endpoints, listeners, ops, f"{_at(port)}/healthz", address=_at(port))
 
     def _envoy(

@@ -26,7 +26,7 @@ def free_ports(rng: random.Random) -> Iterator[int]:
     """Distinct free ports in a row, from a random one on.
 
     Between choice and use lie seconds, so two meshes that start at one moment could choose the same port. Two rows of
-    27 meet once in 260 starts; 27 ports strewn over the range would meet once in 20.
+    26 meet once in 270 starts; 26 ports strewn over the range would meet once in 20.
     """
     first = rng.randrange(_LOWEST, _HIGHEST)
     for port in (*range(first, _HIGHEST), *range(_LOWEST, first)):

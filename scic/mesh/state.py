@@ -37,6 +37,11 @@ class MeshState:
     api_key_file: str
     processes: tuple[ProcessRecord, ...]
 
+    @property
+    def ledger_page(self) -> str:
+        """URL of the page that shows what was in every context."""
+        return f"http://{self.edge}/ledger/"
+
 
 def write_state(path: Path, state: MeshState) -> None:
     """Replace the file at once."""

@@ -115,3 +115,22 @@ LLM_TOKENS: Final = Counter(
 BREAKER_STATE: Final = Gauge(
     "context_breaker_state", "Circuit breaker: 0 closed, 1 half-open, 2 open.", ["breaker"], registry=REGISTRY
 )
+LEDGER_RECORDS: Final = Counter(
+    "context_ledger_records_total", "Records that were written to the ledger's storage.", registry=REGISTRY
+)
+LEDGER_LOST: Final = Counter(
+    "context_ledger_lost_total",
+    "Records that never came into the ledger: `queue_full`, `shutdown` or `failed`.",
+    ["reason"],
+    registry=REGISTRY,
+)
+LEDGER_QUEUE_BYTES: Final = Gauge(
+    "context_ledger_queue_bytes", "Bytes of records that wait to be written.", registry=REGISTRY
+)
+QUALITY: Final = Histogram(
+    "context_quality_ratio",
+    "Quality figures of contexts, 0 to 1, by the side of the label that the request was on: main, canary or pinned.",
+    ["figure", "variant"],
+    buckets=(0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0),
+    registry=REGISTRY,
+)

@@ -5,11 +5,23 @@ import time
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from random import SystemRandom
 
 import grpc.aio
+from obstore.store import ObjectStore
 from redis.asyncio import Redis, RedisCluster
 
-from scic.gateway.v1 import context_service_pb2, context_service_pb2_grpc, corpus_service_pb2, corpus_service_pb2_grpc
+from scic.gateway.v1 import (
+    context_service_pb2,
+    context_service_pb2_grpc,
+    corpus_service_pb2,
+    corpus_service_pb2_grpc,
+    ledger_service_pb2,
+    ledger_service_pb2_grpc,
+    profile_service_pb2,
+    profile_service_pb2_grpc,
+)
 from services.chassis.app import App, Build, StartupError
 from services.chassis.breaker import Breaker
 from services.chassis.channel import stage_channel
@@ -23,20 +35,34 @@ from services.gateway.contexts import Contexts
 from services.gateway.corpus import Corpus
 from services.gateway.corpus_servicer import CorpusServicer
 from services.gateway.erasure import Erasure
+from services.gateway.guard.detect import default_detectors
+from services.gateway.guard.guard import Guard
 from services.gateway.ingestion.batch import BatchIngester
 from services.gateway.ladder import Ladder
+from services.gateway.ledger.no_ledger import NoLedger
+from services.gateway.ledger.ports import Ledger
+from services.gateway.ledger.record_id import new_record_id
+from services.gateway.ledger.servicer import LedgerServicer
+from services.gateway.ledger.wiring import open_ledger
 from services.gateway.no_cache import NoCache, NoSelectionCache
+from services.gateway.page.server import page
 from services.gateway.ports import ContextCache, SelectionCache, Stages
 from services.gateway.prices import token_price
 from services.gateway.principal import KeyFileError, KeyRing, parse_keys, read_keys
 from services.gateway.profile import default_profile
+from services.gateway.profiles.wiring import wired_profiles
+from services.gateway.recording import Recording
 from services.gateway.redis_cache import RedisContextCache
 from services.gateway.redis_selections import RedisSelectionCache
 from services.gateway.settings import GatewaySettings
 from services.gateway.source_declarations import declared_sources
 from services.gateway.stages import ComposerClient, CompressorClient, SelectorClient
+from services.gateway.storage import StorageUrlError, open_storage
 from services.gateway.text_compression import TextCompression
+from services.prompt.fixed import fixed_tokens
 from services.text.tokens import ENCODING_NAMES, UnknownModelError, encoding_for
+
+_APIS = (context_service_pb2, corpus_service_pb2, profile_service_pb2, ledger_service_pb2)
 
 _REDIS_TIMEOUT = 0.25
 """Seconds that a command may take before the request goes on without the cache."""
@@ -61,6 +87,20 @@ def build(settings: GatewaySettings) -> Build:
             ingestion_stages = await _stages(settings, stack, "-ingestion")
             cache = await _cache(settings, stack)
             background = await stack.enter_async_context(Background())
+            storage = await asyncio.to_thread(_storage, settings)
+            ledger = await _ledger(settings, storage, stack)
+            detectors = await asyncio.to_thread(default_detectors)
+            profiles = await stack.enter_async_context(
+                wired_profiles(
+                    storage,
+                    base=profile,
+                    shared_tenant=settings.shared_profiles_tenant,
+                    keep_days=settings.profile_keep_days,
+                    keep_count=settings.profile_keep_count,
+                    fixed_tokens=fixed_tokens,
+                    spawn=background.spawn,
+                )
+            )
             ladder = Ladder(
                 selector_stage=stages.selector,
                 backup=await _selector(settings, stack, "-backup"),
@@ -70,13 +110,16 @@ def build(settings: GatewaySettings) -> Build:
             )
             executor = stack.enter_context(ThreadPoolExecutor(2, thread_name_prefix="chunking"))
             contexts = Contexts(
-                builder=ContextBuilder(ladder, stages.compressor, stages.composer, time.monotonic),
+                builder=ContextBuilder(
+                    ladder, stages.compressor, stages.composer, time.monotonic, quality=settings.quality
+                ),
                 cache=cache,
                 selector=stages.selector,
-                profiles={profile.name: profile},
-                default_profile=profile.name,
+                profiles=profiles.profiles,
+                guard=Guard(detectors),
                 spawn=background.spawn,
             )
+            recording = Recording(contexts, ledger, time.monotonic, partial(new_record_id, time.time, SystemRandom()))
             texts = TextCompression(
                 await _compressor(settings, stack, "-texts"),
                 profile,
@@ -87,13 +130,17 @@ def build(settings: GatewaySettings) -> Build:
             announcer = await stack.enter_async_context(Announcer(cache))
             corpus = CorpusServicer(
                 Corpus(stages.selector, sources.holding),
-                Erasure(stages.selector, cache, announcer),
-                BatchIngester(ingestion_stages, announcer, executor, sources.holding),
+                Erasure(stages.selector, cache, announcer, ledger),
+                BatchIngester(ingestion_stages, announcer, executor, sources.holding, detectors),
             )
+            if ledger.keeps and settings.page_port is not None:
+                await stack.enter_async_context(page(settings.host, settings.page_port, keys, ledger))
 
             def register(server: grpc.aio.Server) -> None:
-                context_service_pb2_grpc.add_ContextServiceServicer_to_server(ContextServicer(contexts, texts), server)
+                context_service_pb2_grpc.add_ContextServiceServicer_to_server(ContextServicer(recording, texts), server)
                 corpus_service_pb2_grpc.add_CorpusServiceServicer_to_server(corpus, server)
+                profile_service_pb2_grpc.add_ProfileServiceServicer_to_server(profiles.servicer, server)
+                ledger_service_pb2_grpc.add_LedgerServiceServicer_to_server(LedgerServicer(ledger, recording), server)
 
             # The stages and Redis are no components of health: without them the gateway answers, only less well, and
             # a balancer that took it away for their sake would turn less quality into no answer.
@@ -102,8 +149,7 @@ def build(settings: GatewaySettings) -> Build:
                 name="gateway",
                 register=register,
                 service_names=tuple(
-                    file.DESCRIPTOR.services_by_name[name].full_name
-                    for file, name in ((context_service_pb2, "ContextService"), (corpus_service_pb2, "CorpusService"))
+                    service.full_name for file in _APIS for service in file.DESCRIPTOR.services_by_name.values()
                 ),
                 interceptors=(Authentication(keys),),
             )
@@ -146,6 +192,24 @@ async def _stages(settings: GatewaySettings, stack: AsyncExitStack, purpose: str
         compressor=await _compressor(settings, stack, purpose),
         composer=ComposerClient(channel, Breaker(f"composer{purpose}")),
     )
+
+
+def _storage(settings: GatewaySettings) -> ObjectStore | None:
+    if settings.storage_url is None:
+        return None
+    try:
+        return open_storage(settings.storage_url.get_secret_value())
+    except StorageUrlError as error:
+        raise StartupError(f"SCIC_GATEWAY_STORAGE_URL: {error}") from error
+
+
+async def _ledger(settings: GatewaySettings, storage: ObjectStore | None, stack: AsyncExitStack) -> Ledger:
+    if storage is None or not settings.ledger:
+        return NoLedger()
+    # Connections of its own: an index that is being rebuilt must not hold the cache up.
+    redis = _redis(settings, stack)
+    opened = open_ledger(storage, redis, days=settings.ledger_days, max_records=settings.ledger_max_records)
+    return await stack.enter_async_context(opened)
 
 
 async def _cache(settings: GatewaySettings, stack: AsyncExitStack) -> ContextCache:

@@ -23,6 +23,15 @@ REQUIRED_ROLE: Mapping[str, Role] = MappingProxyType(
         "/scic.gateway.v1.CorpusService/DeleteDocuments": Role.WRITER,
         "/scic.gateway.v1.CorpusService/EraseSubject": Role.ADMIN,
         "/scic.gateway.v1.CorpusService/EraseTenant": Role.ADMIN,
+        "/scic.gateway.v1.ProfileService/GetProfile": Role.READER,
+        "/scic.gateway.v1.ProfileService/ListProfiles": Role.READER,
+        "/scic.gateway.v1.ProfileService/DiffProfiles": Role.READER,
+        "/scic.gateway.v1.ProfileService/PublishProfile": Role.OPERATOR,
+        "/scic.gateway.v1.ProfileService/SetLabel": Role.OPERATOR,
+        "/scic.gateway.v1.LedgerService/GetRecord": Role.READER,
+        "/scic.gateway.v1.LedgerService/ListRecords": Role.READER,
+        "/scic.gateway.v1.LedgerService/DiffRecords": Role.READER,
+        "/scic.gateway.v1.LedgerService/ReplayRecord": Role.READER,
     }
 )
 """A method that is not listed is open to nobody, health and reflection apart."""

@@ -5,10 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from scic.type.v1 import message_pb2
-from services.text.tokens import MESSAGE_OVERHEAD, REPLY_OVERHEAD, Encoding
-
-HEADING_TOKENS = 4
-"""Bound for the heading of the evidence message and what separates it from the passages."""
+from services.prompt.fixed import EVIDENCE_TOKENS, turn_tokens
+from services.text.tokens import MESSAGE_OVERHEAD, Encoding
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +14,7 @@ class Budget:
     """Tokens of the fixed parts, the turns that are kept, and what is left for evidence."""
 
     fixed: int
-    """Instructions, question and chat format: what cannot be left out."""
+    """Instructions, tools, examples, question, reserved output and chat format: what cannot be left out."""
 
     kept_turns: int
     """How many of the newest turns fit their share."""
@@ -49,8 +47,7 @@ class BudgetTooSmallError(ValueError):
 def share_out(
     *,
     max_tokens: int,
-    instructions: str,
-    question: str,
+    fixed: int,
     conversation: Sequence[message_pb2.ConversationTurn],
     conversation_share: float,
     encoding: Encoding,
@@ -60,16 +57,15 @@ def share_out(
     Turns are kept whole, newest first, while they fit `conversation_share` of what the fixed parts leave: a turn cut
     in the middle misleads more than it helps. What they do not use flows on to the evidence.
     """
-    fixed = REPLY_OVERHEAD + 2 * MESSAGE_OVERHEAD + encoding.count(instructions) + encoding.count(question)
     if fixed > max_tokens:
         raise BudgetTooSmallError(fixed)
     left = max_tokens - fixed
-    counts = tuple(encoding.count_batch([turn.text for turn in conversation]))
+    counts = tuple(turn_tokens(turn.text, encoding) - MESSAGE_OVERHEAD for turn in conversation)
     share, used, kept = int(left * conversation_share), 0, 0
     for count in reversed(counts):
         if used + count + MESSAGE_OVERHEAD > share:
             break
         used += count + MESSAGE_OVERHEAD
         kept += 1
-    evidence = max(0, left - used - MESSAGE_OVERHEAD - HEADING_TOKENS)
+    evidence = max(0, left - used - EVIDENCE_TOKENS)
     return Budget(fixed=fixed, kept_turns=kept, turn_tokens=counts, evidence=evidence)

@@ -1,9 +1,10 @@
 """Builds a context: select, compress, compose, each within its share of the deadline and with a declared stand-in."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TypeVar
 
 from google.protobuf.duration_pb2 import Duration
@@ -11,6 +12,7 @@ from google.protobuf.duration_pb2 import Duration
 from scic.composer.v1 import composer_service_pb2 as composer
 from scic.compressor.v1 import compressor_service_pb2 as compressor
 from scic.gateway.v1 import context_service_pb2 as pb
+from scic.gateway.v1 import quality_pb2
 from scic.type.v1 import degradation_pb2
 from services.chassis import metrics
 from services.chassis.deadline import Deadline
@@ -19,10 +21,13 @@ from services.gateway.candidate import Candidate, candidates
 from services.gateway.climb import Selected
 from services.gateway.decision import what_stood_in
 from services.gateway.fallback import plain_cut, plain_prompt
+from services.gateway.guard.guard import Screen
+from services.gateway.kept import Kept, kept
 from services.gateway.ladder import Ladder
 from services.gateway.ports import Composer, Compressor
 from services.gateway.prices import token_price
 from services.gateway.principal import Principal
+from services.gateway.quality import measure
 from services.gateway.recipe import Recipe
 from services.gateway.search import Search
 from services.gateway.sections import budget_sections
@@ -36,6 +41,9 @@ _NAMES = {
     degradation_pb2.STAGE_COMPOSE: "compose",
 }
 """Stages as metrics name them."""
+
+_FIGURES = tuple(name for name in quality_pb2.Quality.DESCRIPTOR.fields_by_name if name != "recommendations")
+"""The quality figures, as metrics name them."""
 
 
 @dataclass(slots=True)
@@ -58,12 +66,20 @@ class ContextBuilder:
     """Orchestrates the stages for one request after another; holds no state between them."""
 
     def __init__(
-        self, ladder: Ladder, compressor_stage: Compressor, composer_stage: Composer, clock: Callable[[], float]
+        self,
+        ladder: Ladder,
+        compressor_stage: Compressor,
+        composer_stage: Composer,
+        clock: Callable[[], float],
+        *,
+        quality: bool = True,
     ) -> None:
+        """With `quality` replies carry quality figures."""
         self._ladder = ladder
         self._compressor = compressor_stage
         self._composer = composer_stage
         self._clock = clock
+        self._quality = quality
 
     async def build(
         self, principal: Principal, recipe: Recipe, deadline: Deadline, *, dry_run: bool = False
@@ -76,20 +92,27 @@ class ContextBuilder:
         run = _Run(recipe, deadline, dry_run)
         selected = await self._select(run, Search(principal, recipe))
         found = candidates(recipe.request, selected.passages)
-        compressed = await self._compress(run, found, selected.question_vector)
+        admitted, guarded = await self._admit(recipe, found)
+        compressed = await self._compress(run, admitted, selected.question_vector)
         run.recipe = recipe = replace(recipe, budget=recipe.budget.with_unused(compressed.token_count))
-        kept = [(c, outcome) for c, outcome in zip(found, compressed.passages, strict=True) if outcome.spans]
-        composed = await self._compose(run, kept)
-        return reply.assemble(
+        written = kept(admitted, compressed.passages, recipe.screen)
+        composed = await self._compose(run, written)
+        built = reply.assemble(
             recipe=recipe,
             selected=selected,
-            candidates=found,
+            candidates=admitted,
+            guarded=guarded,
             compressed=compressed,
-            kept=kept,
+            kept=written,
             composed=composed,
             timings=run.timings,
             degradations=run.degradations,
         )
+        if self._quality:
+            built.quality.CopyFrom(measure(recipe.shown.question, built.evidence, built.dropped, built.tokens))
+            if not dry_run:
+                _observe(built.quality, recipe.resolved.variant)
+        return built
 
     async def _select(self, run: _Run, search: Search) -> Selected:
         with self._timed(run, degradation_pb2.STAGE_SELECT):
@@ -97,6 +120,14 @@ class ContextBuilder:
         for reason, detail in selected.failures:
             run.degrade(degradation_pb2.STAGE_SELECT, reason, detail)
         return selected
+
+    async def _admit(self, recipe: Recipe, found: Sequence[Candidate]) -> tuple[list[Candidate], list[Candidate]]:
+        """Those that may stand in the prompt, and those that the guard keeps out."""
+        work = partial(_divide, recipe.screen, found)
+        if all(candidate.passage.sensitive for candidate in found):
+            return work()
+        # What nobody looked through yet takes a while: not on the loop.
+        return await asyncio.to_thread(work)
 
     async def _compress(self, run: _Run, found: list[Candidate], question_vector: bytes) -> compressor.CompressResponse:
         if not found:
@@ -114,7 +145,8 @@ class ContextBuilder:
             sections=shares.sections,
             pin_patterns=recipe.profile.pin_patterns,
             price=token_price(recipe.request.model),
-            dry_run=run.dry_run,
+            # What is masked must reach no LLM either, and masks come after compression.
+            dry_run=run.dry_run or recipe.screen.masks,
         )
         response = await self._stage(
             run,
@@ -127,24 +159,29 @@ class ContextBuilder:
             run.degrade(degradation_pb2.STAGE_COMPRESS, response.degraded_reason, what_stood_in(response))
         return response
 
-    async def _compose(
-        self, run: _Run, kept: list[tuple[Candidate, compressor.CompressedPassage]]
-    ) -> composer.ComposeResponse:
+    async def _compose(self, run: _Run, written: Sequence[Kept]) -> composer.ComposeResponse:
         recipe = run.recipe
         request = composer.ComposeRequest(
             instructions=recipe.profile.instructions,
+            tools=recipe.profile.tools,
+            examples=recipe.profile.examples,
             conversation=recipe.kept_conversation,
-            evidence=[candidate.evidence_input(outcome) for candidate, outcome in kept],
-            question=recipe.request.question,
+            evidence=[one.evidence_input() for one in written],
+            question=recipe.shown.question,
             max_tokens=recipe.request.max_tokens,
+            reserved_output_tokens=recipe.reserved_output_tokens,
             encoding=recipe.encoding.name,
+            order=recipe.profile.order,
+            format=recipe.format,
+            render=bool(recipe.request.render),
+            model=recipe.request.model,
         )
         return await self._stage(
             run,
             degradation_pb2.STAGE_COMPOSE,
             lambda timeout: self._composer.compose(request, timeout=timeout),
             lambda: plain_prompt(request, recipe.encoding),
-            "the gateway wrote the messages itself, in their plainest form",
+            "the gateway wrote the messages itself",
         )
 
     async def _stage(
@@ -176,3 +213,16 @@ class ContextBuilder:
             duration = Duration()
             duration.FromNanoseconds(int(seconds * 1e9))
             run.timings.append(pb.StageTiming(stage=stage, duration=duration))
+
+
+def _observe(quality: quality_pb2.Quality, variant: str) -> None:
+    for figure in _FIGURES:
+        metrics.QUALITY.labels(figure, variant).observe(getattr(quality, figure))
+
+
+def _divide(screen: Screen, found: Sequence[Candidate]) -> tuple[list[Candidate], list[Candidate]]:
+    admitted: list[Candidate] = []
+    guarded: list[Candidate] = []
+    for candidate in found:
+        (admitted if screen.admit(candidate.passage) else guarded).append(candidate)
+    return admitted, guarded

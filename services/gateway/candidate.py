@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scic.composer.v1 import composer_service_pb2 as composer
 from scic.compressor.v1 import compressor_service_pb2 as compressor
 from scic.gateway.v1 import context_service_pb2 as pb
 from scic.selector.v1 import selector_service_pb2 as selector
-from scic.type.v1 import passage_pb2, score_pb2, source_pb2, span_pb2
+from scic.type.v1 import passage_pb2, score_pb2, source_pb2, span_pb2, trust_pb2
 
 INLINE = "inline"
 """The source of passages that came with the request."""
@@ -41,12 +40,6 @@ class Candidate:
         """What is kept of the passage, as the prompt shows it."""
         return outcome.text or self.passage.text[outcome.spans[0].start : outcome.spans[-1].end]
 
-    def evidence_input(self, outcome: compressor.CompressedPassage) -> composer.EvidenceInput:
-        """The passage as Compose takes it."""
-        return composer.EvidenceInput(
-            title_path=self.passage.title_path, source=self.passage.source, text=self.shown(outcome)
-        )
-
     def covers(self, spans: Sequence[span_pb2.Span]) -> bool:
         """Whether nothing but white space of the text is left out by `spans`, which stand in order."""
         text, begin = self.passage.text, 0
@@ -69,7 +62,10 @@ class Candidate:
 
 
 def candidates(request: pb.BuildContextRequest, found: Sequence[selector.ScoredPassage]) -> list[Candidate]:
-    """All that competes, most valuable first: what the caller brought, then what was found, best first as it comes."""
+    """All that competes, most valuable first: what the caller brought, then what was found, best first as it comes.
+
+    What the caller brought is untrusted: the mesh does not know who wrote it.
+    """
     given = [
         Candidate(
             passage_pb2.Passage(
@@ -79,6 +75,7 @@ def candidates(request: pb.BuildContextRequest, found: Sequence[selector.ScoredP
                 title_path=[passage.title] if passage.title else [],
                 text=passage.text,
                 span=span_pb2.Span(start=0, end=len(passage.text)),
+                trust=trust_pb2.TRUST_LABEL_UNTRUSTED,
             ),
             score_pb2.Score(),
         )

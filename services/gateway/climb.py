@@ -7,7 +7,7 @@ from google.protobuf.duration_pb2 import Duration
 
 from scic.gateway.v1 import context_service_pb2 as pb
 from scic.selector.v1 import selector_service_pb2 as selector
-from scic.type.v1 import passage_pb2, span_pb2
+from scic.type.v1 import passage_pb2, span_pb2, trust_pb2
 from services.gateway.search import Search
 from services.gateway.source import Source
 
@@ -131,6 +131,8 @@ def _default(source: Source) -> selector.ScoredPassage:
             kind=source.kind,
             text=text,
             span=span_pb2.Span(start=0, end=len(text)),
+            # Who declares sources runs the gateway.
+            trust=trust_pb2.TRUST_LABEL_TRUSTED,
         ),
         found_by=source.name,
     )

@@ -8,14 +8,14 @@ from scic.gateway.v1 import context_service_pb2_grpc as rpc
 from services.chassis.interceptors import Context
 from services.gateway.authentication import current_principal
 from services.gateway.caller_deadline import caller_deadline
-from services.gateway.contexts import Contexts
+from services.gateway.recording import Recording
 from services.gateway.text_compression import TextCompression
 
 
 class ContextServicer(rpc.ContextServiceServicer):
     """Answers BuildContext, PlanContext and CompressText."""
 
-    def __init__(self, contexts: Contexts, texts: TextCompression) -> None:
+    def __init__(self, contexts: Recording, texts: TextCompression) -> None:
         self._contexts = contexts
         self._texts = texts
 

@@ -1,7 +1,7 @@
 """Answers requests for contexts: from the cache where it is right, else by building."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
 
@@ -13,9 +13,11 @@ from services.chassis.logs import get_logger
 from services.gateway import reply
 from services.gateway.builder import ContextBuilder
 from services.gateway.fingerprint import fingerprint
+from services.gateway.guard.guard import Guard
 from services.gateway.ports import CacheEntry, CacheUnavailableError, ContextCache, Selector
+from services.gateway.prices import prompt_cost
 from services.gateway.principal import Principal
-from services.gateway.profile import Profile
+from services.gateway.profiles.ports import Profiles
 from services.gateway.recipe import Recipe, resolve
 from services.gateway.rewording import reword
 from services.gateway.stage_error import StageError
@@ -34,22 +36,27 @@ class Contexts:
         builder: ContextBuilder,
         cache: ContextCache,
         selector: Selector,
-        profiles: Mapping[str, Profile],
-        default_profile: str,
+        profiles: Profiles,
+        guard: Guard,
         spawn: Callable[[Coroutine[Any, Any, None]], None],
     ) -> None:
         self._builder = builder
         self._cache = cache
         self._selector = selector
         self._profiles = profiles
-        self._default_profile = default_profile
+        self._guard = guard
         self._spawn = spawn
 
-    async def build(
-        self, principal: Principal, request: pb.BuildContextRequest, deadline: Deadline
-    ) -> pb.BuildContextResponse:
-        """The context for a request. Raises ScicError for a request that cannot be answered."""
-        recipe = await self._resolve(request)
+    async def resolve(self, principal: Principal, request: pb.BuildContextRequest) -> Recipe:
+        """What to do for a request. Raises ScicError for a request that cannot be answered."""
+        unit = request.conversation_id or request.request_id
+        resolved = await self._profiles.resolve(principal.tenant, request.profile, unit)
+        work = partial(resolve, request, resolved, self._guard.screen(resolved.profile.guard))
+        # Counting and looking through a long conversation takes as long as it is long: not on the loop.
+        return await asyncio.to_thread(work) if request.ByteSize() > _LONG_BYTES else work()
+
+    async def build(self, principal: Principal, recipe: Recipe, deadline: Deadline) -> pb.BuildContextResponse:
+        """The context for a recipe."""
         key = fingerprint(recipe.request, recipe.profile, principal)
         try:
             cached = await self._cached(principal.tenant, key, recipe, deadline)
@@ -63,16 +70,13 @@ class Contexts:
         built = await self._builder.build(principal, recipe, deadline)
         if not available:
             built.cache = pb.CACHE_STATUS_UNAVAILABLE
-        elif not built.degradations:
+        elif not built.degradations and not built.isolation.pseudonyms:
             # The caller does not wait for the write.
             self._spawn(self._store(principal.tenant, key, built))
         return built
 
-    async def plan(
-        self, principal: Principal, request: pb.BuildContextRequest, deadline: Deadline
-    ) -> pb.PlanContextResponse:
+    async def plan(self, principal: Principal, recipe: Recipe, deadline: Deadline) -> pb.PlanContextResponse:
         """What `build` would do now; stores nothing."""
-        recipe = await self._resolve(request)
         try:
             key = fingerprint(recipe.request, recipe.profile, principal)
             cached = await self._cached(principal.tenant, key, recipe, deadline)
@@ -80,12 +84,18 @@ class Contexts:
             built, forecast = None, pb.CACHE_STATUS_UNAVAILABLE
         else:
             built, forecast = cached, pb.CACHE_STATUS_HIT if cached else pb.CACHE_STATUS_MISS
-        return reply.plan(built or await self._builder.build(principal, recipe, deadline, dry_run=True), forecast)
+        built = built or await self._builder.build(principal, recipe, deadline, dry_run=True)
+        cost = prompt_cost(
+            built.model,
+            input_tokens=built.tokens.total - recipe.reserved_output_tokens,
+            prefix_tokens=built.prefix_token_count,
+            output_tokens=recipe.reserved_output_tokens,
+        )
+        return reply.plan(built, forecast, cost)
 
-    async def _resolve(self, request: pb.BuildContextRequest) -> Recipe:
-        work = partial(resolve, request, self._profiles, default_profile=self._default_profile)
-        # Counting the tokens of a long conversation takes as long as it is long: not on the loop.
-        return await asyncio.to_thread(work) if request.ByteSize() > _LONG_BYTES else work()
+    async def rebuild(self, principal: Principal, recipe: Recipe, deadline: Deadline) -> pb.BuildContextResponse:
+        """The context for a recipe as it would be built now, whatever the cache holds; stores nothing."""
+        return await self._builder.build(principal, recipe, deadline, dry_run=True)
 
     async def _cached(
         self, tenant: str, key: str, recipe: Recipe, deadline: Deadline

@@ -78,6 +78,7 @@ def _document(record: selector.DocumentRecord) -> pb.Document:
         acl_groups=record.acl_groups,
         subjects=record.subjects,
         expire_time=record.expire_time if record.HasField("expire_time") else None,
+        trust=record.trust,
     )
 
 

@@ -1,6 +1,9 @@
 """Removes documents from every place that holds something of them, and says so."""
 
+import hashlib
 import uuid
+from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -11,6 +14,7 @@ from services.chassis.deadline import Deadline
 from services.chassis.logs import get_logger
 from services.gateway.announcer import Announcer
 from services.gateway.caller import caller_of
+from services.gateway.ledger.ports import Ledger
 from services.gateway.ports import CacheUnavailableError, ContextCache, Selector
 from services.gateway.principal import Principal
 from services.gateway.stage_error import StageError, unavailable
@@ -18,81 +22,121 @@ from services.gateway.stage_error import StageError, unavailable
 _log = get_logger(__name__)
 
 
-class UnfinishedErasureError(errors.ScicError):
-    """The corpus holds nothing of it any more, the cache may: STAGE_UNAVAILABLE. The same call again goes on."""
+class ErasableLedger(Ledger, Protocol):
+    """A ledger that remembers, whoever dies, which erasures have begun.
 
-    def __init__(self, document_count: int, passage_count: int) -> None:
+    The corpus forgets the names of what it removes, so a second call, made since the first one failed on its way, would
+    not know any more which records to erase.
+    """
+
+    async def begin_erasure(self, tenant: str, name: str) -> bool:
+        """Notes that an erasure begins; True where one of that name has begun before and never ended."""
+        ...
+
+    async def end_erasure(self, tenant: str, name: str) -> None:
+        """Notes that it is done."""
+        ...
+
+
+class UnfinishedErasureError(errors.ScicError):
+    """The corpus holds nothing of it any more, `place` may: STAGE_UNAVAILABLE. The same call again goes on."""
+
+    def __init__(self, place: str, document_count: int, passage_count: int) -> None:
         super().__init__(
             errors.STAGE_UNAVAILABLE.code,
             errors.STAGE_UNAVAILABLE.name,
-            f"{document_count} documents with {passage_count} passages are gone from the corpus, but the cache does "
+            f"{document_count} documents with {passage_count} passages are gone from the corpus, but the {place} does "
             "not answer and may hold replies made of them; call again to empty it, too",
-            metadata={"stage": "cache"},
+            metadata={"stage": place},
             retry_after=1.0,
         )
 
 
 class Erasure:
-    """Deletes documents, forgets subjects and tenants: first in the corpus, then in the cache.
+    """Deletes documents, forgets subjects and tenants: first in the corpus, then in the cache, then in the ledger.
 
-    In that order, since a reply that is built in between is made of the old corpus: the cache refuses it. Raises
-    STAGE_UNAVAILABLE where a place does not answer.
+    In that order, since a reply that is built in between is made of the old corpus: the cache and the ledger refuse it.
+    Raises STAGE_UNAVAILABLE where a place does not answer.
     """
 
-    def __init__(self, selector_stage: Selector, cache: ContextCache, announcer: Announcer) -> None:
+    def __init__(
+        self, selector_stage: Selector, cache: ContextCache, announcer: Announcer, ledger: ErasableLedger
+    ) -> None:
         self._selector = selector_stage
         self._cache = cache
         self._announcer = announcer
+        self._ledger = ledger
 
     async def delete(
         self, principal: Principal, request: pb.DeleteDocumentsRequest, deadline: Deadline
     ) -> pb.DeleteDocumentsResponse:
         """Deletes documents that the caller may see."""
-        command = selector.DeleteRequest(
-            tenant=principal.tenant, document_ids=request.document_ids, caller=caller_of(principal)
-        )
+        tenant = principal.tenant
+        erasure = _name("documents", *sorted(set(request.document_ids)))
+        unfinished = await self._begin(tenant, erasure)
+        command = selector.DeleteRequest(tenant=tenant, document_ids=request.document_ids, caller=caller_of(principal))
         try:
             response = await self._selector.delete(command, timeout=deadline.remaining())
         except StageError as error:
-            await self._forget_cached(principal.tenant)
+            await self._forget_cached(tenant)
             raise unavailable(error) from error
         deleted = response.deleted_document_ids
-        receipt = await self._receipt(principal.tenant, response.corpus_version, len(deleted), response.passage_count)
+        removed = selector.EraseResponse(
+            document_count=len(deleted), passage_count=response.passage_count, corpus_version=response.corpus_version
+        )
+        # Of an erasure that goes on, nobody knows which of the documents the call before has removed.
+        erased = request.document_ids if unfinished else deleted
+        receipt = await self._receipt(tenant, removed, lambda: self._ledger.erase_documents(tenant, erased), erasure)
         return pb.DeleteDocumentsResponse(deleted_document_ids=deleted, receipt=receipt)
 
     async def erase_subject(
         self, principal: Principal, request: pb.EraseSubjectRequest, deadline: Deadline
     ) -> pb.EraseSubjectResponse:
         """Erases every document of the tenant that carries a subject."""
-        command = selector.EraseRequest(tenant=principal.tenant, subject=request.subject)
-        response, receipt = await self._erase(command, deadline)
-        return pb.EraseSubjectResponse(deleted_document_ids=response.deleted_document_ids, receipt=receipt)
+        tenant = principal.tenant
+        erasure = _name("subject", request.subject)
+        unfinished = await self._begin(tenant, erasure)
+        removed = await self._erase(selector.EraseRequest(tenant=tenant, subject=request.subject), deadline)
+        deleted = removed.deleted_document_ids
+
+        def erase_records() -> Awaitable[int]:
+            # Of an erasure that goes on, or of more than the 1,000 documents that the selector lists, nobody knows all
+            # names: then no record can be told to be free of the subject.
+            if unfinished or removed.document_count > len(deleted):
+                return self._ledger.erase_tenant(tenant)
+            return self._ledger.erase_documents(tenant, deleted)
+
+        receipt = await self._receipt(tenant, removed, erase_records, erasure)
+        return pb.EraseSubjectResponse(deleted_document_ids=deleted, receipt=receipt)
 
     async def erase_tenant(
         self, principal: Principal, request: pb.EraseTenantRequest, deadline: Deadline
     ) -> pb.EraseTenantResponse:
         """Erases all of the caller's tenant. Raises INVALID_FIELD where the request names another."""
-        if request.tenant != principal.tenant:
+        tenant = principal.tenant
+        if request.tenant != tenant:
             raise errors.INVALID_FIELD.error(
                 "tenant is not the tenant of the API key; nothing was erased",
                 field_violations=[("tenant", "must be the tenant of the API key")],
             )
-        command = selector.EraseRequest(tenant=principal.tenant, everything=True)
-        _, receipt = await self._erase(command, deadline)
+        removed = await self._erase(selector.EraseRequest(tenant=tenant, everything=True), deadline)
+        receipt = await self._receipt(tenant, removed, lambda: self._ledger.erase_tenant(tenant), None)
         return pb.EraseTenantResponse(receipt=receipt)
 
-    async def _erase(
-        self, command: selector.EraseRequest, deadline: Deadline
-    ) -> tuple[selector.EraseResponse, pb.Receipt]:
+    async def _begin(self, tenant: str, erasure: str) -> bool:
         try:
-            response = await self._selector.erase(command, timeout=deadline.remaining())
+            return await self._ledger.begin_erasure(tenant, erasure)
+        except errors.ScicError as error:
+            raise errors.STAGE_UNAVAILABLE.error(
+                "the ledger does not answer, so nothing was erased yet", metadata={"stage": "ledger"}, retry_after=1.0
+            ) from error
+
+    async def _erase(self, command: selector.EraseRequest, deadline: Deadline) -> selector.EraseResponse:
+        try:
+            return await self._selector.erase(command, timeout=deadline.remaining())
         except StageError as error:
             await self._forget_cached(command.tenant)
             raise unavailable(error) from error
-        receipt = await self._receipt(
-            command.tenant, response.corpus_version, response.document_count, response.passage_count
-        )
-        return response, receipt
 
     async def _forget_cached(self, tenant: str) -> None:
         """Empties the cache where the selector's answer was lost: it may have removed what entries are made of."""
@@ -101,14 +145,27 @@ class Erasure:
         except CacheUnavailableError as error:
             _log.warning("cache_not_emptied", error=str(error))
 
-    async def _receipt(self, tenant: str, corpus_version: int, document_count: int, passage_count: int) -> pb.Receipt:
-        """Empties the cache, and then says what was removed from where."""
+    async def _receipt(
+        self,
+        tenant: str,
+        removed: selector.EraseResponse,
+        erase_records: Callable[[], Awaitable[int]],
+        erasure: str | None,
+    ) -> pb.Receipt:
+        """Empties cache and ledger of what was removed from the corpus, and then says what was removed from where."""
+        document_count, passage_count = removed.document_count, removed.passage_count
         try:
-            entry_count = await self._cache.erase(tenant, corpus_version)
+            entry_count = await self._cache.erase(tenant, removed.corpus_version)
         except CacheUnavailableError as error:
             # Until the caller comes back, what is left in the cache is at least never used again.
-            self._announcer.announce_later(tenant, corpus_version, removed=True)
-            raise UnfinishedErasureError(document_count, passage_count) from error
+            self._announcer.announce_later(tenant, removed.corpus_version, removed=True)
+            raise UnfinishedErasureError("cache", document_count, passage_count) from error
+        try:
+            record_count = await erase_records()
+            if erasure is not None:
+                await self._ledger.end_erasure(tenant, erasure)
+        except errors.ScicError as error:
+            raise UnfinishedErasureError("ledger", document_count, passage_count) from error
         time = Timestamp()
         time.GetCurrentTime()
         return pb.Receipt(
@@ -117,5 +174,11 @@ class Erasure:
             places=[
                 pb.Receipt.Place(name="corpus", document_count=document_count, passage_count=passage_count),
                 pb.Receipt.Place(name="cache", entry_count=entry_count),
+                pb.Receipt.Place(name="ledger", entry_count=record_count),
             ],
         )
+
+
+def _name(*parts: str) -> str:
+    """The name of an erasure: the same call has the same, and it tells nothing of whom it is about."""
+    return hashlib.blake2b("\n".join(parts).encode(), digest_size=20).hexdigest()

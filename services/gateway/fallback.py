@@ -1,13 +1,11 @@
 """What stands in for a stage that is away: less good, never over budget."""
 
-from collections import Counter
-from collections.abc import Sequence
-
 from scic.composer.v1 import composer_service_pb2 as composer
 from scic.compressor.v1 import compressor_service_pb2 as compressor
-from scic.type.v1 import compression_pb2, message_pb2, span_pb2
+from scic.type.v1 import compression_pb2, span_pb2
 from services.gateway.decision import Decision, level, sentence, write_costs
-from services.text.tokens import MESSAGE_OVERHEAD, REPLY_OVERHEAD, Encoding
+from services.prompt.wire import compose_response
+from services.text.tokens import Encoding
 
 
 def plain_cut(request: compressor.CompressRequest, encoding: Encoding) -> compressor.CompressResponse:
@@ -49,30 +47,8 @@ def _plain_decision(request: compressor.CompressRequest, whole: int, kept: int) 
 
 
 def plain_prompt(request: composer.ComposeRequest, encoding: Encoding) -> composer.ComposeResponse:
-    """For Compose: the same parts in the same order, passages under a bare number and title."""
-    blocks = [
-        f"[{number}] {' > '.join(item.title_path)}\n{item.text}"
-        for number, item in enumerate(request.evidence, start=1)
-    ]
-    response = _prompt(request, blocks, encoding)
-    while response.token_count > request.max_tokens and blocks:
-        blocks.pop()
-        response = _prompt(request, blocks, encoding)
-    return response
+    """For Compose: the very same prompt, written here, so that fences and counts hold as ever.
 
-
-def _prompt(request: composer.ComposeRequest, blocks: Sequence[str], encoding: Encoding) -> composer.ComposeResponse:
-    parts = [(message_pb2.SECTION_INSTRUCTIONS, message_pb2.ROLE_SYSTEM, request.instructions)]
-    parts += [(message_pb2.SECTION_CONVERSATION, turn.role, turn.text) for turn in request.conversation]
-    if blocks:
-        parts.append((message_pb2.SECTION_EVIDENCE, message_pb2.ROLE_USER, "\n\n".join(blocks)))
-    parts.append((message_pb2.SECTION_QUESTION, message_pb2.ROLE_USER, request.question))
-    tokens = Counter({message_pb2.SECTION_FORMAT: REPLY_OVERHEAD + MESSAGE_OVERHEAD * len(parts)})
-    for section, _, content in parts:
-        tokens[section] += encoding.count(content)
-    return composer.ComposeResponse(
-        messages=[message_pb2.Message(role=role, content=content) for _, role, content in parts],
-        evidence=[composer.ComposedEvidence(index=index, citation=index + 1) for index in range(len(blocks))],
-        sections=[message_pb2.SectionTokens(section=section, token_count=n) for section, n in tokens.items()],
-        token_count=tokens.total(),
-    )
+    Raises ScicError BUDGET_TOO_SMALL, as Compose does.
+    """
+    return compose_response(request, encoding)

@@ -36,6 +36,8 @@ def fingerprint(request: pb.BuildContextRequest, profile: Profile, principal: Pr
     canonical.CopyFrom(request)
     canonical.question = normalise(request.question)
     canonical.ClearField("request_id")
+    # It decides which version of the profile answers, and nothing else.
+    canonical.ClearField("conversation_id")
     digest = hashlib.blake2b(digest_size=20, key=_digest(repr(profile)))
     visible = caller_of(principal).SerializeToString(deterministic=True)
     digest.update(len(visible).to_bytes(4))

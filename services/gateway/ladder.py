@@ -158,9 +158,13 @@ class Ladder:
     async def _store(
         self, search: Search, found: Mapping[str, Passages], question_vector: bytes, corpus_version: int
     ) -> None:
+        # No cache holds what the profile masks.
+        holds = search.recipe.screen.holds
         selections = {
             search.cache_key(name): selector.SelectResponse(
-                passages=passages, question_vector=question_vector, corpus_version=corpus_version
+                passages=[scored for scored in passages if not holds(scored.passage)],
+                question_vector=question_vector,
+                corpus_version=corpus_version,
             )
             for name, passages in found.items()
         }

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -30,6 +30,9 @@ class Role(Enum):
     ADMIN = "admin"
     """Erase subjects and tenants, whoever may see the documents."""
 
+    OPERATOR = "operator"
+    """Publish profiles and move their labels: decide what speaks as the system."""
+
 
 @dataclass(frozen=True, slots=True)
 class Principal:
@@ -49,6 +52,9 @@ class Principal:
     sees_all: bool = False
     """Whether it may see every document of the tenant."""
 
+    trusted: bool = False
+    """Whether the tenant vouches for what it ingests into a source that is trusted, too."""
+
 
 class KeyFileError(ValueError):
     """The keys cannot be read; the message says what is wrong and where, and shows no key."""
@@ -64,15 +70,22 @@ class _KeyEntry(BaseModel):
     tenant: str = Field(pattern=TENANT_PATTERN.pattern)
     roles: frozenset[Role]
     groups: frozenset[Annotated[str, Field(pattern=_GROUP)]] = Field(frozenset(), max_length=256)
+    trust: Literal["trusted", "untrusted"] = "untrusted"
 
     def principal(self) -> Principal:
-        if _ALL in self.groups:
-            return Principal(self.id, self.tenant, self.roles, sees_all=True)
-        return Principal(self.id, self.tenant, self.roles, self.groups)
+        sees_all = _ALL in self.groups
+        return Principal(
+            self.id,
+            self.tenant,
+            self.roles,
+            frozenset() if sees_all else self.groups,
+            sees_all=sees_all,
+            trusted=self.trust == "trusted",
+        )
 
 
 class _KeyFile(BaseModel):
-    """The file: `{"keys": [{"id", "sha256", "tenant", "roles", "groups"}]}`."""
+    """The file: `{"keys": [{"id", "sha256", "tenant", "roles", "groups", "trust"}]}`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from scic.type.v1 import degradation_pb2, prompt_pb2
 from services.gateway.guard.policy import GuardPolicy
 from services.gateway.source import BUILT_IN, Sources
+from services.prompt.fixed import PASSAGE_TOKENS
 
 _INSTRUCTIONS = (
     "Answer the question from the numbered passages. Cite each passage you use by its number, as in [1]. "
@@ -53,7 +54,7 @@ class Profile:
     conversation_share: float = 0.5
     """Part of the budget, after instructions and question, that conversation turns may take."""
 
-    passage_overhead: int = 8
+    passage_overhead: int = PASSAGE_TOKENS
     """Tokens the prompt may spend on a passage besides titles and text: its number, its source and separators."""
 
     gap: str = " … "
@@ -74,11 +75,12 @@ class Profile:
     reserved_output_tokens: int = 0
     """Tokens kept free for the answer where the request does not say."""
 
-    tools: tuple[prompt_pb2.Tool, ...] = ()
+    tools: tuple[prompt_pb2.Tool, ...] = field(default=(), repr=False)
     """Functions that the model may call."""
 
-    examples: tuple[prompt_pb2.Example, ...] = ()
-    """Questions with the answers that are wanted."""
+    examples: tuple[prompt_pb2.Example, ...] = field(default=(), repr=False)
+    """Questions with the answers that are wanted. A profile that has tools or examples has a version, which stands for
+    them where profiles are compared."""
 
     order: prompt_pb2.EvidenceOrder.ValueType = prompt_pb2.EVIDENCE_ORDER_BY_SCORE
     """The order of the evidence."""

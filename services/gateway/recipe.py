@@ -1,14 +1,18 @@
 """A request with every default written out and every name looked up, before any work is done."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from scic import errors
 from scic.gateway.v1 import context_service_pb2 as pb
-from scic.type.v1 import message_pb2
+from scic.type.v1 import message_pb2, prompt_pb2
 from services.gateway.budget import Budget, BudgetTooSmallError, share_out
+from services.gateway.guard.guard import Screen
 from services.gateway.profile import Profile
+from services.gateway.profiles.ports import ResolvedProfile
+from services.gateway.screened import screened
 from services.gateway.source import Sources
+from services.prompt.fixed import fixed_tokens
 from services.text.tokens import ENCODING_NAMES, Encoding, UnknownModelError, encoding_for
 
 
@@ -19,51 +23,79 @@ class Recipe:
     request: pb.BuildContextRequest
     """The request, defaults written out: the same recipe always has the same request, its id apart."""
 
-    profile: Profile
+    shown: pb.BuildContextRequest
+    """The request as it was sent, but as prompts, replies, caches and records see it: masked as the profile says."""
+
+    resolved: ResolvedProfile
+    screen: Screen
     encoding: Encoding
     budget: Budget
 
     @property
+    def profile(self) -> Profile:
+        """The profile followed."""
+        return self.resolved.profile
+
+    @property
     def kept_conversation(self) -> list[message_pb2.ConversationTurn]:
         """The newest turns, those that fit their share, oldest of them first."""
-        turns = list(self.request.conversation)
+        turns = list(self.shown.conversation)
         return turns[len(turns) - self.budget.kept_turns :]
 
+    @property
+    def reserved_output_tokens(self) -> int:
+        """Tokens kept free for the answer."""
+        return self.request.reserved_output_tokens
 
-def resolve(request: pb.BuildContextRequest, profiles: Mapping[str, Profile], *, default_profile: str) -> Recipe:
-    """Looks names up, writes defaults out and shares the budget.
+    @property
+    def format(self) -> prompt_pb2.PromptFormat.ValueType:
+        """The provider's format that is counted, and rendered where that is asked for."""
+        return self.request.render or self.profile.format
 
-    Raises ScicError UNKNOWN_PROFILE, UNKNOWN_MODEL, UNKNOWN_SOURCE, INVALID_FIELD or BUDGET_TOO_SMALL, each naming
-    its field.
+
+def resolve(request: pb.BuildContextRequest, resolved: ResolvedProfile, screen: Screen) -> Recipe:
+    """Looks names up, writes defaults out, masks what the profile masks and shares the budget.
+
+    Raises ScicError UNKNOWN_MODEL, UNKNOWN_SOURCE, INVALID_FIELD, SENSITIVE_CONTENT, GUARD_FAILED or BUDGET_TOO_SMALL,
+    each naming its field.
     """
-    profile = profiles.get(request.profile or default_profile)
-    if profile is None:
-        raise _unknown(errors.UNKNOWN_PROFILE, "profile", request.profile, valid=sorted(profiles))
-    resolved = pb.BuildContextRequest()
-    resolved.CopyFrom(request)
-    resolved.profile = profile.name
-    resolved.model = request.model or profile.model
-    encoding = encoding_of(resolved.model)
-    _check_sources(resolved, profile.sources)
-    for index, passage in enumerate(resolved.passages):
-        passage.passage_id = passage.passage_id or f"inline/{index}"
+    profile = resolved.profile
+    full = pb.BuildContextRequest()
+    full.CopyFrom(request)
+    full.profile = f"{profile.name}@{profile.version}" if profile.version else profile.name
+    full.model = request.model or profile.model
+    full.max_tokens = _max_tokens(request, profile)
+    if not request.HasField("reserved_output_tokens"):
+        full.reserved_output_tokens = profile.reserved_output_tokens
+    encoding = _encoding(full.model, profile)
+    _check_sources(full, profile.sources)
+    shown = screened(request, screen)
+    for index, (passage, as_shown) in enumerate(zip(full.passages, shown.passages, strict=True)):
+        passage.passage_id = as_shown.passage_id or f"inline/{index}"
     try:
         budget = share_out(
-            max_tokens=resolved.max_tokens,
-            instructions=profile.instructions,
-            question=resolved.question,
-            conversation=resolved.conversation,
+            max_tokens=full.max_tokens,
+            fixed=fixed_tokens(
+                instructions=profile.instructions,
+                tools=profile.tools,
+                examples=profile.examples,
+                question=shown.question,
+                reserved_output_tokens=full.reserved_output_tokens,
+                format=request.render or profile.format,
+                encoding=encoding,
+            ),
+            conversation=shown.conversation,
             conversation_share=profile.conversation_share,
             encoding=encoding,
         )
     except BudgetTooSmallError as error:
         raise errors.BUDGET_TOO_SMALL.error(
-            f"max_tokens is {resolved.max_tokens}, but the prompt needs {error.required} without any evidence",
+            f"max_tokens is {full.max_tokens}, but the prompt needs {error.required} without any evidence",
             metadata={"required_tokens": str(error.required)},
             field_violations=[("max_tokens", f"must be at least {error.required} for this question")],
         ) from None
-    _write_sources_out(resolved, profile, budget.evidence)
-    return Recipe(resolved, profile, encoding, budget)
+    _write_sources_out(full, profile, budget.evidence)
+    return Recipe(full, shown, resolved, screen, encoding, budget)
 
 
 def encoding_of(model: str) -> Encoding:
@@ -72,6 +104,27 @@ def encoding_of(model: str) -> Encoding:
         return encoding_for(model)
     except UnknownModelError:
         raise _unknown(errors.UNKNOWN_MODEL, "model", model, valid=ENCODING_NAMES) from None
+
+
+def _encoding(model: str, profile: Profile) -> Encoding:
+    """The profile's encoding is for its own model, and for those whose encoding nobody knows."""
+    if profile.encoding and model == profile.model:
+        return encoding_for(profile.encoding)
+    try:
+        return encoding_of(model)
+    except errors.ScicError:
+        if profile.encoding:
+            return encoding_for(profile.encoding)
+        raise
+
+
+def _max_tokens(request: pb.BuildContextRequest, profile: Profile) -> int:
+    if max_tokens := request.max_tokens or profile.max_tokens:
+        return max_tokens
+    raise errors.INVALID_FIELD.error(
+        f"max_tokens is not given, and the profile {profile.name} names none",
+        field_violations=[("max_tokens", "must be 1 to 1,000,000 where the profile names none")],
+    )
 
 
 def _check_sources(request: pb.BuildContextRequest, sources: Sources) -> None:

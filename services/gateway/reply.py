@@ -9,6 +9,8 @@ from scic.gateway.v1 import context_service_pb2 as pb
 from scic.type.v1 import degradation_pb2
 from services.gateway.candidate import Candidate
 from services.gateway.climb import Selected
+from services.gateway.guard.guard import Screen
+from services.gateway.kept import Kept
 from services.gateway.recipe import Recipe
 
 _DROP_REASONS = MappingProxyType(
@@ -21,29 +23,31 @@ _DROP_REASONS = MappingProxyType(
 )
 """What the compressor says of a dropped passage, in the reply's words; what is missing was less relevant."""
 
-Kept = Sequence[tuple[Candidate, compressor.CompressedPassage]]
-"""Candidates of which something was kept, with what was kept, in the order they were sent to Compose."""
-
 
 def assemble(
     *,
     recipe: Recipe,
     selected: Selected,
     candidates: Sequence[Candidate],
+    guarded: Sequence[Candidate],
     compressed: compressor.CompressResponse,
-    kept: Kept,
+    kept: Sequence[Kept],
     composed: composer.ComposeResponse,
     timings: Sequence[pb.StageTiming],
     degradations: Sequence[degradation_pb2.Degradation],
 ) -> pb.BuildContextResponse:
-    """The reply for what the stages answered."""
-    request = recipe.request
+    """The reply for what the stages answered.
+
+    `kept` is what was sent to Compose, in its order; `guarded` are the candidates that the guard kept out.
+    """
+    request, screen = recipe.request, recipe.screen
     return pb.BuildContextResponse(
         request_id=request.request_id,
         messages=composed.messages,
-        evidence=[_evidence(*kept[item.index], item) for item in composed.evidence],
+        evidence=[kept[item.index].evidence(item.citation) for item in composed.evidence],
         dropped=[
-            *_dropped_by_budget(candidates, compressed, kept, composed),
+            *_dropped_by_budget(candidates, compressed, kept, composed, screen),
+            *(_dropped(candidate, 0, pb.DroppedPassage.REASON_GUARD, screen) for candidate in guarded),
             *_duplicates(selected),
             *_dropped_turns(recipe),
         ],
@@ -54,86 +58,70 @@ def assemble(
         model=request.model,
         encoding=recipe.encoding.name,
         profile=recipe.profile.name,
+        profile_version=recipe.profile.version,
+        profile_label=recipe.resolved.label,
         corpus_version=selected.corpus_version,
         sources=selected.reports,
         compression=compressed.decision if compressed.HasField("decision") else None,
         retention=compressed.retention if compressed.HasField("retention") else None,
+        isolation=pb.Isolation(defused=composed.defused, sensitive=screen.counts(), pseudonyms=screen.pseudonyms()),
+        rendered=composed.rendered,
+        prefix_token_count=composed.prefix_token_count,
     )
 
 
-def plan(built: pb.BuildContextResponse, cache_forecast: pb.CacheStatus.ValueType) -> pb.PlanContextResponse:
+_PLANNED = frozenset(pb.PlanContextResponse.DESCRIPTOR.fields_by_name) & frozenset(
+    pb.BuildContextResponse.DESCRIPTOR.fields_by_name
+)
+"""What a plan and a built context have in common."""
+
+
+def plan(
+    built: pb.BuildContextResponse, cache_forecast: pb.CacheStatus.ValueType, cost: pb.PromptCost | None
+) -> pb.PlanContextResponse:
     """The plan that a built context is: the same figures, without the text."""
     response = pb.PlanContextResponse(
-        request_id=built.request_id,
-        evidence=built.evidence,
-        dropped=built.dropped,
-        tokens=built.tokens,
-        timings=built.timings,
-        degradations=built.degradations,
+        **{field.name: value for field, value in built.ListFields() if field.name in _PLANNED},
         cache_forecast=cache_forecast,
-        model=built.model,
-        encoding=built.encoding,
-        profile=built.profile,
-        corpus_version=built.corpus_version,
-        sources=built.sources,
-        compression=built.compression if built.HasField("compression") else None,
-        retention=built.retention if built.HasField("retention") else None,
+        cost=cost,
     )
     for item in response.evidence:
         item.ClearField("text")
+    response.isolation.ClearField("pseudonyms")
     return response
-
-
-def _evidence(
-    candidate: Candidate, outcome: compressor.CompressedPassage, written: composer.ComposedEvidence
-) -> pb.Evidence:
-    passage = candidate.passage
-    return pb.Evidence(
-        citation=written.citation,
-        passage_id=passage.passage_id,
-        document_id=passage.document_id,
-        source=passage.source,
-        title_path=passage.title_path,
-        text=candidate.shown(outcome),
-        spans=candidate.document_spans(outcome.spans),
-        score=candidate.score,
-        fate=_fate(outcome, whole=candidate.covers(outcome.spans)),
-        token_count=outcome.token_count,
-        original_token_count=outcome.original_token_count,
-        metadata=passage.metadata,
-        kept_pins=outcome.kept_pins,
-        dropped_pins=outcome.dropped_pins,
-    )
-
-
-def _fate(outcome: compressor.CompressedPassage, *, whole: bool) -> pb.Evidence.Fate.ValueType:
-    if outcome.reason == compressor.CompressedPassage.REASON_SUMMARY:
-        return pb.Evidence.FATE_SUMMARISED
-    return pb.Evidence.FATE_WHOLE if whole else pb.Evidence.FATE_COMPRESSED
 
 
 def _dropped_by_budget(
     candidates: Sequence[Candidate],
     compressed: compressor.CompressResponse,
-    kept: Kept,
+    kept: Sequence[Kept],
     composed: composer.ComposeResponse,
+    screen: Screen,
 ) -> Iterator[pb.DroppedPassage]:
-    written = {kept[item.index][1].index for item in composed.evidence}
+    written = {kept[item.index].outcome.index for item in composed.evidence}
     for candidate, outcome in zip(candidates, compressed.passages, strict=True):
         if outcome.index not in written:
             reason = _DROP_REASONS.get(outcome.reason, pb.DroppedPassage.REASON_BUDGET)
-            yield _dropped(candidate, outcome.original_token_count, reason)
+            yield _dropped(candidate, outcome.original_token_count, reason, screen)
 
 
 def _duplicates(selected: Selected) -> Iterator[pb.DroppedPassage]:
     for scored in selected.passages:
         if scored.duplicate_of:
-            dropped = _dropped(Candidate(scored.passage, scored.score), 0, pb.DroppedPassage.REASON_DUPLICATE)
-            dropped.duplicate_of = scored.duplicate_of
-            yield dropped
+            yield pb.DroppedPassage(
+                passage_id=scored.passage.passage_id,
+                document_id=scored.passage.document_id,
+                source=scored.passage.source,
+                score=scored.score,
+                reason=pb.DroppedPassage.REASON_DUPLICATE,
+                duplicate_of=scored.duplicate_of,
+                trust=scored.passage.trust,
+            )
 
 
-def _dropped(candidate: Candidate, token_count: int, reason: pb.DroppedPassage.Reason.ValueType) -> pb.DroppedPassage:
+def _dropped(
+    candidate: Candidate, token_count: int, reason: pb.DroppedPassage.Reason.ValueType, screen: Screen
+) -> pb.DroppedPassage:
     passage = candidate.passage
     return pb.DroppedPassage(
         passage_id=passage.passage_id,
@@ -142,6 +130,8 @@ def _dropped(candidate: Candidate, token_count: int, reason: pb.DroppedPassage.R
         score=candidate.score,
         token_count=token_count,
         reason=reason,
+        trust=passage.trust,
+        title_path=[screen.mask(title) for title in passage.title_path],
     )
 
 

@@ -43,7 +43,7 @@ class GatewaySettings(ServeSettings):
     )
     composer_address: str = Field("127.0.0.1:15054", description="host:port of the composer, the sidecar's listener.")
     keys_file: Path | None = Field(
-        None, description='JSON file of API keys: {"keys": [{"id", "sha256", "tenant", "roles", "groups"}]}.'
+        None, description='JSON file of API keys: {"keys": [{"id", "sha256", "tenant", "roles", "groups", "trust"}]}.'
     )
     keys: SecretStr | None = Field(None, description="The same JSON in the variable itself, instead of a file.")
     redis_url: SecretStr | None = Field(
@@ -81,12 +81,13 @@ class GatewaySettings(ServeSettings):
         20, ge=1, le=1000, description="Newest versions of a profile that are kept however old they are."
     )
     ledger: bool = Field(default=True, description="Whether requests are recorded, where there is a storage.")
+    quality: bool = Field(default=True, description="Whether replies carry quality figures.")
     ledger_days: float = Field(7.0, gt=0, le=3_650, description="Days that a record of the ledger is kept.")
     ledger_max_records: int = Field(
         100_000, ge=100, le=10_000_000, description="Newest records of a tenant that are kept in the ledger's index."
     )
     page_port: int | None = Field(
-        9151, ge=0, le=65_535, description="HTTP port of the page that shows the ledger; 0 takes a free one, none: no page."
+        9151, ge=0, le=65_535, description="HTTP port of the ledger's page; 0 takes a free one, none: no page."
     )
 
     @field_validator("sources")

@@ -54,6 +54,9 @@ class Source:
     deadline_share: float = 0.8
     """Part of the selector's time that its search may take; the rest is for what the other sources gave."""
 
+    trusted: bool = False
+    """Whether its documents may be believed where the key that brings them is trusted, too."""
+
     priority: float = GENERAL_KNOWLEDGE
     """How much a passage of it counts against one of another source, above 0 to 1."""
 
@@ -103,8 +106,8 @@ class Sources(Mapping[str, Source]):
 
 BUILT_IN = Sources(
     (
-        Source("docs", source_pb2.SOURCE_KIND_DOCS, default=True, backup="vectors"),
-        Source("code", source_pb2.SOURCE_KIND_CODE, default=True, backup="vectors"),
+        Source("docs", source_pb2.SOURCE_KIND_DOCS, default=True, backup="vectors", trusted=True),
+        Source("code", source_pb2.SOURCE_KIND_CODE, default=True, backup="vectors", trusted=True),
         Source(
             "history",
             source_pb2.SOURCE_KIND_HISTORY,

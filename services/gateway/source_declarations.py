@@ -46,6 +46,7 @@ class _Declaration(BaseModel):
     retention_days: float | None = Field(None, gt=0, le=36_500)
     everywhere: bool = False
     deadline_share: float = Field(0.8, gt=0, le=1)
+    trusted: bool = False
     priority: float = Field(GENERAL_KNOWLEDGE, gt=0, le=1)
     min_share: float = Field(0.0, ge=0, le=1)
     max_share: float = Field(0.0, ge=0, le=1)

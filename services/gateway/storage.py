@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import obstore
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, MemoryStore, ObjectStore, from_url
 

@@ -29,6 +29,15 @@ class SourceKind(StrEnum):
     HISTORY = "history"
 
 
+class TrustLabel(StrEnum):
+    """How far a text may be believed."""
+
+    TRUSTED = "trusted"
+    """The tenant vouches for it."""
+    UNTRUSTED = "untrusted"
+    """Anybody may have written it."""
+
+
 @dataclass(frozen=True, slots=True)
 class EmbeddingModel:
     """Which model made a vector; vectors of different models cannot be compared."""
@@ -62,6 +71,7 @@ class Document:
     """Persons or things it is about, for erasure."""
     expires_at: datetime | None = None
     """From when on it is removed, with its time zone; None: never."""
+    trust: TrustLabel = TrustLabel.UNTRUSTED
     passage_count: int = 0
     """Set by the store."""
     indexed_at: datetime | None = None
@@ -89,6 +99,8 @@ class Passage:
     """One past the last code point."""
     prepared: bytes = b""
     """What compression needs, computed at ingestion; opaque here."""
+    sensitive: bytes = b""
+    """The personal data and secrets that were found at ingestion; opaque here. Empty where nobody looked."""
 
     @property
     def passage_id(self) -> str:

@@ -7,9 +7,9 @@ import numpy as np
 
 from scic import errors
 from scic.selector.v1 import selector_service_pb2 as pb
-from scic.type.v1 import passage_pb2, score_pb2, source_pb2, span_pb2
+from scic.type.v1 import passage_pb2, score_pb2, source_pb2, span_pb2, trust_pb2
 from services.selector.caller import Caller
-from services.selector.passage import Document, IndexedDocument, Passage, SourceKind
+from services.selector.passage import Document, IndexedDocument, Passage, SourceKind, TrustLabel
 from services.selector.query import (
     Condition,
     CorpusStats,
@@ -26,6 +26,15 @@ _KINDS = {
     source_pb2.SOURCE_KIND_HISTORY: SourceKind.HISTORY,
 }
 _WIRE_KINDS = {kind: wire for wire, kind in _KINDS.items()}
+_TRUST = {
+    trust_pb2.TRUST_LABEL_UNSPECIFIED: TrustLabel.UNTRUSTED,
+    trust_pb2.TRUST_LABEL_UNTRUSTED: TrustLabel.UNTRUSTED,
+    trust_pb2.TRUST_LABEL_TRUSTED: TrustLabel.TRUSTED,
+}
+_WIRE_TRUST = {
+    TrustLabel.UNTRUSTED: trust_pb2.TRUST_LABEL_UNTRUSTED,
+    TrustLabel.TRUSTED: trust_pb2.TRUST_LABEL_TRUSTED,
+}
 
 
 def source_queries(request: pb.SelectRequest) -> tuple[SourceQuery, ...]:
@@ -69,6 +78,7 @@ def indexed_document(message: pb.IndexedDocument, dimension: int) -> IndexedDocu
         acl_groups=tuple(record.acl_groups),
         subjects=tuple(record.subjects),
         expires_at=record.expire_time.ToDatetime(tzinfo=UTC) if record.HasField("expire_time") else None,
+        trust=_TRUST[record.trust],
     )
     passages = tuple(_passage(document, ordinal, item.passage) for ordinal, item in enumerate(message.passages))
     return IndexedDocument(document, passages, _vectors(message, dimension))
@@ -88,6 +98,7 @@ def document_record(document: Document) -> pb.DocumentRecord:
         metadata=document.metadata,
         acl_groups=document.acl_groups,
         subjects=document.subjects,
+        trust=_WIRE_TRUST[document.trust],
     )
     if document.created_at is not None:
         record.create_time.FromDatetime(document.created_at)
@@ -113,6 +124,9 @@ def scored_passage(found: ScoredPassage) -> pb.ScoredPassage:
             span=span_pb2.Span(start=passage.start, end=passage.end),
             metadata=document.metadata,
             prepared=b"" if duplicate else passage.prepared,
+            trust=_WIRE_TRUST[document.trust],
+            sensitive=b"" if duplicate else passage.sensitive,
+            content_hash=document.content_hash,
         ),
         score=_score(found.scores),
         duplicate_of=found.duplicate_of or "",
@@ -183,6 +197,7 @@ def _passage(document: Document, ordinal: int, message: passage_pb2.Passage) -> 
         start=message.span.start,
         end=message.span.end,
         prepared=message.prepared,
+        sensitive=message.sensitive,
     )
 
 

@@ -21,8 +21,8 @@ from tiktoken.model import encoding_name_for_model
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-MESSAGE_OVERHEAD = 3
-"""Tokens that frame one chat message, its role included (OpenAI's published counting rule)."""
+MESSAGE_OVERHEAD = 4
+"""Tokens that frame one chat message: 3, and 1 for its role (OpenAI's published counting rule)."""
 REPLY_OVERHEAD = 3
 """Tokens that prime the assistant's reply."""
 

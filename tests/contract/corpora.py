@@ -43,7 +43,16 @@ def document(
     stored = Document(name, source, kind, f"Title of {name}", "text/plain", content_hash, 10, metadata)
     stored = replace(stored, **(record or {}))
     passages = tuple(
-        Passage(stored, ordinal, (stored.title, "Section"), text, 10 * ordinal, 10 * ordinal + len(text), b"\0\xff" * 3)
+        Passage(
+            document=stored,
+            ordinal=ordinal,
+            title_path=(stored.title, "Section"),
+            text=text,
+            start=10 * ordinal,
+            end=10 * ordinal + len(text),
+            prepared=b"\0\xff" * 3,
+            sensitive=b"\xfe\0%d" % ordinal,
+        )
         for ordinal, text in enumerate(texts)
     )
     return IndexedDocument(stored, passages, np.repeat(AXES[axis : axis + 1], len(texts), axis=0))

@@ -12,7 +12,7 @@ import pytest
 
 from services.selector.caller import EVERYBODY
 from services.selector.errors import InvalidDocumentError
-from services.selector.passage import IndexedDocument, SourceKind
+from services.selector.passage import IndexedDocument, SourceKind, TrustLabel
 from services.selector.query import SourceQuery
 from services.selector.selection import rank
 from tests.contract.corpora import DOCS, document, find, index, query
@@ -30,6 +30,7 @@ async def test_what_was_indexed_comes_back_as_it_was(store: Store) -> None:
         "acl_groups": ("staff", "a/b ☃ 'c\""),
         "subjects": ("zoe@example.org", "ada"),
         "expires_at": datetime(2124, 2, 29, 12, 0, 0, 654321, tzinfo=UTC),
+        "trust": TrustLabel.TRUSTED,
     }
     given = document("a/b.md", "Élan 😀 of\0pumps", "Second part", language="en", record=fields)
     before = datetime.now(UTC)
@@ -46,6 +47,18 @@ async def test_what_was_indexed_comes_back_as_it_was(store: Store) -> None:
     assert found.corpus_version == version
     assert [f.passage for f in found.passages] == [replace(p, document=stored) for p in given.passages]
     assert found.passages[0].passage.passage_id == "a/b.md#0"
+
+
+async def test_nobody_vouches_for_what_does_not_say_so_and_a_new_label_replaces_the_old(store: Store) -> None:
+    await index(store, document("a", "pump"))
+    await index(store, document("b", "pump", record={"trust": TrustLabel.TRUSTED}))
+    await index(store, document("b", "pump", content_hash="h2", record={"trust": TrustLabel.UNTRUSTED}))
+    await index(store, document("c", "pump", record={"trust": TrustLabel.TRUSTED}))
+    labels = {"a": TrustLabel.UNTRUSTED, "b": TrustLabel.UNTRUSTED, "c": TrustLabel.TRUSTED}
+    page = await store.list("acme", EVERYBODY, page_size=10)
+    assert {listed.document_id: listed.trust for listed in page.documents} == labels
+    found = await store.search("acme", query("pump"), rank)
+    assert {f.passage.document.document_id: f.passage.document.trust for f in found.passages} == labels
 
 
 async def test_the_version_moves_with_each_write_that_changes_something_and_with_no_other(store: Store) -> None:

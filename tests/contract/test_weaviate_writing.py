@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from redis.asyncio import Redis
@@ -14,18 +15,21 @@ from weaviate.classes.config import Configure, DataType, Property
 
 from services.selector.caller import EVERYBODY
 from services.selector.errors import StoreBusyError, StoreUnavailableError, UnsupportedSchemaError
+from services.selector.passage import TrustLabel
 from services.selector.selection import rank
-from services.selector.weaviate import Address, WeaviateStore
+from services.selector.weaviate import Address, WeaviateStore, schema, writer
+from services.selector.weaviate.objects import text_objects
 from services.selector.weaviate.schema import model_key
 from services.selector.weaviate.writer import WRITER_LEASE
 from tests.contract.corpora import MODEL, document, index, names, query
 from tests.weaviate import drop_collections, prefix_of, shared_valkey, shared_weaviate
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
     from weaviate import WeaviateAsyncClient
+    from weaviate.proto.v1 import batch_pb2
 
     from services.selector.weaviate.state import State
 
@@ -207,3 +211,48 @@ async def test_a_property_that_is_missing_is_added(bench: Bench) -> None:
         )
     await index(bench.open(), OLD)
     assert await texts(bench.open()) == ["old pump", "old seal"]
+
+
+async def index_as_before(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Write OLD as the version did that looked for nothing sensitive."""
+
+    def texts_before(*written: Any) -> Iterator[batch_pb2.BatchObject]:
+        for one in text_objects(*written):
+            del one.properties.non_ref_properties["sensitive"]
+            yield one
+
+    with monkeypatch.context() as patch:
+        patch.setattr(schema, "_TEXT", tuple(p for p in schema._TEXT if p.name != "sensitive"))
+        patch.setattr(writer, "text_objects", texts_before)
+        await index(bench.open(), OLD)
+
+
+async def sensitive(store: WeaviateStore) -> dict[str, bytes]:
+    found = await store.search("acme", query("pump seal"), rank)
+    assert all(f.passage.prepared for f in found.passages)
+    return {f.passage.passage_id: f.passage.sensitive for f in found.passages}
+
+
+async def test_texts_of_an_older_version_are_read_before_and_after_a_newer_one_writes(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await index_as_before(bench, monkeypatch)
+    reader, newer = bench.open(), document("b", "pump")
+    assert await sensitive(reader) == {"a#0": b"", "a#1": b""}
+    await index(bench.open(), newer)
+    assert await sensitive(reader) == {"a#0": b"", "a#1": b"", "b#0": newer.passages[0].sensitive}
+
+
+async def test_selectors_that_add_a_property_at_once_do_it_once(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    await index_as_before(bench, monkeypatch)
+    await asyncio.gather(*(index(bench.open(), document(name, f"pump {name}")) for name in "bcdef"))
+    assert {name for name, found in (await sensitive(bench.open())).items() if found} == {f"{n}#0" for n in "bcdef"}
+
+
+async def test_a_record_that_nobody_vouches_for_is_written_as_before(bench: Bench) -> None:
+    vouched = document("b", "pump", record={"trust": TrustLabel.TRUSTED})
+    await index(bench.open(), OLD, vouched)
+    async with bench.raw() as client:
+        collection = client.collections.use(f"{bench.prefix}Document_v1").with_tenant("acme")
+        records = [json.loads(str(o.properties["record"])) for o in (await collection.query.fetch_objects()).objects]
+    assert {record["document_id"]: record.get("trust") for record in records} == {"a": None, "b": "trusted"}

@@ -6,6 +6,7 @@ import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from itertools import count
 from typing import Any
 
 import grpc
@@ -14,7 +15,13 @@ from pydantic import SecretStr
 
 from scic import Client, ScicError, errors
 from scic.gateway.v1 import context_service_pb2 as pb
-from scic.gateway.v1 import context_service_pb2_grpc, corpus_service_pb2_grpc
+from scic.gateway.v1 import (
+    context_service_pb2_grpc,
+    corpus_service_pb2_grpc,
+    ledger_service_pb2,
+    ledger_service_pb2_grpc,
+    profile_service_pb2,
+)
 from scic.gateway.v1 import corpus_service_pb2 as corpus
 from services.chassis.app import App
 from services.chassis.server import start
@@ -27,14 +34,18 @@ from services.gateway.contexts import Contexts
 from services.gateway.corpus import Corpus
 from services.gateway.corpus_servicer import CorpusServicer
 from services.gateway.erasure import Erasure
+from services.gateway.guard.guard import Guard
 from services.gateway.ingestion.batch import BatchIngester
+from services.gateway.ledger.servicer import LedgerServicer
 from services.gateway.ports import CacheEntry, Stages
 from services.gateway.principal import parse_keys
 from services.gateway.profile import default_profile
+from services.gateway.profiles.built_in import BuiltInProfiles
+from services.gateway.recording import Recording
 from services.gateway.settings import GatewaySettings
 from services.gateway.source import BUILT_IN
 from services.gateway.text_compression import TextCompression
-from tests.fakes import FakeCache, FakeComposer, FakeSelector, PlainCompressor, ladder_of
+from tests.fakes import FakeCache, FakeComposer, FakeLedger, FakeSelector, PlainCompressor, WordDetectors, ladder_of
 from tests.waiting import eventually
 
 FAILED = corpus.IngestDocumentsResponse.OUTCOME_FAILED
@@ -75,7 +86,8 @@ async def ingested(client: Client, *documents: corpus.DocumentInput) -> dict[str
 class World:
     def __init__(self) -> None:
         self.selector, self.compressor, self.composer = FakeSelector(), PlainCompressor(), FakeComposer()
-        self.cache = FakeCache()
+        self.cache, self.ledger = FakeCache(), FakeLedger()
+        self.detectors = WordDetectors({})
         self.address = ""
 
     def client(self, key: str = "acme-writer") -> Client:
@@ -86,6 +98,7 @@ class World:
 async def world():
     world = World()
     stages = Stages(world.selector, world.compressor, world.composer)
+    names = count()
 
     @asynccontextmanager
     async def build(health):
@@ -97,25 +110,29 @@ async def world():
                     ),
                     cache=world.cache,
                     selector=world.selector,
-                    profiles={"default": default_profile("gpt-4o")},
-                    default_profile="default",
+                    profiles=BuiltInProfiles(default_profile("gpt-4o")),
+                    guard=Guard(world.detectors),
                     spawn=background.spawn,
                 )
 
+                recording = Recording(contexts, world.ledger, time.monotonic, lambda: f"r{next(names)}")
                 profile = default_profile("gpt-4o")
                 texts = TextCompression(world.compressor, profile, executor, time.monotonic)
 
                 def register(server):
                     context_service_pb2_grpc.add_ContextServiceServicer_to_server(
-                        ContextServicer(contexts, texts), server
+                        ContextServicer(recording, texts), server
                     )
                     corpus_service_pb2_grpc.add_CorpusServiceServicer_to_server(
                         CorpusServicer(
                             Corpus(world.selector, BUILT_IN.holding),
-                            Erasure(world.selector, world.cache, announcer),
-                            BatchIngester(stages, announcer, executor, BUILT_IN.holding),
+                            Erasure(world.selector, world.cache, announcer, world.ledger),
+                            BatchIngester(stages, announcer, executor, BUILT_IN.holding, world.detectors),
                         ),
                         server,
+                    )
+                    ledger_service_pb2_grpc.add_LedgerServiceServicer_to_server(
+                        LedgerServicer(world.ledger, recording), server
                     )
 
                 yield App("gateway", register, (), (Authentication(parse_keys(keys_json(), origin="test")),))
@@ -263,7 +280,7 @@ async def test_a_role_opens_only_its_methods(world, key, role, call):
 def test_every_method_of_the_gateway_says_which_role_it_needs():
     methods = {
         f"/{service.full_name}/{method.name}"
-        for file in (pb, corpus)
+        for file in (pb, corpus, profile_service_pb2, ledger_service_pb2)
         for service in file.DESCRIPTOR.services_by_name.values()
         for method in service.methods
     }
@@ -331,6 +348,20 @@ def fill(world: World) -> None:
     for tenant in ("acme", "other"):
         for number in range(3):
             world.cache.entries[tenant, str(number)] = CacheEntry(b"reply", 1)
+    for tenant, document_id in world.selector.documents:
+        evidence = [pb.Evidence(document_id=document_id)]
+        record = ledger_service_pb2.Record(response=pb.BuildContextResponse(evidence=evidence))
+        world.ledger.records.append((tenant, record))
+
+
+def recorded(world: World, tenant: str) -> set[str]:
+    """Documents that the tenant's ledger names."""
+    return {
+        item.document_id
+        for owner, record in world.ledger.records
+        if owner == tenant
+        for item in record.response.evidence
+    }
 
 
 @pytest.mark.parametrize(("key", "erase", "documents", "passages"), ERASURES)
@@ -338,7 +369,13 @@ async def test_an_erasure_removes_everywhere_and_says_so(world, key, erase, docu
     fill(world)
     async with world.client(key) as client:
         response = await erase(client)
-    assert places(response.receipt) == {"corpus": (len(documents), passages, 0), "cache": (0, 0, 3)}
+    assert places(response.receipt) == {
+        "corpus": (len(documents), passages, 0),
+        "cache": (0, 0, 3),
+        "ledger": (0, 0, len(documents)),
+    }
+    assert recorded(world, "acme") == {"guide.md", "ours.md", "theirs.md"} - documents
+    assert recorded(world, "other") == {"foreign.md"}
     assert {name for tenant, name in world.selector.documents if tenant == "acme"} == {
         "guide.md",
         "ours.md",
@@ -364,7 +401,11 @@ async def test_without_the_cache_an_erasure_says_what_is_done_and_goes_on_when_c
         world.cache.away = False
         # Until then old replies are at least dead: the announcement comes by itself.
         await eventually("the floor is announced", lambda: world.cache.floors.get("acme") == world.selector.version)
-        assert places((await erase(client)).receipt) == {"corpus": (0, 0, 0), "cache": (0, 0, 3)}
+        removed = places((await erase(client)).receipt)
+    assert (removed["corpus"], removed["cache"]) == ((0, 0, 0), (0, 0, 3))
+    assert removed["ledger"][2] >= len(documents), "nobody knows any more which they were, so rather more than less"
+    assert recorded(world, "acme").isdisjoint(documents)
+    assert recorded(world, "other") == {"foreign.md"}
     assert {tenant for tenant, _ in world.cache.entries} == {"other"}
 
 

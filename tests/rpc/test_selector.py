@@ -13,7 +13,7 @@ from google.protobuf.duration_pb2 import Duration
 from scic import errors
 from scic.selector.v1 import selector_service_pb2 as pb
 from scic.selector.v1 import selector_service_pb2_grpc as rpc
-from scic.type.v1 import passage_pb2, source_pb2, span_pb2
+from scic.type.v1 import passage_pb2, source_pb2, span_pb2, trust_pb2
 from services.chassis.server import start
 from services.selector.app import build
 from services.selector.settings import SelectorSettings
@@ -58,6 +58,7 @@ def indexed(document_id: str, text: str, *, vector: bytes = b"", source: str = "
         text=text,
         span=span_pb2.Span(start=3, end=3 + len(text)),
         prepared=b"opaque",
+        sensitive=b"names",
     )
     return pb.IndexedDocument(
         record=pb.DocumentRecord(
@@ -125,6 +126,30 @@ async def test_select_returns_what_index_stored_with_its_scores(stub):
     assert found.corpus_version == stored.corpus_version
     assert np.linalg.norm(np.frombuffer(found.question_vector, "<f4")) == pytest.approx(1, abs=1e-3)
     assert [(s.source, s.passage_count, s.error_reason) for s in found.sources] == [("docs", len(found.passages), "")]
+
+
+async def test_trust_and_what_was_found_sensitive_come_back_with_the_version_of_the_document(stub):
+    trusted, untrusted = trust_pb2.TRUST_LABEL_TRUSTED, trust_pb2.TRUST_LABEL_UNTRUSTED
+    labels = {"vouched": (trusted, trusted), "mail": (untrusted, untrusted), "unsaid": (None, untrusted)}
+    await index(stub, *(indexed(name, f"heron {name}", trust=given) for name, (given, _) in labels.items()))
+    found = [passage.passage for passage in (await stub.Select(select())).passages]
+    assert {p.document_id: (p.trust, p.sensitive, p.content_hash) for p in found} == {
+        name: (label, b"names", f"heron {name}") for name, (_, label) in labels.items()
+    }
+    listed = await stub.ListDocuments(pb.ListDocumentsRequest(tenant="acme", page_size=9, caller=ALL))
+    assert {record.document_id: record.trust for record in listed.records} == {
+        name: label for name, (_, label) in labels.items()
+    }
+
+
+async def test_a_duplicate_comes_without_what_belongs_to_its_text(stub):
+    await index(stub, indexed("a", "The heron eats fish."), indexed("b", "The heron eats fish."))
+    best, duplicate = (await stub.Select(select())).passages
+    assert duplicate.duplicate_of == best.passage.passage_id
+    assert (best.passage.prepared, best.passage.sensitive) == (b"opaque", b"names")
+    bare = duplicate.passage
+    assert (bare.text, bare.prepared, bare.sensitive) == ("", b"", b"")
+    assert (bare.content_hash, bare.trust) == ("The heron eats fish.", trust_pb2.TRUST_LABEL_UNTRUSTED)
 
 
 async def test_a_source_of_everything_goes_by_meaning_and_newer_documents_come_first_where_asked(stub):

@@ -48,7 +48,7 @@ class Record(message.Message):
 
     @builtins.property
     def request(self) -> context_service_pb2.BuildContextRequest:
-        """The request, every default written out."""
+        """The request as it was sent."""
 
     @builtins.property
     def response(self) -> context_service_pb2.BuildContextResponse:

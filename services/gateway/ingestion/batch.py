@@ -1,9 +1,9 @@
 """Takes a batch of documents in, with as few calls to the stages as it needs."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from functools import partial
 
 from grpc import StatusCode
 
@@ -11,11 +11,11 @@ from scic import errors
 from scic.compressor.v1 import compressor_service_pb2 as compressor
 from scic.gateway.v1 import corpus_service_pb2 as pb
 from scic.selector.v1 import selector_service_pb2 as selector
-from scic.type.v1 import passage_pb2, span_pb2
 from services.chassis import metrics
 from services.gateway.announcer import Announcer
 from services.gateway.caller import caller_of
-from services.gateway.chunking import Chunk, ChunkingError, chunk
+from services.gateway.guard.detect import Detectors
+from services.gateway.ingestion.chunked import ChunkedDocument, chunk_all
 from services.gateway.ingestion.incoming import IncomingDocument
 from services.gateway.ports import Stages
 from services.gateway.principal import Principal
@@ -28,9 +28,6 @@ _PREPARE_PASSAGES = 32
 _PREPARE_CALLS = 6
 """Prepare calls under way in one gateway: a few waiting for each of several replicas keep them all busy."""
 
-_MAX_TITLES = 32
-"""Titles that a passage keeps; deeper nesting is cut."""
-
 _STAGE_TIMEOUT = 120.0
 """Seconds a stage may take for a batch; a laptop's encoder does some 50 passages a second, and calls queue up."""
 
@@ -38,19 +35,14 @@ _ONE_IS_REFUSED = frozenset({StatusCode.INVALID_ARGUMENT, StatusCode.PERMISSION_
 """What the selector answers where it may take the other documents of a batch."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Chunked:
-    """A document and its passages' texts."""
-
-    incoming: IncomingDocument
-    chunks: list[Chunk]
-
-
 class BatchIngester:
     """Takes batches in. Safe to use for several batches at a time, as long as no two hold the same document."""
 
-    def __init__(self, stages: Stages, announcer: Announcer, executor: Executor, sources: Sources) -> None:
+    def __init__(
+        self, stages: Stages, announcer: Announcer, executor: Executor, sources: Sources, detectors: Detectors
+    ) -> None:
         self._stages = stages
+        self._detectors = detectors
         self._announcer = announcer
         self._executor = executor
         self.sources = sources
@@ -80,13 +72,14 @@ class BatchIngester:
             if incoming.input.document_id in unchanged
         ]
         changed = [incoming for incoming in batch if incoming.input.document_id not in unchanged]
-        chunked: list[_Chunked] = []
-        outcomes = await asyncio.get_running_loop().run_in_executor(self._executor, _chunk_all, changed)
+        chunked: list[ChunkedDocument] = []
+        work = partial(chunk_all, changed, self._detectors)
+        outcomes = await asyncio.get_running_loop().run_in_executor(self._executor, work)
         for incoming, outcome in zip(changed, outcomes, strict=True):
             if isinstance(outcome, errors.ScicError):
                 results.append(failed(incoming.index, incoming.input.document_id, outcome))
             else:
-                chunked.append(_Chunked(incoming, outcome))
+                chunked.append(outcome)
         if chunked:
             results += await self._index(principal, chunked)
         return results
@@ -107,15 +100,17 @@ class BatchIngester:
             await self._announcer.announce(principal.tenant, response.corpus_version, removed=True)
         return {document.document_id: document.passage_count for document in response.unchanged}
 
-    async def _index(self, principal: Principal, chunked: Sequence[_Chunked]) -> list[pb.IngestDocumentsResponse]:
+    async def _index(
+        self, principal: Principal, chunked: Sequence[ChunkedDocument]
+    ) -> list[pb.IngestDocumentsResponse]:
         raw = [
-            compressor.RawPassage(title_path=piece.title_path[:_MAX_TITLES], text=piece.text, kind=one.incoming.kind)
+            compressor.RawPassage(title_path=piece.title_path, text=piece.text, kind=one.incoming.kind)
             for one in chunked
             for piece in one.chunks
         ]
         prepared, model = await self._prepare(raw)
         supply = iter(prepared)
-        documents = [(one, _indexed(one, supply)) for one in chunked]
+        documents = [(one, one.indexed(supply)) for one in chunked]
         try:
             await self._store(principal, [document for _, document in documents], model)
         except errors.ScicError as error:
@@ -126,7 +121,7 @@ class BatchIngester:
         return [_indexed_result(one) for one, _ in documents]
 
     async def _index_one(
-        self, principal: Principal, one: _Chunked, document: selector.IndexedDocument, model: str
+        self, principal: Principal, one: ChunkedDocument, document: selector.IndexedDocument, model: str
     ) -> pb.IngestDocumentsResponse:
         try:
             await self._store(principal, [document], model)
@@ -204,54 +199,5 @@ def _result(
     )
 
 
-def _indexed_result(one: _Chunked) -> pb.IngestDocumentsResponse:
+def _indexed_result(one: ChunkedDocument) -> pb.IngestDocumentsResponse:
     return _result(one.incoming, pb.IngestDocumentsResponse.OUTCOME_INDEXED, len(one.chunks))
-
-
-def _chunk_all(batch: Sequence[IncomingDocument]) -> list[list[Chunk] | errors.ScicError]:
-    return [_chunk(incoming) for incoming in batch]
-
-
-def _chunk(incoming: IncomingDocument) -> list[Chunk] | errors.ScicError:
-    try:
-        return chunk(incoming.document)
-    except ChunkingError as error:
-        return errors.CATALOGUE[error.reason].error(
-            str(error), metadata=error.metadata, field_violations=[("document.content", str(error))]
-        )
-
-
-def _indexed(one: _Chunked, supply: Iterator[compressor.PreparedPassage]) -> selector.IndexedDocument:
-    sent, document = one.incoming.input, one.incoming.document
-    record = selector.DocumentRecord(
-        document_id=sent.document_id,
-        source=one.incoming.source,
-        kind=one.incoming.kind,
-        title=one.chunks[0].title_path[0],
-        content_type=document.content_type,
-        content_hash=one.incoming.content_hash,
-        size_bytes=len(sent.content),
-        passage_count=len(one.chunks),
-        metadata=sent.metadata,
-        create_time=sent.create_time if sent.HasField("create_time") else None,
-        acl_groups=sent.acl_groups,
-        subjects=sent.subjects,
-        expire_time=one.incoming.expire_time,
-    )
-    passages = []
-    for ordinal, piece in enumerate(one.chunks):
-        prepared = next(supply)
-        passage = passage_pb2.Passage(
-            passage_id=f"{sent.document_id}#{ordinal}",
-            document_id=sent.document_id,
-            source=record.source,
-            kind=record.kind,
-            title_path=piece.title_path[:_MAX_TITLES],
-            text=piece.text,
-            span=span_pb2.Span(start=piece.start, end=piece.end),
-            metadata=sent.metadata,
-            create_time=record.create_time if record.HasField("create_time") else None,
-            prepared=prepared.prepared,
-        )
-        passages.append(selector.IndexedPassage(passage=passage, vector=prepared.vector))
-    return selector.IndexedDocument(record=record, passages=passages)

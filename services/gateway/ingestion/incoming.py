@@ -8,7 +8,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from scic import errors
 from scic.gateway.v1 import corpus_service_pb2 as pb
-from scic.type.v1 import source_pb2
+from scic.type.v1 import source_pb2, trust_pb2
 from services.chassis.interceptors.validation import check
 from services.gateway.chunking import FORMATS, ChunkingError, SourceDocument, format_of
 from services.gateway.principal import Principal
@@ -19,8 +19,8 @@ _DEFAULT_CONTENT_TYPE = "text/plain"
 _FIRST_SECOND, _LAST_SECOND, _NANOS = -62_135_596_800, 253_402_300_799, 1_000_000_000
 """What a Timestamp may hold."""
 
-_PIPELINE = b"3 "
-"""Counts up when chunking or preparation change what they make of a document: then it is no longer unchanged."""
+_PIPELINE = b"4 "
+"""Counts up when chunking, preparation or the guard change what they make of a document: no longer is it unchanged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +35,11 @@ class IncomingDocument:
     source: str
     kind: source_pb2.SourceKind.ValueType
     content_hash: str
-    """Over all that was sent, and nothing else: a retention that is counted from now would never hash alike."""
+    """Over all that was sent and how far it is trusted, and nothing else: a retention that is counted from now would
+    never hash alike."""
 
     expire_time: Timestamp | None
+    trust: trust_pb2.TrustLabel.ValueType
 
 
 def read(index: int, request: pb.IngestDocumentsRequest, principal: Principal, sources: Sources) -> IncomingDocument:
@@ -49,6 +51,8 @@ def read(index: int, request: pb.IngestDocumentsRequest, principal: Principal, s
     content_type = sent.content_type or _DEFAULT_CONTENT_TYPE
     kind = _kind(content_type)
     source = sources.find(sent.source or kind, field="document.source")
+    trust = _trust(sent, source, principal)
+    hashed = b"%s%d " % (_PIPELINE, trust) + sent.SerializeToString(deterministic=True)
     return IncomingDocument(
         index=index,
         input=sent,
@@ -58,7 +62,8 @@ def read(index: int, request: pb.IngestDocumentsRequest, principal: Principal, s
         source=source.name,
         kind=source.kind,
         expire_time=_expire_time(sent, source),
-        content_hash=hashlib.sha256(_PIPELINE + sent.SerializeToString(deterministic=True)).hexdigest(),
+        content_hash=hashlib.sha256(hashed).hexdigest(),
+        trust=trust,
     )
 
 
@@ -69,6 +74,19 @@ def _check_groups(sent: pb.DocumentInput, principal: Principal) -> None:
             "the document lists groups, but none that the API key is in",
             field_violations=[("document.acl_groups", "must name at least one group of the API key")],
         )
+
+
+def _trust(sent: pb.DocumentInput, source: Source, principal: Principal) -> trust_pb2.TrustLabel.ValueType:
+    """Trusted is what a trusted key brings into a trusted source, unless it says otherwise."""
+    if principal.trusted and source.trusted:
+        return sent.trust or trust_pb2.TRUST_LABEL_TRUSTED
+    if sent.trust == trust_pb2.TRUST_LABEL_TRUSTED:
+        holder = f"the source {source.name}" if principal.trusted else "the API key"
+        raise errors.TRUST_FORBIDDEN.error(
+            f"the document asks to be trusted, but {holder} is not",
+            field_violations=[("document.trust", "must not be TRUSTED for this key and source")],
+        )
+    return trust_pb2.TRUST_LABEL_UNTRUSTED
 
 
 def _check_times(sent: pb.DocumentInput) -> None:

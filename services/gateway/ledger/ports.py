@@ -10,6 +10,11 @@ from services.gateway.principal import Principal
 class Ledger(Protocol):
     """Records by tenant. Reading and erasing raise ScicError: RECORD_NOT_FOUND, RECORD_ERASED, STORAGE_UNAVAILABLE."""
 
+    @property
+    def keeps(self) -> bool:
+        """Whether records are kept at all; where they are not, nobody need make one."""
+        ...
+
     def record(self, principal: Principal, record: pb.Record) -> None:
         """Takes a record of a request that is over. Never waits and never raises: what does not fit is counted as lost."""
         ...

@@ -1,1 +1,5 @@
-"""Quality figures of a context, from its text alone."""
+"""Quality figures of a context, from its text alone. docs/quality-figures.md defines them."""
+
+from services.gateway.quality.measure import measure
+
+__all__ = ["measure"]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 _SCHEMA = """
 BEGIN;
 CREATE TABLE corpus (
@@ -44,7 +44,8 @@ CREATE TABLE documents (
     passage_count INTEGER NOT NULL,
     acl_groups TEXT NOT NULL,          -- JSON, as are subjects
     subjects TEXT NOT NULL,
-    expires_at INTEGER
+    expires_at INTEGER,
+    trust TEXT NOT NULL
 ) STRICT;
 CREATE INDEX documents_by_source ON documents (source, document_id);
 CREATE INDEX documents_by_expiry ON documents (expires_at) WHERE expires_at IS NOT NULL;
@@ -71,7 +72,8 @@ CREATE TABLE passages (
     text TEXT NOT NULL,
     start INTEGER NOT NULL,
     "end" INTEGER NOT NULL,
-    prepared BLOB NOT NULL
+    prepared BLOB NOT NULL,
+    sensitive BLOB NOT NULL
 ) STRICT;
 
 -- Documents that were removed or replaced lately, for the snapshots that still have them.

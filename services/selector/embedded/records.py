@@ -13,7 +13,7 @@ import numpy as np
 from services.selector.embedded.segment import DOCUMENT_SHIFT
 from services.selector.embedded.signals import Signals
 from services.selector.moments import microseconds, moment_of
-from services.selector.passage import Document, Passage, SourceKind
+from services.selector.passage import Document, Passage, SourceKind, TrustLabel
 from services.selector.query import SourceStats
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from services.selector.passage import IndexedDocument
 
 _COLUMNS = """document_id, source, kind, title, content_type, content_hash, size, metadata, created_at, indexed_at,
-    passage_count, acl_groups, subjects, expires_at"""
+    passage_count, acl_groups, subjects, expires_at, trust"""
 SIGNALS = ", ".join(Signals._fields)
 """Columns of the table signals beside the number, in the order of `Signals`."""
 
@@ -45,7 +45,7 @@ def insert(connection: sqlite3.Connection, indexed: IndexedDocument, signals: Si
     """Write a document that is not there."""
     document = indexed.document
     number = connection.execute(
-        f"INSERT INTO documents ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - names of columns only
+        f"INSERT INTO documents ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - names of columns only
         (
             document.document_id,
             document.source,
@@ -61,6 +61,7 @@ def insert(connection: sqlite3.Connection, indexed: IndexedDocument, signals: Si
             json.dumps(document.acl_groups),
             json.dumps(document.subjects),
             None if document.expires_at is None else microseconds(document.expires_at),
+            document.trust,
         ),
     ).lastrowid
     assert number is not None
@@ -69,7 +70,7 @@ def insert(connection: sqlite3.Connection, indexed: IndexedDocument, signals: Si
         (number, *signals),
     )
     connection.executemany(
-        "INSERT INTO passages VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO passages VALUES (?, ?, ?, ?, ?, ?, ?)",
         [
             (
                 (number << DOCUMENT_SHIFT) + passage.ordinal,
@@ -78,6 +79,7 @@ def insert(connection: sqlite3.Connection, indexed: IndexedDocument, signals: Si
                 passage.start,
                 passage.end,
                 passage.prepared,
+                passage.sensitive,
             )
             for passage in indexed.passages
         ],
@@ -161,18 +163,18 @@ def passages_of(connection: sqlite3.Connection, number: int) -> tuple[Passage, .
 def passages(connection: sqlite3.Connection, keys: Sequence[int]) -> dict[int, Passage]:
     """Read passages by key."""
     rows = connection.execute(
-        f"""SELECT passages.key, title_path, text, start, "end", prepared, number, {_COLUMNS}
+        f"""SELECT passages.key, title_path, text, start, "end", prepared, sensitive, number, {_COLUMNS}
         FROM json_each(?) AS wanted JOIN passages ON passages.key = wanted.value
         JOIN documents ON number = passages.key >> {DOCUMENT_SHIFT}""",  # noqa: S608 - constants only
         (json.dumps(list(keys)),),
     )
     documents: dict[int, Document] = {}
     found = {}
-    for key, title_path, text, start, end, prepared, number, *columns in rows:
+    for key, title_path, text, start, end, prepared, sensitive, number, *columns in rows:
         if number not in documents:
             documents[number] = _document(columns)
         ordinal = key & ((1 << DOCUMENT_SHIFT) - 1)
-        found[key] = Passage(documents[number], ordinal, _strings(title_path), text, start, end, prepared)
+        found[key] = Passage(documents[number], ordinal, _strings(title_path), text, start, end, prepared, sensitive)
     return found
 
 
@@ -208,7 +210,7 @@ def _document(row: Sequence[Any]) -> Document:
         count,
         *rest,
     ) = row
-    acl_groups, subjects, expires_at = rest
+    acl_groups, subjects, expires_at, trust = rest
     return Document(
         document_id=document_id,
         source=source,
@@ -222,6 +224,7 @@ def _document(row: Sequence[Any]) -> Document:
         acl_groups=_strings(acl_groups),
         subjects=_strings(subjects),
         expires_at=None if expires_at is None else moment_of(expires_at),
+        trust=TrustLabel(trust),
         passage_count=count,
         indexed_at=moment_of(indexed_at),
     )

@@ -15,7 +15,7 @@ from weaviate.proto.v1 import base_pb2, batch_pb2
 
 from services.selector.indexing import fingerprint, passage_terms, search_terms
 from services.selector.moments import microseconds, moment_of
-from services.selector.passage import Document, Passage, SourceKind
+from services.selector.passage import Document, Passage, SourceKind, TrustLabel
 from services.selector.sketch import SIZE, make_sketch
 from services.selector.weaviate.filters import group_tokens, token
 
@@ -42,8 +42,6 @@ assert DIGEST.itemsize % 3 == 0
 
 VECTOR: Final = "default"
 """Name of the only vector, the one that Weaviate gives it where none is given."""
-TEXT_PROPERTIES: Final = ("ordinal", "titles", "text", "start", "end", "prepared", "record")
-"""What `read_passage` reads."""
 NEVER: Final = (1 << 53) - 1
 """Stands for the expiry of a document that has none: the largest whole number that JSON carries unchanged."""
 _SPACE: Final = UUID("8a6e0804-2bd0-4672-b79d-d97027f9071a")
@@ -125,6 +123,7 @@ def text_objects(
             "start": passage.start,
             "end": passage.end,
             "prepared": b64encode(passage.prepared).decode(),
+            "sensitive": b64encode(passage.sensitive).decode(),
             "record": record,
         }
         yield batch_object(collection, tenant, passage_name(generation, passage.ordinal), properties)
@@ -170,7 +169,7 @@ def digests(written: Sequence[str]) -> NDArray[Any]:
 
 
 def read_passage(fields: Mapping[str, Any]) -> Passage:
-    """A passage from the fields of its text's object."""
+    """A passage from the fields of its text's object; one that it does not have reads as empty."""
     return Passage(
         document=read_document(fields["record"].text_value),
         ordinal=fields["ordinal"].int_value,
@@ -179,6 +178,7 @@ def read_passage(fields: Mapping[str, Any]) -> Passage:
         start=fields["start"].int_value,
         end=fields["end"].int_value,
         prepared=b64decode(fields["prepared"].text_value),
+        sensitive=b64decode(fields["sensitive"].text_value),
     )
 
 
@@ -192,6 +192,7 @@ def read_document(written: str) -> Document:
         "kind": SourceKind(fields["kind"]),
         "acl_groups": tuple(fields["acl_groups"]),
         "subjects": tuple(fields["subjects"]),
+        "trust": TrustLabel(fields.get("trust", TrustLabel.UNTRUSTED)),
     }
     return Document(**fields)
 
@@ -201,6 +202,9 @@ def _written(document: Document) -> str:
     for name in ("created_at", "expires_at", "indexed_at"):
         fields[name] = None if fields[name] is None else microseconds(fields[name])
     fields["metadata"] = dict(document.metadata)
+    if document.trust is TrustLabel.UNTRUSTED:
+        # A selector of the version before, which may still run, does not know the field.
+        del fields["trust"]
     return json.dumps(fields, ensure_ascii=False)
 
 

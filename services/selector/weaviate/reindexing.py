@@ -14,7 +14,6 @@ from services.selector.query import StaleDocument
 from services.selector.weaviate.connection import NotThereError
 from services.selector.weaviate.filters import Filters, every, more_than, none_of
 from services.selector.weaviate.objects import (
-    TEXT_PROPERTIES,
     document_object,
     passage_name,
     passage_objects,
@@ -195,7 +194,6 @@ class Reindexer:
             request = search_request(
                 self._schema.text,
                 tenant,
-                properties=TEXT_PROPERTIES,
                 limit=_PASSAGES,
                 filters=by_id(
                     passage_name(record.generation, ordinal)

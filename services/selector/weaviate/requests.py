@@ -19,13 +19,15 @@ if TYPE_CHECKING:
 
 
 def search_request(
-    collection: str, tenant: str, *, properties: Sequence[str], limit: int, **fields: Any
+    collection: str, tenant: str, *, properties: Sequence[str] = (), limit: int, **fields: Any
 ) -> search_get_pb2.SearchRequest:
-    """Ask for these properties of at most `limit` objects; `fields` as the message has them."""
+    """Ask for these properties of at most `limit` objects, or for all they have; `fields` as the message has them."""
     return search_get_pb2.SearchRequest(
         collection=collection,
         tenant=tenant,
-        properties=search_get_pb2.PropertiesRequest(non_ref_properties=properties),
+        properties=search_get_pb2.PropertiesRequest(
+            non_ref_properties=properties, return_all_nonref_properties=not properties
+        ),
         metadata=fields.pop("metadata", None) or search_get_pb2.MetadataRequest(uuid=True),
         limit=limit,
         uses_123_api=True,

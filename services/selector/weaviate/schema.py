@@ -85,6 +85,7 @@ _TEXT = (
     _number("start"),
     _number("end"),
     _kept("prepared"),
+    _kept("sensitive"),
     _kept("record"),
 )
 # Without the texts: Weaviate reads a candidate's object as a whole, and a search has two hundred candidates.
@@ -189,8 +190,17 @@ async def _create(
 
 
 async def _complete(client: WeaviateAsyncClient, name: str, properties: Sequence[Property]) -> None:
-    collection = client.collections.use(name)
-    there = {known.name for known in (await collection.config.get(simple=True)).properties}
+    there = await _property_names(client, name)
     for missing in properties:
-        if missing.name not in there:
-            await collection.config.add_property(missing)
+        if missing.name in there:
+            continue
+        try:
+            await client.collections.use(name).config.add_property(missing)
+        except UnexpectedStatusCodeError:
+            # Another selector added it at this moment.
+            if missing.name not in await _property_names(client, name):
+                raise
+
+
+async def _property_names(client: WeaviateAsyncClient, name: str) -> set[str]:
+    return {known.name for known in (await client.collections.use(name).config.get(simple=True)).properties}

@@ -29,7 +29,7 @@ from services.selector.query import ScoredPassage, Selection, SourceOutcome
 from services.selector.weaviate.candidates import Found, no_candidates, read_candidates
 from services.selector.weaviate.connection import NotThereError
 from services.selector.weaviate.filters import carries, every, meets, more_than, none_of, of_source, token, visible
-from services.selector.weaviate.objects import TEXT_PROPERTIES, VECTOR, read_passage
+from services.selector.weaviate.objects import VECTOR, read_passage
 from services.selector.weaviate.requests import by_id, by_vector, by_words, search_request
 from services.selector.weaviate.schema import model_key
 
@@ -220,9 +220,8 @@ class Searcher:
         wanted = [str(UUID(bytes=name)) for name in names]
         if not wanted:
             return {}
-        request = search_request(
-            self._schema.text, tenant, properties=TEXT_PROPERTIES, limit=len(wanted), filters=by_id(wanted)
-        )
+        # All their properties: one that a newer version added is there only after its first write.
+        request = search_request(self._schema.text, tenant, limit=len(wanted), filters=by_id(wanted))
         try:
             reply = await self._connection.search(request)
         except NotThereError:

@@ -6,9 +6,11 @@ from hypothesis import strategies as st
 
 from scic.type.v1 import message_pb2
 from services.gateway.budget import BudgetTooSmallError, share_out
-from services.text.tokens import count_messages, encoding_for
+from services.prompt.fixed import turn_tokens
+from services.text.tokens import encoding_for
 
 ENCODING = encoding_for("o200k_base")
+FIXED = 40
 
 
 def turn(text: str) -> message_pb2.ConversationTurn:
@@ -18,21 +20,19 @@ def turn(text: str) -> message_pb2.ConversationTurn:
 def share(max_tokens: int, *texts: str, conversation_share: float = 0.5):
     return share_out(
         max_tokens=max_tokens,
-        instructions="Be brief.",
-        question="Why?",
+        fixed=FIXED,
         conversation=[turn(text) for text in texts],
         conversation_share=conversation_share,
         encoding=ENCODING,
     )
 
 
-def test_fixed_parts_are_counted_exactly_and_needed_wholly():
-    fixed = count_messages(ENCODING, ["Be brief.", "Why?"])
-    assert share(fixed).fixed == fixed
-    assert share(fixed).evidence == 0
+def test_fixed_parts_are_needed_wholly():
+    assert share(FIXED).fixed == FIXED
+    assert share(FIXED).evidence == 0
     with pytest.raises(BudgetTooSmallError) as caught:
-        share(fixed - 1)
-    assert caught.value.required == fixed
+        share(FIXED - 1)
+    assert caught.value.required == FIXED
 
 
 def test_the_newest_turns_are_kept_whole_within_their_share():
@@ -49,8 +49,8 @@ def test_what_evidence_does_not_use_flows_back_to_older_turns_whole_and_newest_f
     budget = share(400, "oldest " * 300, "older " * 90, "old " * 90, "new", conversation_share=0.3)
     assert budget.kept_turns == 2
     assert budget.with_unused(budget.evidence).kept_turns == 2
-    assert budget.with_unused(budget.evidence - 93).kept_turns == 2, "a turn is not cut"
-    assert budget.with_unused(budget.evidence - 94).kept_turns == 3
+    assert budget.with_unused(budget.evidence - 94).kept_turns == 2, "a turn is not cut"
+    assert budget.with_unused(budget.evidence - 95).kept_turns == 3
     assert budget.with_unused(0).kept_turns == 3, "the oldest fits by no means"
 
 
@@ -70,4 +70,4 @@ def test_the_parts_never_add_up_to_more_than_the_whole(max_tokens, texts, conver
     assert after.kept_turns >= budget.kept_turns
     for parts in (budget, after):
         kept = texts[len(texts) - parts.kept_turns :]
-        assert count_messages(ENCODING, ["Be brief.", "Why?", *kept]) + parts.evidence <= max_tokens
+        assert FIXED + sum(turn_tokens(text, ENCODING) for text in kept) + parts.evidence <= max_tokens

@@ -16,10 +16,9 @@ from services.chassis.deadline import Deadline
 from services.gateway.climb import Selected
 from services.gateway.principal import Principal
 from services.gateway.profile import default_profile
-from services.gateway.recipe import resolve
 from services.gateway.search import Search
 from services.gateway.source import BUILT_IN, Source, Sources
-from tests.fakes import UNIT, FakeSelections, FakeSelector, ladder_of
+from tests.fakes import UNIT, FakeSelections, FakeSelector, ladder_of, recipe_of
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -47,7 +46,7 @@ class World:
         self, *, principal: Principal = ANNA, keep: bool = True, seconds: float = 10.0, **fields: Any
     ) -> Selected:
         request = pb.BuildContextRequest(**{"question": "Why?", "max_tokens": 1000, **fields})
-        recipe = resolve(request, {"default": default_profile("gpt-4o", self.sources)}, default_profile="default")
+        recipe = recipe_of(request, default_profile("gpt-4o", self.sources))
         selected = await self.ladder.select(Search(principal, recipe), Deadline.after(seconds), keep=keep)
         await asyncio.gather(*self._work)
         self._work.clear()

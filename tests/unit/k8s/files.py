@@ -69,6 +69,12 @@ def image(service: str) -> Stage:
     return stage
 
 
+def listening(settings: ServeSettings) -> dict[str, int | None]:
+    """The ports that a service with these settings listens on for others, by the names that manifests give them."""
+    page = {"page": settings.page_port} if isinstance(settings, GatewaySettings) else {}
+    return {"grpc": settings.port, **page}
+
+
 def envoy(name: str) -> dict[str, Any]:
     """A shipped Envoy configuration: `edge` or `sidecar`."""
     return dict(yaml.safe_load((ROOT / "envoy" / f"{name}.yaml").read_text(encoding="utf-8")))

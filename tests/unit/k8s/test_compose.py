@@ -9,7 +9,7 @@ import yaml
 
 from services.chassis.settings import ServeSettings, load_settings
 from services.gateway.settings import GatewaySettings
-from tests.unit.k8s.files import ROOT, SERVICES, SETTINGS, envoy_listeners, envoy_upstreams, image, version
+from tests.unit.k8s.files import ROOT, SERVICES, SETTINGS, envoy_listeners, envoy_upstreams, image, listening, version
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
 CONTAINERS: dict[str, dict[str, Any]] = COMPOSE["services"]
@@ -45,9 +45,9 @@ def test_envoy_runs_the_shipped_file_as_it_is(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["edge", "sidecar"])
 def test_every_host_that_envoy_calls_resolves(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    ports = {service: _settings(service, monkeypatch).port for service in SERVICES}
+    settings = {service: _settings(service, monkeypatch) for service in SERVICES}
     for host, port in envoy_upstreams(name):
-        assert port == ports[host]
+        assert port in listening(settings[host]).values()
         owns_network = [c for c, spec in CONTAINERS.items() if "network_mode" not in spec and host in _names(c, spec)]
         assert len(owns_network) == 1
 
@@ -67,6 +67,15 @@ def test_the_gateway_shares_the_loopback_its_sidecar_listens_on(monkeypatch: pyt
         ("composer", settings.composer_address),
     ):
         assert address == "{}:{}".format(*listeners[stage])
+
+
+def test_profiles_and_the_ledger_are_kept_in_a_volume(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = _settings("gateway", monkeypatch)
+    assert isinstance(settings, GatewaySettings)
+    assert settings.storage_url is not None
+    folder = settings.storage_url.get_secret_value().removeprefix("file://")
+    assert [volume.partition(":")[2] for volume in CONTAINERS["gateway"]["volumes"]] == [folder]
+    assert folder in (ROOT / "Dockerfile").read_text(encoding="utf-8"), "a new volume takes over its owner"
 
 
 def test_clients_reach_the_edge_and_nothing_else() -> None:

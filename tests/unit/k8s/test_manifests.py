@@ -17,6 +17,7 @@ from tests.unit.k8s.files import (
     envoy_listeners,
     envoy_upstreams,
     image,
+    listening,
     version,
 )
 from tests.unit.k8s.manifests import Cluster, Manifest, base_files, containers, load, render, secret_names
@@ -73,7 +74,7 @@ def test_every_host_that_envoy_calls_is_a_headless_service(name: str) -> None:
     for host, port in envoy_upstreams(name):
         service = BASE.of("Service")[host]["spec"]
         assert service["clusterIP"] == "None", "with one address for all, Envoy would have nothing to balance"
-        assert [p["port"] for p in service["ports"] if p["name"] == "grpc"] == [port]
+        assert port in {p["port"] for p in service["ports"]}
 
 
 @pytest.mark.parametrize(("name", "deployment"), [("edge", "edge"), ("sidecar", "gateway")])
@@ -105,9 +106,11 @@ def test_a_service_starts_with_its_settings_and_listens_where_others_look(
     settings = _settings(service, monkeypatch)
     (container,) = BASE.pod(service)["spec"]["containers"]
     assert settings.host == "0.0.0.0"
-    ports = {"grpc": settings.port, "metrics": settings.metrics_port}
-    assert {port["name"]: port["containerPort"] for port in container["ports"]} == ports
-    assert [port["port"] for port in BASE.of("Service")[service]["spec"]["ports"]] == [settings.port]
+    ports = listening(settings)
+    assert {port["name"]: port["containerPort"] for port in container["ports"]} == ports | {
+        "metrics": settings.metrics_port
+    }
+    assert {port["name"]: port["port"] for port in BASE.of("Service")[service]["spec"]["ports"]} == ports
     assert BASE.pod(service)["metadata"]["annotations"]["prometheus.io/port"] == str(settings.metrics_port)
     for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
         assert container[probe]["grpc"] == {"port": settings.port}
@@ -140,7 +143,7 @@ def test_one_selector_has_the_embedded_store_to_itself(folder: str) -> None:
     spec = rendered.of("Deployment")["selector"]["spec"]
     assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
     assert "selector" not in rendered.of("HorizontalPodAutoscaler")
-    (claim,) = rendered.of("PersistentVolumeClaim").values()
+    claim = rendered.of("PersistentVolumeClaim")["selector-data"]
     assert claim["spec"]["accessModes"] == ["ReadWriteOnce"]
 
 
@@ -180,12 +183,14 @@ def test_images_carry_the_projects_version(service: str) -> None:
     ("caller", "called", "port", "allowed"),
     [
         pytest.param("edge", "gateway", 50051, True, id="edge-gateway"),
+        pytest.param("edge", "gateway", 9151, True, id="edge-page"),
         pytest.param("gateway", "selector", 50052, True, id="gateway-selector"),
         pytest.param("gateway", "compressor", 50053, True, id="gateway-compressor"),
         pytest.param("gateway", "composer", 50054, True, id="gateway-composer"),
         pytest.param("edge", "selector", 50052, False, id="edge-past-the-gateway"),
         pytest.param("composer", "selector", 50052, False, id="stage-stage"),
         pytest.param("selector", "gateway", 50051, False, id="stage-gateway"),
+        pytest.param("selector", "gateway", 9151, False, id="stage-page"),
     ],
 )
 def test_who_may_call_whom(caller: str, called: str, port: int, *, allowed: bool) -> None:

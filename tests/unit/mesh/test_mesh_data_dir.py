@@ -67,8 +67,9 @@ def test_a_first_start_makes_a_key_that_only_this_user_can_read(paths: MeshPaths
                 "id": "laptop",
                 "sha256": hashlib.sha256(key.encode()).hexdigest(),
                 "tenant": "laptop",
-                "roles": ["reader", "writer", "admin"],
+                "roles": ["reader", "writer", "admin", "operator"],
                 "groups": ["*"],
+                "trust": "trusted",
             }
         ]
     }
@@ -118,6 +119,7 @@ def test_the_state_reads_back_as_written(paths: MeshPaths) -> None:
     state = state_of(4242, 1_700_000_000.25)
     write_state(paths.state, state)
     assert read_state(paths.state) == state
+    assert state.ledger_page == "http://127.0.0.1:8080/ledger/"
     assert mode(paths.state) == 0o600
 
 

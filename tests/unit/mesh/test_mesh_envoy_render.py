@@ -15,7 +15,9 @@ from scic.mesh.envoy import Address, render
 
 ROOT = Path(__file__).parents[3]
 STAGES = ("selector", "compressor", "composer")
-NAMES = {"edge": (("gateway",), ("edge", "ops")), "sidecar": (STAGES, (*STAGES, "ops"))}
+NAMES = {"edge": (("gateway", "gateway_page"), ("edge", "ops")), "sidecar": (STAGES, (*STAGES, "ops"))}
+
+GATEWAYS = {"gateway": [("h", 1)], "gateway_page": [("h", 2)]}
 
 addresses = st.tuples(st.sampled_from(["127.0.0.1", "10.0.0.7", "some-host"]), st.integers(1, 65_535))
 
@@ -70,10 +72,14 @@ def address_of(address: dict[str, Any]) -> Address:
 @pytest.mark.parametrize(
     ("endpoints", "listeners", "says"),
     [
-        ({}, {"edge": ("h", 1), "ops": ("h", 2)}, r"clusters \['gateway'\], but addresses came for \[\]"),
-        ({"gateway": [("h", 1)], "typo": [("h", 1)]}, {"edge": ("h", 1), "ops": ("h", 2)}, "typo"),
         (
             {"gateway": [("h", 1)]},
+            {"edge": ("h", 1), "ops": ("h", 2)},
+            r"clusters \['gateway', 'gateway_page'\], but addresses came for \['gateway'\]",
+        ),
+        ({**GATEWAYS, "typo": [("h", 1)]}, {"edge": ("h", 1), "ops": ("h", 2)}, "typo"),
+        (
+            GATEWAYS,
             {"edge": ("h", 1)},
             r"listeners \['edge', 'ops'\], but addresses came for \['edge'\]",
         ),
@@ -88,14 +94,15 @@ def test_a_name_too_many_or_too_few_is_an_error(
 
 
 @pytest.mark.parametrize(
-    ("name", "cluster", "port"),
+    ("name", "cluster", "host", "port"),
     [
-        ("edge", "gateway", 50051),
-        ("sidecar", "selector", 50052),
-        ("sidecar", "compressor", 50053),
-        ("sidecar", "composer", 50054),
+        ("edge", "gateway", "gateway", 50051),
+        ("edge", "gateway_page", "gateway", 9151),
+        ("sidecar", "selector", "selector", 50052),
+        ("sidecar", "compressor", "compressor", 50053),
+        ("sidecar", "composer", "composer", 50054),
     ],
 )
-def test_as_shipped_a_cluster_is_the_kubernetes_service_of_its_name(name: str, cluster: str, port: int) -> None:
+def test_as_shipped_a_cluster_is_a_kubernetes_service(name: str, cluster: str, host: str, port: int) -> None:
     config = yaml.safe_load((ROOT / "envoy" / f"{name}.yaml").read_text())
-    assert found_endpoints(config)[cluster] == [(cluster, port)]
+    assert found_endpoints(config)[cluster] == [(host, port)]

@@ -72,6 +72,7 @@ def test_each_replica_gets_ports_of_its_own(service: str) -> None:
         ("selector-1", "SCIC_SELECTOR_MODEL_DIR", "/data/scic/models"),
         ("compressor-1", "SCIC_COMPRESSOR_MODEL_DIR", "/data/scic/models"),
         ("gateway-1", "SCIC_GATEWAY_KEYS_FILE", "/data/scic/keys.json"),
+        ("gateway-2", "SCIC_GATEWAY_STORAGE_URL", "file:///data/scic/objects"),
     ],
 )
 def test_what_a_service_is_told(name: str, variable: str, value: str) -> None:
@@ -103,6 +104,24 @@ def test_the_edge_listens_where_the_person_said_and_nobody_else_does() -> None:
     assert by_name(plan)["edge-1"].address == "127.0.0.1:9000"
     assert by_name(plan)["edge-1"].probe.target == "127.0.0.1:9000/healthz"
     assert [spec.name for spec in plan.processes() if spec.address.endswith(":9000")] == ["edge-1"]
+
+
+@pytest.mark.parametrize("replicas", [1, 2, 3])
+def test_every_gateway_has_a_page_of_its_own_and_the_edge_sends_to_all(replicas: int) -> None:
+    plan = planned(replicas)
+    gateways = [spec for spec in plan.processes() if spec.service == "gateway"]
+    pages = [("127.0.0.1", int(spec.env["SCIC_GATEWAY_PAGE_PORT"])) for spec in gateways]
+    assert len(set(pages)) == replicas
+    config = yaml.safe_load(plan.files[DATA / "run" / "edge.yaml"])
+    (cluster,) = [c for c in config["static_resources"]["clusters"] if c["name"] == "gateway_page"]
+    (group,) = cluster["load_assignment"]["endpoints"]
+    sockets = [host["endpoint"]["address"]["socket_address"] for host in group["lb_endpoints"]]
+    assert [(socket["address"], socket["port_value"]) for socket in sockets] == pages
+
+
+def test_no_two_ports_of_a_mesh_are_the_same() -> None:
+    ports = [value for spec in planned().processes() for name, value in spec.env.items() if name.endswith("_PORT")]
+    assert len(ports) == len(set(ports)) == 18
 
 
 def test_the_model_is_prepared_first() -> None:

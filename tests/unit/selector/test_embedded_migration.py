@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain, repeat
 from pathlib import Path
@@ -13,17 +14,18 @@ import numpy as np
 import pytest
 
 from services.selector.caller import EVERYBODY, Caller
-from services.selector.embedded import EmbeddedStore, migrations
+from services.selector.embedded import EmbeddedStore
 from services.selector.embedded.database import SCHEMA_VERSION, connect, create
+from services.selector.embedded.migrations import MIGRATIONS
 from services.selector.indexing import passage_terms
-from services.selector.passage import Document, EmbeddingModel, IndexedDocument, Passage, SourceKind
+from services.selector.passage import Document, EmbeddingModel, IndexedDocument, Passage, SourceKind, TrustLabel
 from services.selector.query import Candidates, Condition, Pick, Query, SourceQuery
 from services.selector.selection import rank
 from services.selector.sketch import make_sketch
 
 ROOT = Path(__file__).parents[3]
-VERSION_1 = Path(__file__).with_name("embedded_schema_1.sql")
-"""What version 1 wrote: documents a, b and empty; one more was deleted."""
+WRITTEN = {number: Path(__file__).with_name(f"embedded_schema_{number}.sql") for number in (1, 2)}
+"""What these versions wrote: documents a, b and empty; one more was deleted."""
 READER = """
 import asyncio, sys
 from pathlib import Path
@@ -41,13 +43,18 @@ asyncio.run(main())
 """
 
 
+@pytest.fixture(params=list(WRITTEN), ids="from version {}".format)
+def old(request: pytest.FixtureRequest) -> int:
+    return int(request.param)
+
+
 @pytest.fixture
-def database(tmp_path: Path) -> Path:
+def database(old: int, tmp_path: Path) -> Path:
     path = tmp_path / "corpus" / "acme.db"
     path.parent.mkdir()
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
-        connection.executescript(VERSION_1.read_text())
+        connection.executescript(WRITTEN[old].read_text())
     return path
 
 
@@ -93,6 +100,8 @@ async def test_what_was_there_is_found_as_before_and_by_everybody(store: Embedde
     assert record is not None
     assert record.created_at == datetime(2024, 5, 1, 12, tzinfo=UTC)
     assert (record.acl_groups, record.subjects, record.expires_at) == ((), (), None)
+    assert record.trust is TrustLabel.UNTRUSTED
+    assert {(f.passage.prepared, f.passage.sensitive) for f in found.passages} == {(b"\0\xff", b"")}
     filtered = await store.search("acme", query(Condition("language", ("en",))), rank)
     assert {f.passage.document.document_id for f in filtered.passages} == {"a"}
 
@@ -112,9 +121,13 @@ async def test_old_passages_have_their_sketches(store: EmbeddedStore) -> None:
 
 async def test_it_is_written_to_as_any_other(store: EmbeddedStore) -> None:
     record = Document("new", "docs", SourceKind.DOCS, "", "", "h", 1, acl_groups=("staff",), subjects=("zoe",))
-    passages = (Passage(record, 0, (), "a pump", 0, 6),)
+    record = replace(record, trust=TrustLabel.TRUSTED)
+    passages = (Passage(record, 0, (), "a pump", 0, 6, sensitive=b"found"),)
     indexed = IndexedDocument(record, passages, np.array([[1, 0]], np.float32))
     await store.index("acme", [indexed], EmbeddingModel("model", 2), EVERYBODY)
+    by_staff = replace(query(), caller=Caller(frozenset({"staff"})))
+    new = [f.passage for f in (await store.search("acme", by_staff, rank)).passages if f.passage.sensitive]
+    assert [(p.passage_id, p.document.trust, p.sensitive) for p in new] == [("new#0", TrustLabel.TRUSTED, b"found")]
     assert "new" not in {f.passage.document.document_id for f in (await store.search("acme", query(), rank)).passages}
     assert (await store.erase_subject("acme", "zoe")).document_ids == ("new",)
     assert (await store.delete("acme", ["a", "b", "empty"], Caller())).passage_count == 3
@@ -135,28 +148,31 @@ def test_processes_that_open_it_at_once_do_it_once(database: Path) -> None:
 
 
 async def test_another_process_may_be_faster(
-    store: EmbeddedStore, database: Path, monkeypatch: pytest.MonkeyPatch
+    store: EmbeddedStore, old: int, database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await store.corpus_version("acme")
     # What this process read before it waited for the other.
-    answers = chain([1], repeat(SCHEMA_VERSION))
+    answers = chain([old], repeat(SCHEMA_VERSION))
     monkeypatch.setattr("services.selector.embedded.database._version", lambda _: next(answers))
     connect("acme", database, 5).close()
     assert version(database) == SCHEMA_VERSION
 
 
 async def test_one_that_fails_half_way_changes_nothing(
-    store: EmbeddedStore, database: Path, monkeypatch: pytest.MonkeyPatch
+    store: EmbeddedStore, old: int, database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = schema(database)
 
-    def fail(*_: object) -> bytes:
+    last = max(MIGRATIONS)
+
+    def fail(connection: sqlite3.Connection) -> None:
+        MIGRATIONS[last](connection)
         raise MemoryError
 
     with monkeypatch.context() as patch:
-        patch.setattr(migrations, "sketch_column", fail)
+        patch.setattr("services.selector.embedded.database.MIGRATIONS", {**MIGRATIONS, last: fail})
         with pytest.raises(MemoryError):
             await store.corpus_version("acme")
-    assert (version(database), schema(database)) == (1, before)
+    assert (version(database), schema(database)) == (old, before)
     assert await store.get("acme", "a", EVERYBODY) is not None
     assert version(database) == SCHEMA_VERSION

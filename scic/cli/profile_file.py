@@ -1,0 +1,103 @@
+"""A recipe as people keep it: a YAML file with the API's names, and what is known by a name under that name."""
+
+import json
+import re
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import yaml
+from google.protobuf.descriptor import EnumDescriptor
+from google.protobuf.json_format import MessageToDict
+
+from scic import errors
+from scic.cli.profile_reading import GUARD_ACTION, SENSITIVE_TYPE, Reading, words
+from scic.gateway.v1 import profile_service_pb2 as pb
+
+_TIMESTAMP = "tag:yaml.org,2002:timestamp"
+_TEXT = "tag:yaml.org,2002:str"
+_NULL = "tag:yaml.org,2002:null"
+
+_OTHER_BREAKS = re.compile("[\r\x85\u2028\u2029]")
+"""To YAML they end a line; without quotes they would come back as spaces."""
+
+
+def read_profile(text: str) -> tuple[str, pb.Profile]:
+    """The name that stands in a file, "" where none does, and the recipe.
+
+    Raises ScicError INVALID_FIELD with every mistake by its path, such as `sources.docs.priority`.
+    """
+    try:
+        content = yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader, only stricter
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise _refused([("file", f"must be YAML: {' '.join(str(error).split())}")]) from None
+    reading = Reading()
+    profile = reading.profile(content)
+    if reading.mistakes:
+        raise _refused(reading.mistakes)
+    return reading.name, profile
+
+
+def write_profile(name: str, profile: pb.Profile) -> str:
+    """A recipe as a file; published again it is the same version."""
+    values: dict[str, Any] = {"name": name, **MessageToDict(profile, preserving_proto_field_name=True)}
+    fields = pb.Profile.DESCRIPTOR.fields_by_name
+    for field in ("format", "order"):
+        if field in values:
+            values[field] = _word(fields[field].enum_type, values[field])
+    if "sources" in values:
+        values["sources"] = {source.pop("name"): source or None for source in values["sources"]}
+    for tool in values.get("tools", ()):
+        if "parameters_json" in tool:
+            tool["parameters"] = json.loads(tool.pop("parameters_json"))
+    if "guard" in values:
+        rules = values["guard"].pop("rules", ())
+        actions = {_word(SENSITIVE_TYPE, rule["type"]): _word(GUARD_ACTION, rule["action"]) for rule in rules}
+        values["guard"] |= actions
+    return yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+
+
+def _word(enum: EnumDescriptor | None, name: str) -> str:
+    assert enum is not None, "the field is an enum"
+    number = enum.values_by_name[name].number
+    return next(word for word, value in words(enum).items() if value == number)
+
+
+def _refused(mistakes: Sequence[tuple[str, str]]) -> errors.ScicError:
+    sentence = "; ".join(f"{path}: {expectation}" for path, expectation in mistakes)
+    return errors.INVALID_FIELD.error(sentence, field_violations=mistakes)
+
+
+class _Loader(yaml.SafeLoader):
+    """Takes a key once, and leaves dates the text that they are: JSON has none."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 - the library's own table, without one entry
+        first: [(tag, pattern) for tag, pattern in resolvers if tag != _TIMESTAMP]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        if twice := next((key for index, key in enumerate(keys) if key in keys[:index]), None):
+            raise yaml.MarkedYAMLError(problem=f"{twice} stands twice", problem_mark=node.start_mark)
+        return super().construct_mapping(node, deep=deep)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes long texts as they are, and nothing where there is nothing."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    if _OTHER_BREAKS.search(text):
+        return dumper.represent_scalar(_TEXT, text, style='"')
+    return dumper.represent_scalar(_TEXT, text, style="|" if "\n" in text else None)
+
+
+def _nothing(dumper: yaml.SafeDumper, _: None) -> yaml.ScalarNode:
+    return dumper.represent_scalar(_NULL, "")
+
+
+_Dumper.add_representer(str, _text)
+_Dumper.add_representer(type(None), _nothing)

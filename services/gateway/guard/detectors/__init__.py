@@ -1,0 +1,1 @@
+"""The detectors, one kind of value a file."""

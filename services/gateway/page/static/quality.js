@@ -1,0 +1,45 @@
+// The quality figures with what would help, and what was kept apart.
+
+import { meter } from "./bars.js";
+import { el } from "./dom.js";
+import { count, percent, words } from "./words.js";
+
+const FIGURES = {
+  completeness: ["completeness", "of what the question asks for is covered"],
+  relevance: ["relevance", "how well the evidence fits the question"],
+  redundancy: ["redundancy", "of the evidence says it twice; less is better"],
+  coherence: ["coherence", "how well the evidence reads as one"],
+  sizeEfficiency: ["size efficiency", "of the tokens used is evidence that fits"],
+};
+
+/** Five bars and the recommendations. */
+export function qualityFigures(quality) {
+  return [
+    el("ul", { class: "figures" }, Object.entries(FIGURES).map(([name, [title, meaning]]) =>
+      el("li", { title: meaning }, el("span", {}, title), meter(quality[name]), el("b", {}, percent(quality[name]))))),
+    quality.recommendations.length > 0 && el("ol", { class: "advice" }, quality.recommendations.map(({ kind, detail }) =>
+      el("li", {}, el("b", {}, `${words(kind, "KIND")}: `), detail))),
+  ];
+}
+
+/** What was defused and what was masked. */
+export function isolationCounts({ defused, sensitive }) {
+  const what = [
+    ...defused.map(({ type, count: number }) => ["defused", nameOf(type, "IMITATION_TYPE"), number]),
+    ...sensitive.map(({ type, action, count: number }) =>
+      [DONE[action] ?? "", nameOf(type, "SENSITIVE_TYPE"), number]),
+  ];
+  if (what.length === 0) return el("p", { class: "small" }, "No imitation of the prompt and no personal data were met.");
+  return el("ul", { class: "counts" }, what.map(([done, type, number]) =>
+    el("li", {}, el("b", {}, count(number)), el("span", {}, type), el("small", {}, done))));
+}
+
+const DONE = {
+  GUARD_ACTION_ALLOW: "allowed",
+  GUARD_ACTION_MASK: "masked",
+  GUARD_ACTION_DROP: "left out",
+  GUARD_ACTION_REFUSE: "refused",
+};
+const NAMES = { hidden: "hidden characters", iban: "IBAN", "ip address": "IP address" };
+
+const nameOf = (type, prefix) => NAMES[words(type, prefix)] ?? words(type, prefix);

@@ -1,0 +1,28 @@
+"""The profile that every gateway has, and a gateway that has no other."""
+
+from services.gateway.profile import Profile
+from services.gateway.profiles.ports import ResolvedProfile
+from services.gateway.profiles.reference import DEFAULT, LIVE, Reference, parse_reference
+from services.gateway.profiles.refusals import unknown_profile
+
+BUILT_IN = DEFAULT
+"""Its name; a tenant that publishes one of that name has its own instead."""
+
+
+def names_built_in(reference: Reference) -> bool:
+    """Whether a reference means the built-in profile where nothing was published."""
+    return (reference.name, reference.label, reference.back) == (BUILT_IN, LIVE, 0)
+
+
+class BuiltInProfiles:
+    """The profiles of a gateway without a storage: the built-in one alone."""
+
+    def __init__(self, base: Profile) -> None:
+        self._built_in = ResolvedProfile(base, "", "main")
+
+    async def resolve(self, tenant: str, reference: str, unit: str) -> ResolvedProfile:
+        """See `Profiles`."""
+        wanted = parse_reference(reference or DEFAULT)
+        if wanted is None or not names_built_in(wanted):
+            raise unknown_profile(reference, {BUILT_IN})
+        return self._built_in

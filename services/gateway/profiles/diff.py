@@ -1,0 +1,46 @@
+"""In which fields two recipes differ."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from google.protobuf.json_format import MessageToDict
+
+from scic.gateway.v1 import profile_service_pb2 as pb
+
+_KEYS = {"sources": "name", "tools": "name", "rules": "type"}
+"""What the items of a list are known by; others by their place."""
+
+
+def changes(before: pb.Profile, after: pb.Profile) -> list[pb.FieldChange]:
+    """The fields that differ, in the order of the recipe, their values as the API's JSON."""
+    old, new = _leaves(before), _leaves(after)
+    return [
+        pb.FieldChange(field=path, before=old[field].get(path, ""), after=new[field].get(path, ""))
+        for field in old
+        for path in dict.fromkeys((*old[field], *new[field]))
+        if old[field].get(path) != new[field].get(path)
+    ]
+
+
+def _leaves(profile: pb.Profile) -> dict[str, dict[str, str]]:
+    """For each field of a recipe its values by their paths."""
+    values = MessageToDict(profile, preserving_proto_field_name=True)
+    return {field.name: dict(_walk(field.name, values.get(field.name))) for field in pb.Profile.DESCRIPTOR.fields}
+
+
+def _walk(path: str, value: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict):
+        for name, part in value.items():
+            yield from _walk(f"{path}.{name}", part)
+    elif isinstance(value, list):
+        key = _KEYS.get(path.rpartition(".")[2])
+        for index, item in enumerate(value):
+            yield from _walk(f"{path}[{_short(item[key]) if key else index}]", item)
+    elif value is not None:
+        yield path, json.dumps(value, ensure_ascii=False)
+
+
+def _short(name: str) -> str:
+    """A type of the guard as people say it."""
+    return name.removeprefix("SENSITIVE_TYPE_").lower() if name.startswith("SENSITIVE_TYPE_") else name

@@ -1,0 +1,204 @@
+"""An erasure empties corpus, cache and ledger, says so, and goes on where one before it stopped."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import pytest
+from obstore.store import MemoryStore
+
+from scic import errors
+from scic.errors import ScicError
+from scic.gateway.v1 import corpus_service_pb2 as pb
+from scic.gateway.v1 import ledger_service_pb2 as records
+from services.chassis.deadline import Deadline
+from services.gateway.announcer import Announcer
+from services.gateway.erasure import Erasure, UnfinishedErasureError
+from services.gateway.ledger.no_ledger import NoLedger
+from services.gateway.ledger.stored_ledger import StoredLedger
+from services.gateway.ledger.wiring import open_ledger
+from services.gateway.principal import Principal, Role
+from tests.fakes import FakeCache, FakeSelector
+from tests.unit.gateway.ledger.records import ADMIN, Clock, record
+
+ROLES = frozenset(Role)
+OWNER = Principal("owner", "acme", ROLES, sees_all=True)
+SALES = Principal("sales", "acme", ROLES, frozenset({"sales"}))
+SOON = Deadline.after(60)
+
+DELETE = pb.DeleteDocumentsRequest(document_ids=["a.md", "b.md"])
+FORGET = pb.EraseSubjectRequest(subject="mueller")
+EVERYTHING = pb.EraseTenantRequest(tenant="acme")
+
+
+@dataclass
+class FailingLedger:
+    """A ledger whose storage can be taken away."""
+
+    ledger: StoredLedger
+    away: str = ""
+    """What does not work: `begin`, or `erase`."""
+
+    @property
+    def keeps(self) -> bool:
+        return True
+
+    def _enter(self, what: str) -> None:
+        if self.away == what:
+            raise errors.STORAGE_UNAVAILABLE.error("away")
+
+    def record(self, principal, record):
+        self.ledger.record(principal, record)
+
+    async def get(self, principal, record_id):
+        return await self.ledger.get(principal, record_id)
+
+    async def list(self, principal, request):
+        return await self.ledger.list(principal, request)
+
+    async def begin_erasure(self, tenant, name):
+        self._enter("begin")
+        return await self.ledger.begin_erasure(tenant, name)
+
+    async def end_erasure(self, tenant, name):
+        await self.ledger.end_erasure(tenant, name)
+
+    async def erase_documents(self, tenant, document_ids):
+        self._enter("erase")
+        return await self.ledger.erase_documents(tenant, document_ids)
+
+    async def erase_tenant(self, tenant):
+        self._enter("erase")
+        return await self.ledger.erase_tenant(tenant)
+
+
+@dataclass
+class World:
+    """Three places, and an erasure over them."""
+
+    ledger: FailingLedger
+    selector: FakeSelector = field(default_factory=FakeSelector)
+    cache: FakeCache = field(default_factory=FakeCache)
+
+    @property
+    def erasure(self) -> Erasure:
+        return Erasure(self.selector, self.cache, Announcer(self.cache), self.ledger)
+
+    async def left(self) -> set[str]:
+        """Questions of the records that are left."""
+        response = await self.ledger.list(ADMIN, records.ListRecordsRequest())
+        return {row.question for row in response.records}
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    async with open_ledger(MemoryStore(), None, days=7, max_records=1000, clock=Clock()) as ledger:
+        world = World(FailingLedger(ledger))
+        for name, subjects in (("a.md", ["mueller"]), ("b.md", ["mueller"]), ("c.md", [])):
+            world.selector.store("acme", name, "text", subjects=subjects)
+        for number, names in enumerate((("a.md",), ("b.md", "c.md"), ("c.md",), ())):
+            ledger.record(ADMIN, record(number, *names, question=" ".join(names) or "nothing"))
+        await ledger.flush()
+        yield world
+
+
+async def run(world: World, what: str, principal: Principal = OWNER) -> pb.Receipt:
+    erasure = world.erasure
+    if what == "delete":
+        return (await erasure.delete(principal, DELETE, SOON)).receipt
+    if what == "subject":
+        return (await erasure.erase_subject(principal, FORGET, SOON)).receipt
+    return (await erasure.erase_tenant(principal, EVERYTHING, SOON)).receipt
+
+
+@pytest.mark.parametrize(
+    ("what", "erased", "left"),
+    [
+        pytest.param("delete", 2, {"c.md", "nothing"}, id="documents"),
+        pytest.param("subject", 2, {"c.md", "nothing"}, id="subject"),
+        pytest.param("tenant", 4, set(), id="tenant"),
+    ],
+)
+async def test_a_receipt_names_the_ledger_and_what_went(world: World, what: str, erased: int, left: set[str]) -> None:
+    receipt = await run(world, what)
+    assert [place.name for place in receipt.places] == ["corpus", "cache", "ledger"]
+    assert receipt.places[2].entry_count == erased
+    assert await world.left() == left
+
+
+@pytest.mark.parametrize(
+    ("what", "left"),
+    [
+        pytest.param("delete", {"c.md", "nothing"}, id="documents"),
+        # Nobody knows any more which documents the subject had.
+        pytest.param("subject", set(), id="subject"),
+        pytest.param("tenant", set(), id="tenant"),
+    ],
+)
+@pytest.mark.parametrize("place", ["cache", "ledger", "selector"])
+async def test_the_same_call_again_goes_on(world: World, what: str, left: set[str], place: str) -> None:
+    """By then the corpus knows none of the documents any more."""
+    lost_answer = world.selector.delete, world.selector.erase
+    if place == "selector":
+
+        async def removes_and_breaks_off(request, *, timeout):
+            await (lost_answer[0] if what == "delete" else lost_answer[1])(request, timeout=timeout)
+            world.selector.away = True
+            await world.selector.get_corpus_version(request, timeout=timeout)
+
+        world.selector.delete = world.selector.erase = removes_and_breaks_off  # type: ignore[method-assign]  # a fake
+    world.cache.away = place == "cache"
+    world.ledger.away = "erase" if place == "ledger" else ""
+    with pytest.raises(ScicError) as raised:
+        await run(world, what)
+    assert raised.value.reason == "STAGE_UNAVAILABLE"
+    assert raised.value.metadata["stage"] == place
+    assert isinstance(raised.value, UnfinishedErasureError) is (place != "selector")
+    assert len(world.selector.documents) == (0 if what == "tenant" else 1)
+    world.cache.away = world.selector.away = False
+    world.ledger.away = ""
+    world.selector.delete, world.selector.erase = lost_answer  # type: ignore[method-assign]  # a fake
+    receipt = await run(world, what)
+    assert receipt.places[0].document_count == 0
+    assert await world.left() == left
+    # What has ended is not gone on with.
+    world.ledger.record(ADMIN, record(9, "b.md", at=Clock().now + 60, question="later"))
+    await world.ledger.ledger.flush()
+    if what == "subject":
+        await run(world, what)
+        assert await world.left() == {"later"}
+
+
+async def test_nothing_is_erased_where_the_ledger_could_not_say_later_that_it_was(world: World) -> None:
+    world.ledger.away = "begin"
+    for what in ("delete", "subject"):
+        with pytest.raises(ScicError) as raised:
+            await run(world, what)
+        assert (raised.value.reason, raised.value.metadata["stage"]) == ("STAGE_UNAVAILABLE", "ledger")
+        assert not isinstance(raised.value, UnfinishedErasureError)
+    assert len(world.selector.documents) == 3
+
+
+async def test_of_more_documents_than_are_named_all_records_go(world: World) -> None:
+    one = world.selector.erase
+
+    async def erases_more_than_it_names(request, *, timeout):
+        response = await one(request, timeout=timeout)
+        response.document_count = 1001
+        return response
+
+    world.selector.erase = erases_more_than_it_names  # type: ignore[method-assign]  # a fake
+    assert (await run(world, "subject")).places[2].entry_count == 4
+    assert await world.left() == set()
+
+
+async def test_who_may_not_see_a_document_erases_no_record_of_it(world: World) -> None:
+    world.selector.store("acme", "b.md", "text", groups=["board"])
+    receipt = await run(world, "delete", SALES)
+    assert [place.document_count for place in receipt.places][:1] == [1]
+    assert await world.left() == {"b.md c.md", "c.md", "nothing"}
+
+
+async def test_without_a_ledger_there_is_none_to_empty(world: World) -> None:
+    erasure = Erasure(world.selector, world.cache, Announcer(world.cache), NoLedger())
+    receipt = (await erasure.erase_subject(OWNER, FORGET, SOON)).receipt
+    assert receipt.places[2] == pb.Receipt.Place(name="ledger")
