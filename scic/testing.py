@@ -25,7 +25,7 @@ from scic.client import Client
 
 __all__ = ["Mesh", "ServicesMissingError", "mesh"]
 
-_ROLES = ("reader", "writer", "admin")
+_ROLES = ("reader", "writer", "admin", "operator")
 _GROUP_ROLES = ("reader", "writer")
 
 
@@ -41,7 +41,7 @@ class Mesh:
     """host:port of the gateway."""
 
     api_keys: Mapping[str, str]
-    """API key by tenant: it has all roles and sees every document."""
+    """API key by tenant: it has all roles, sees every document and is trusted."""
 
     group_keys: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """API key by tenant and group: a reader and writer that is in no other group."""
@@ -62,7 +62,7 @@ async def mesh(
     """Runs a mesh on the present event loop for as long as the context lasts.
 
     Args:
-        data_dir: where documents are kept; by default a temporary folder that goes with the mesh.
+        data_dir: where documents, profiles and ledger are kept; by default a temporary folder that goes with the mesh.
         redis_url: Redis for the cache; by default nothing is cached, and replies say so.
         tenants: tenants to make an API key for.
         groups: groups of which every tenant gets a key, beside the one that sees every document.
@@ -88,6 +88,8 @@ async def mesh(
             composer_address=composer,
             redis_url=redis_url,
             keys=json.dumps({"keys": entries}),
+            storage_url=f"file://{folder.absolute()}/objects",
+            page_port=None,
         )
         yield Mesh(gateway, keys, group_keys)
 
@@ -122,4 +124,5 @@ def _new_key() -> str:
 
 def _key_entry(key_id: str, tenant: str, key: str, roles: Sequence[str], group: str) -> dict[str, object]:
     digest = hashlib.sha256(key.encode()).hexdigest()
-    return {"id": key_id, "sha256": digest, "tenant": tenant, "roles": roles, "groups": [group]}
+    trust = "trusted" if group == "*" else "untrusted"
+    return {"id": key_id, "sha256": digest, "tenant": tenant, "roles": roles, "groups": [group], "trust": trust}

@@ -13,7 +13,9 @@ from scic.cli.connection import NoConnectionError
 from scic.cli.context import context, plan
 from scic.cli.corpus import corpus
 from scic.cli.ingest import ingest
+from scic.cli.ledger import ledger
 from scic.cli.mesh import down, restart, status, up
+from scic.cli.profiles import profiles
 from scic.errors import ScicError
 
 EXIT_MISTAKE = 2
@@ -45,7 +47,8 @@ def options(
 
 for command in (up, status, restart, down, ingest, context, plan, compress):
     app.command()(command)
-app.add_typer(corpus)
+for group in (corpus, profiles, ledger):
+    app.add_typer(group)
 
 
 def main() -> None:

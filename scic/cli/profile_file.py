@@ -6,12 +6,12 @@ from collections.abc import Hashable, Sequence
 from typing import Any
 
 import yaml
-from google.protobuf.descriptor import EnumDescriptor
 from google.protobuf.json_format import MessageToDict
 
 from scic import errors
-from scic.cli.profile_reading import GUARD_ACTION, SENSITIVE_TYPE, Reading, words
+from scic.cli.profile_reading import GUARD_ACTION, SENSITIVE_TYPE, Reading, word_of
 from scic.gateway.v1 import profile_service_pb2 as pb
+from scic.type.v1 import prompt_pb2
 
 _TIMESTAMP = "tag:yaml.org,2002:timestamp"
 _TEXT = "tag:yaml.org,2002:str"
@@ -40,10 +40,9 @@ def read_profile(text: str) -> tuple[str, pb.Profile]:
 def write_profile(name: str, profile: pb.Profile) -> str:
     """A recipe as a file; published again it is the same version."""
     values: dict[str, Any] = {"name": name, **MessageToDict(profile, preserving_proto_field_name=True)}
-    fields = pb.Profile.DESCRIPTOR.fields_by_name
-    for field in ("format", "order"):
+    for field, enum in (("format", prompt_pb2.PromptFormat), ("order", prompt_pb2.EvidenceOrder)):
         if field in values:
-            values[field] = _word(fields[field].enum_type, values[field])
+            values[field] = word_of(enum.DESCRIPTOR, values[field])
     if "sources" in values:
         values["sources"] = {source.pop("name"): source or None for source in values["sources"]}
     for tool in values.get("tools", ()):
@@ -51,15 +50,9 @@ def write_profile(name: str, profile: pb.Profile) -> str:
             tool["parameters"] = json.loads(tool.pop("parameters_json"))
     if "guard" in values:
         rules = values["guard"].pop("rules", ())
-        actions = {_word(SENSITIVE_TYPE, rule["type"]): _word(GUARD_ACTION, rule["action"]) for rule in rules}
+        actions = {word_of(SENSITIVE_TYPE, rule["type"]): word_of(GUARD_ACTION, rule["action"]) for rule in rules}
         values["guard"] |= actions
     return yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
-
-
-def _word(enum: EnumDescriptor | None, name: str) -> str:
-    assert enum is not None, "the field is an enum"
-    number = enum.values_by_name[name].number
-    return next(word for word, value in words(enum).items() if value == number)
 
 
 def _refused(mistakes: Sequence[tuple[str, str]]) -> errors.ScicError:

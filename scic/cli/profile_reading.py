@@ -29,6 +29,12 @@ def words(enum: EnumDescriptor) -> dict[str, int]:
     return {value.name.removeprefix(prefix).lower(): value.number for value in values}
 
 
+def word_of(enum: EnumDescriptor, name: str) -> str:
+    """What people write for a value of an enum that the API calls `name`."""
+    number = enum.values_by_name[name].number
+    return next(word for word, value in words(enum).items() if value == number)
+
+
 class Reading:
     """One pass over a file.
 

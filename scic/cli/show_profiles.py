@@ -4,12 +4,18 @@ import json
 from collections.abc import Iterable, Iterator
 from difflib import ndiff
 
+from scic.cli.profile_reading import word_of
 from scic.cli.show_corpus import time
 from scic.gateway.v1 import profile_service_pb2 as pb
+from scic.type.v1 import guard_pb2, prompt_pb2
 
 LISTING_HEADER = f"{'name':<24} {'version':<16} {'published':<20} {'by':<16} labels"
 
 _UNSET = "(not set)"
+_ENUMS = tuple(
+    enum.DESCRIPTOR
+    for enum in (prompt_pb2.PromptFormat, prompt_pb2.EvidenceOrder, guard_pb2.SensitiveType, guard_pb2.GuardAction)
+)
 _SHORT = 60
 """Characters of a text that still reads well on one line with another one."""
 
@@ -57,11 +63,14 @@ def change_lines(change: pb.FieldChange) -> Iterator[str]:
 
 
 def _value(text: str) -> str:
-    """A value as it reads best: texts as they are, values of enums by their last words."""
+    """A value as it reads best: texts as they are, values of enums as a file has them."""
     if not text:
         return _UNSET
     value = json.loads(text)
-    return value if isinstance(value, str) else text
+    if not isinstance(value, str):
+        return text
+    enum = next((enum for enum in _ENUMS if value in enum.values_by_name), None)
+    return value if enum is None else word_of(enum, value)
 
 
 def _shares(variants: Iterable[pb.Variant]) -> str:

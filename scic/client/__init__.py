@@ -2,7 +2,8 @@
 
 from scic.client.client import Client
 from scic.client.messages import chat_messages
+from scic.client.pseudonyms import restore
 from scic.client.request import ContextOptions, Turn
 from scic.gateway.v1.corpus_service_pb2 import DocumentInput
 
-__all__ = ["Client", "ContextOptions", "DocumentInput", "Turn", "chat_messages"]
+__all__ = ["Client", "ContextOptions", "DocumentInput", "Turn", "chat_messages", "restore"]

@@ -10,12 +10,16 @@ import grpc.aio
 
 from scic import errors
 from scic.client.calls import answer
+from scic.client.ledger_methods import LedgerMethods
 from scic.client.policy import CHANNEL_OPTIONS
+from scic.client.profile_methods import ProfileMethods
 from scic.client.request import ContextOptions, context_request, text_request
 from scic.gateway.v1 import context_service_pb2 as context
 from scic.gateway.v1 import context_service_pb2_grpc as context_rpc
 from scic.gateway.v1 import corpus_service_pb2 as corpus
 from scic.gateway.v1 import corpus_service_pb2_grpc as corpus_rpc
+from scic.gateway.v1 import ledger_service_pb2_grpc as ledger_rpc
+from scic.gateway.v1 import profile_service_pb2_grpc as profile_rpc
 
 _ACCEPTED_WITHIN = 5.0
 """Seconds to wait for the word that a stream is accepted; a mesh that does not give it gets the documents then."""
@@ -23,7 +27,7 @@ _ACCEPTED_WITHIN = 5.0
 _WRITE_FAILED = "Internal error from Core"
 
 
-class Client:
+class Client(ProfileMethods, LedgerMethods):
     """Talks to a mesh; opens its connection with the first call and keeps it.
 
     Use it as an async context manager, or call `close`. Every method raises `scic.errors.ScicError`, whose `reason` is
@@ -50,6 +54,8 @@ class Client:
         )
         self._context = context_rpc.ContextServiceStub(self._channel)
         self._corpus = corpus_rpc.CorpusServiceStub(self._channel)
+        self._profiles = profile_rpc.ProfileServiceStub(self._channel)
+        self._ledger = ledger_rpc.LedgerServiceStub(self._channel)
 
     async def __aenter__(self) -> Self:
         return self

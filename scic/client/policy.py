@@ -25,11 +25,8 @@ SERVICE_CONFIG: Final[dict[str, Any]] = {
             "name": [
                 {"service": "scic.gateway.v1.ContextService"},
                 {"service": "scic.gateway.v1.LedgerService"},
-                {"service": "scic.gateway.v1.ProfileService", "method": "GetProfile"},
-                {"service": "scic.gateway.v1.ProfileService", "method": "ListProfiles"},
-                {"service": "scic.gateway.v1.ProfileService", "method": "DiffProfiles"},
-                # The same recipe has the same version, however often it is published.
-                {"service": "scic.gateway.v1.ProfileService", "method": "PublishProfile"},
+                # The same recipe has the same version, and a label that is moved where it is stays as it is.
+                {"service": "scic.gateway.v1.ProfileService"},
                 {"service": "scic.gateway.v1.CorpusService", "method": "GetDocument"},
                 {"service": "scic.gateway.v1.CorpusService", "method": "ListDocuments"},
                 {"service": "scic.gateway.v1.CorpusService", "method": "GetCorpusStats"},
@@ -40,8 +37,6 @@ SERVICE_CONFIG: Final[dict[str, Any]] = {
             "timeout": UNARY_TIMEOUT,
             "retryPolicy": _ONCE_MORE,
         },
-        # Asked twice, a move that succeeded would say that the label was moved meanwhile.
-        {"name": [{"service": "scic.gateway.v1.ProfileService", "method": "SetLabel"}], "timeout": UNARY_TIMEOUT},
         # A stream of documents takes as long as it takes, and what was sent cannot be sent again from here.
         {"name": [{"service": "scic.gateway.v1.CorpusService", "method": "IngestDocuments"}]},
     ],

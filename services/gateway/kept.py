@@ -9,6 +9,7 @@ from scic.gateway.v1 import context_service_pb2 as pb
 from scic.type.v1 import trust_pb2
 from services.gateway.candidate import Candidate
 from services.gateway.guard.guard import Screen
+from services.prompt.defuse import defuse_evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +34,8 @@ class Kept:
             start=passage.span.start,
         )
 
-    def evidence(self, citation: int) -> pb.Evidence:
-        """The passage as the reply shows it."""
+    def evidence(self, citation: int, *, defused: bool) -> pb.Evidence:
+        """The passage as the reply shows it; `defused`: the prompt has something defused, maybe of this passage."""
         passage, outcome = self.candidate.passage, self.outcome
         return pb.Evidence(
             citation=citation,
@@ -42,7 +43,7 @@ class Kept:
             document_id=passage.document_id,
             source=passage.source,
             title_path=self.title_path,
-            text=self.text,
+            text=defuse_evidence(self.text).text if defused else self.text,
             spans=self.candidate.document_spans(outcome.spans),
             score=self.candidate.score,
             fate=self._fate(),

@@ -44,7 +44,9 @@ def assemble(
     return pb.BuildContextResponse(
         request_id=request.request_id,
         messages=composed.messages,
-        evidence=[kept[item.index].evidence(item.citation) for item in composed.evidence],
+        evidence=[
+            kept[item.index].evidence(item.citation, defused=bool(composed.defused)) for item in composed.evidence
+        ],
         dropped=[
             *_dropped_by_budget(candidates, compressed, kept, composed, screen),
             *(_dropped(candidate, 0, pb.DroppedPassage.REASON_GUARD, screen) for candidate in guarded),

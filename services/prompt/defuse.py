@@ -45,26 +45,19 @@ def defuse_speech(text: str) -> Defused:
 
 
 def _defuse(text: str, patterns: Patterns) -> Defused:
-    """Doing it twice changes nothing more: it goes on until nothing is found. Each round leaves fewer to find."""
+    """Doing it twice changes nothing more: imitations of one kind do not overlap, and no mark makes a new one."""
     text, hidden = remove_hidden(text)
     counts = Counter({Imitation.HIDDEN: hidden}) if hidden else Counter()
-    while found := _find(text, patterns):
-        characters = list(text)
-        for at, mark, imitation in found:
-            characters[at] = mark
-            counts[imitation] += 1
-        text = "".join(characters)
-    return Defused(text, counts)
-
-
-def _find(text: str, patterns: Patterns) -> list[tuple[int, str, Imitation]]:
-    """Where a character is to be exchanged, for what, and why."""
     folded = f"\n{fold(text)}"
-    return [
-        (at - 1, _MARKS[folded[at]], imitation)
-        for imitation, pattern in patterns
-        for at in (match.start(match.lastindex or 0) for match in pattern.finditer(folded))
-    ]
+    marks: dict[int, str] = {}
+    for imitation, pattern in patterns:
+        for match in pattern.finditer(folded):
+            at = match.start(match.lastindex or 0)
+            marks[at - 1] = _MARKS[folded[at]]
+            counts[imitation] += 1
+    if marks:
+        text = "".join(marks.get(at, character) for at, character in enumerate(text))
+    return Defused(text, counts)
 
 
 def _defuse_line(text: str) -> Defused:

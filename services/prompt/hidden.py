@@ -64,16 +64,12 @@ def _makes_script(run: str, before: str, after: str) -> bool:
         or (run == _ZERO_WIDTH_SPACE and _has_no_spaces(before) and _has_no_spaces(after))
         or (run in _DIRECTION_MARKS and (_is_right_to_left(before) or _is_right_to_left(after)))
         or ("\u180b" <= run <= "\u180f" and "\u1800" <= before <= "\u18af")
-        or (bool(_VARIATIONS.match(run)) and not before.isascii() and _category(before) in _TAKES_VARIATION)
+        or (bool(_VARIATIONS.match(run)) and not before.isascii() and unicodedata.category(before) in _TAKES_VARIATION)
     )
 
 
 def _is_symbol(character: str) -> bool:
-    return not character.isascii() and _category(character) in {"So", "Sm", "Sk"}
-
-
-def _category(character: str) -> str:
-    return unicodedata.category(character)
+    return not character.isascii() and unicodedata.category(character) in {"So", "Sm", "Sk"}
 
 
 def _joins(character: str) -> bool:

@@ -20,6 +20,9 @@ class ObjectServer:
         """Writes that came in."""
 
         self.url = ""
+        self.missing = False
+        """Whether there is no such bucket."""
+
         self._hanging = frozenset[str]()
         self._answers = asyncio.Event()
 
@@ -49,6 +52,8 @@ class ObjectServer:
         self.tries += request.method == "PUT"
         if request.method in self._hanging:
             await self._answers.wait()
+        if self.missing:
+            return web.Response(status=404)
         if request.method == "PUT":
             if request.headers.get("if-none-match") == "*" and name in self.objects:
                 return web.Response(status=412)

@@ -1,6 +1,7 @@
 """The ledger on a real folder, with its index in memory, in a real Valkey, and in a cluster's node."""
 
 import asyncio
+import os
 import signal
 import sys
 import time
@@ -259,6 +260,7 @@ def headers(world: World) -> list[Any]:
 
 async def test_what_still_waits_is_erased_too(world: World) -> None:
     ledger = await world.open()
+    assert await names(ledger) == []  # the index is complete: no rebuilding looks at what comes now
     early, late = record(1, "a.md"), record(2, "a.md")
     ledger.record(ADMIN, early)
     assert await ledger.erase_documents("acme", ["a.md"]) == 1
@@ -281,6 +283,7 @@ async def test_a_document_that_comes_back_is_recorded_again(world: World) -> Non
 
 async def test_what_another_gateway_holds_is_erased_when_it_is_written(fleet: World) -> None:
     here, there = await fleet.open(), await fleet.open()
+    assert await names(here) == []
     theirs, kept = record(1, "a.md"), record(2, "b.md")
     there.record(ADMIN, theirs)
     there.record(ADMIN, kept)
@@ -474,6 +477,21 @@ async def test_a_segment_that_was_begun_and_never_written_is_forgotten(fleet: Wo
         await redis.zadd("ledger:{acme}:pending", {"2026-11-26/12/never": (fleet.clock.now - 60) * 1000})
         assert await names(ledger) == []
         assert await redis.zcard("ledger:{acme}:pending") == 0
+
+
+async def test_what_a_killed_writer_left_half_written_goes(world: World) -> None:
+    """Such a file is in no listing, so no erasure finds it."""
+    async with world.opened() as ledger:
+        await write(ledger, record(1))
+    (segment,) = world.segments()
+    old, fresh = segment.with_name("old#1"), segment.with_name("fresh#1")
+    for path in (old, fresh):
+        path.write_bytes(segment.read_bytes())
+    os.utime(old, (1.0, 1.0))
+    ledger = await world.open()
+    await eventually("it is gone", lambda: not old.exists())
+    assert fresh.exists()
+    assert await names(ledger) == [record(1).record_id]
 
 
 async def test_a_segment_that_is_gone_is_no_record(world: World) -> None:

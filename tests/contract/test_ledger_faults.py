@@ -121,6 +121,22 @@ async def test_an_attempt_that_was_thought_lost_and_came_through_is_not_written_
 
 
 @pytest.mark.usefixtures("impatient")
+async def test_a_bucket_that_is_made_too_late_loses_nothing(bucket: ObjectServer) -> None:
+    before, one = lost("failed"), record(1, "a.md")
+    bucket.missing = True
+    async with ledger_on(bucket) as ledger:
+        ledger.record(ADMIN, one)
+        await eventually("it was tried again", lambda: bucket.tries > 2)
+        with pytest.raises(ScicError) as raised:
+            await ledger.begin_erasure("acme", "one")
+        assert raised.value.reason == "STORAGE_UNAVAILABLE"
+        bucket.missing = False
+        await ledger.flush()
+        assert await listed(ledger) == [one.record_id]
+    assert lost("failed") == before
+
+
+@pytest.mark.usefixtures("impatient")
 async def test_an_erasure_does_not_pass_over_what_cannot_be_written(
     bucket: ObjectServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -152,6 +168,7 @@ async def test_what_is_being_written_while_another_gateway_erases_is_never_seen(
             open_ledger(bucket.store(), redis, days=3650, max_records=1000) as here,
             open_ledger(bucket.store(), redis, days=3650, max_records=1000) as there,
         ):
+            assert await listed(here) == []  # the index is complete: no rebuilding looks at what comes now
             erased, kept = record(1, "a.md", question="Who is ill?"), record(2, "b.md")
             bucket.hang("PUT")
             there.record(ADMIN, erased)

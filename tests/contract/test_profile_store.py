@@ -95,6 +95,28 @@ async def test_the_newest_generation_is_the_label(store):
     assert await store.generations("acme", "support") == {"live": [1, 2, 9, 10, 11]}
 
 
+async def test_whether_a_label_was_moved_since(store):
+    assert not await store.is_newest("acme", moved(1))
+    await store.create_generation("acme", moved(1))
+    assert await store.is_newest("acme", moved(1))
+    await store.create_generation("acme", moved(2))
+    assert not await store.is_newest("acme", moved(1))
+    await store.create_generation("acme", moved(3))
+    await store.delete_generation("acme", "support", "live", 1)
+    await store.delete_generation("acme", "support", "live", 2)
+    assert not await store.is_newest("acme", moved(1)), "the next one is not there, but was"
+
+
+async def test_what_is_erased_is_gone_and_others_stay(store):
+    for tenant in ("acme", "acme-2"):
+        await store.create_version(tenant, version())
+        await store.create_generation(tenant, moved(1))
+    assert await store.erase("acme") == 2
+    assert (await store.versions("acme", "support"), await store.generations("acme", "support")) == ({}, {})
+    assert len(await store.versions("acme-2", "support")) == 1
+    assert await store.erase("acme") == 0
+
+
 async def test_of_many_who_move_a_label_one_does(store):
     outcomes = await asyncio.gather(*(store.create_generation("acme", moved(2)) for _ in range(20)))
     assert outcomes.count(True) == 1

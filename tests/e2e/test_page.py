@@ -137,6 +137,7 @@ async def test_should_text_ever_become_markup_the_policy_stops_it(visit: Visit, 
     await visit.settled()
     directive = await visit.in_page(f"""() => new Promise((resolve) => {{
         document.addEventListener("securitypolicyviolation", (event) => resolve(event.effectiveDirective));
+        setTimeout(() => resolve("nothing was stopped"), 10_000);
         const element = document.createElement("img");
         document.body.append(element);
         (async () => {{ {attempt} }})().catch(() => null);

@@ -28,8 +28,8 @@ def cut_occurrences(
             if at >= 0:
                 yield Occurrence(at + first - span.start, at + last - span.start, value)
             else:
-                rest = original[first:last]
-                place = kept.find(rest)
+                rest = original[first:last].strip()
+                place = kept.find(rest) if len(rest) >= _SHORTEST else -1
                 while place >= 0:
                     yield Occurrence(place, place + len(rest), value)
                     place = kept.find(rest, place + 1)

@@ -15,6 +15,8 @@ from services.gateway.guard.detectors.phones import Phones
 from services.gateway.guard.detectors.provider_tokens import ProviderTokens
 from services.gateway.guard.hit import Hit, settle
 from services.gateway.guard.sensitive import Sensitive
+from services.gateway.guard.visible import Visible
+from services.prompt.folding import fold
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -61,8 +63,10 @@ class AllDetectors:
 
     def find(self, text: str) -> list[Sensitive]:
         """As `Detectors` says."""
-        hits = settle(hit for detector in self.detectors for hit in _ask(detector, text))
-        values = {text[start:end]: kind for start, end, kind in reversed(hits)}
+        shown = Visible.of(text).text
+        folded = fold(shown)
+        hits = settle(hit for detector in self.detectors for hit in _ask(detector, folded))
+        values = {shown[start:end]: kind for start, end, kind in reversed(hits)}
         found = [Sensitive(kind, value) for value, kind in values.items()]
         return sorted(found, key=lambda sensitive: (-len(sensitive.text), sensitive.text))
 

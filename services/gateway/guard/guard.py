@@ -8,7 +8,7 @@ from scic.type.v1 import guard_pb2, passage_pb2, span_pb2
 from services.chassis.logs import get_logger
 from services.gateway.guard.cuts import cut_occurrences
 from services.gateway.guard.detect import DetectorError, Detectors
-from services.gateway.guard.occurrences import Occurrence, occurrences, replace
+from services.gateway.guard.occurrences import Occurrence, occurrences, select
 from services.gateway.guard.policy import Action, GuardPolicy
 from services.gateway.guard.pseudonyms import Pseudonyms, identity
 from services.gateway.guard.scan import passage_text, read_scan
@@ -136,10 +136,13 @@ class Screen:
             if self._action(value) is not Action.ALLOW:
                 self._values.setdefault(value.text, value)
 
-    def _replaced(self, text: str, found: Sequence[Occurrence]) -> str:
-        if not found:
-            return text
-        masked = [(Occurrence(start, end, found[0].value), own) for start, end, own in self._pseudonyms.places(text)]
-        # Numbered by where they stand, so that the first one in a text is the first one of its type.
-        named = [(one, self._pseudonyms.of(one.value)) for one in sorted(found, key=lambda one: (one.start, -one.end))]
-        return replace(text, [*masked, *named])
+    def _replaced(self, text: str, found: list[Occurrence]) -> str:
+        while found and (chosen := select(text, found, self._pseudonyms.places(text))):
+            pieces, behind = [], 0
+            for one in chosen:
+                pieces += [text[behind : one.start], self._pseudonyms.of(one.value)]
+                behind = one.end
+            text = "".join([*pieces, text[behind:]])
+            # A word that went on into what is masked now ends before it, so that it may be a value.
+            found = list(occurrences(text, self._values.values()))
+        return text

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from services.gateway.guard.policy import SensitiveType
 from services.gateway.guard.sensitive import Sensitive
+from services.gateway.guard.visible import Visible
 
 
 class Occurrence(NamedTuple):
@@ -21,14 +22,16 @@ def occurrences(text: str, values: Iterable[Sensitive]) -> Iterator[Occurrence]:
     A secret counts wherever it stands, another value only where it is not a part of a longer word: a person called Will
     does not hide in "Willing".
     """
+    visible = Visible.of(text)
+    shown = visible.text
     # Most values are in most texts not at all, and a comprehension says so fastest.
-    for value in [value for value in values if value.text in text]:
-        start = text.find(value.text)
+    for value in [value for value in values if value.text in shown]:
+        start = shown.find(value.text)
         while start >= 0:
             end = start + len(value.text)
-            if value.type is SensitiveType.SECRET or is_whole(text, start, end, value.type):
-                yield Occurrence(start, end, value)
-            start = text.find(value.text, start + 1)
+            if value.type is SensitiveType.SECRET or is_whole(shown, start, end, value.type):
+                yield Occurrence(*visible.original_range(start, end), value)
+            start = shown.find(value.text, start + 1)
 
 
 def is_whole(text: str, start: int, end: int, kind: SensitiveType) -> bool:
@@ -45,19 +48,17 @@ def is_whole(text: str, start: int, end: int, kind: SensitiveType) -> bool:
     return not joins(start) and not joins(end)
 
 
-def replace(text: str, found: Iterable[tuple[Occurrence, str]]) -> str:
-    """The text with replacements for what was found; where two overlap, the longer one, then the first, is replaced."""
-    chosen: list[tuple[Occurrence, str]] = []
-    taken = bytearray(len(text))
-    for occurrence, replacement in sorted(found, key=lambda pair: (pair[0].start - pair[0].end, pair[0].start)):
-        if not any(taken[occurrence.start : occurrence.end]):
-            taken[occurrence.start : occurrence.end] = b"\x01" * (occurrence.end - occurrence.start)
-            chosen.append((occurrence, replacement))
-    pieces, behind = [], 0
-    for occurrence, replacement in sorted(chosen):
-        pieces += [text[behind : occurrence.start], replacement]
-        behind = occurrence.end
-    return "".join([*pieces, text[behind:]])
+def select(text: str, found: Iterable[Occurrence], taken: Iterable[tuple[int, int]]) -> list[Occurrence]:
+    """Those that can be replaced together, in order: nothing that is taken, the longer of two that overlap."""
+    held = bytearray(len(text))
+    for start, end in taken:
+        held[start:end] = b"\x01" * (end - start)
+    chosen: list[Occurrence] = []
+    for one in sorted(found, key=lambda one: (one.start - one.end, one.start)):
+        if not any(held[one.start : one.end]):
+            held[one.start : one.end] = b"\x01" * (one.end - one.start)
+            chosen.append(one)
+    return sorted(chosen, key=lambda one: one.start)
 
 
 def _in_word(character: str, kind: SensitiveType) -> bool:

@@ -34,11 +34,11 @@ class Pseudonyms:
             self._stands_for[pseudonym] = value
         return self._by_value[key]
 
-    def places(self, text: str) -> list[tuple[int, int, str]]:
+    def places(self, text: str) -> list[tuple[int, int]]:
         """Where pseudonyms that were given out stand in a text: those are masked already."""
         if not self._stands_for or "[" not in text:
             return []
-        return [(*found.span(), found[0]) for found in _PSEUDONYM.finditer(text) if found[0] in self._stands_for]
+        return [found.span() for found in _PSEUDONYM.finditer(text) if found[0] in self._stands_for]
 
     def restorable(self) -> Sequence[guard_pb2.Pseudonym]:
         """What was given out, in that order, each with the value as it was first written.

@@ -7,8 +7,8 @@ from services.gateway.guard.policy import SensitiveType
 
 @dataclass(frozen=True, slots=True)
 class Sensitive:
-    """A value as it stands in a text."""
+    """A value as a reader sees it in a text."""
 
     type: SensitiveType
     text: str
-    """Not empty."""
+    """Not empty, without hidden characters."""

@@ -60,6 +60,10 @@ class Archive(Protocol):
         """The segments of an hour, the newest first."""
         ...
 
+    async def tidy(self) -> None:
+        """Removes what writers that died have left half written."""
+        ...
+
     async def remove(self, tenant: str, segments: Iterable[str]) -> None:
         """Removes segments; those that are not there are no error."""
         ...

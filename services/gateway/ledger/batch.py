@@ -7,7 +7,7 @@ from services.gateway.ledger.entry import Entry
 from services.gateway.ledger.hours import hour_of
 from services.gateway.ledger.marks import Marks
 from services.gateway.ledger.record_id import new_record_id
-from services.gateway.ledger.segment import Body, pack
+from services.gateway.ledger.segment import Body, pack, unpack
 
 
 class Batch:
@@ -35,9 +35,10 @@ class Batch:
             self.segment = self._new_name()
         return covered
 
-    def pack(self) -> bytes:
-        """The segment. Copies all bodies: not for the event loop."""
-        return pack(self._bodies)
+    def pack(self) -> tuple[bytes, list[Entry]]:
+        """The segment and its entries. Copies all bodies: not for the event loop."""
+        data = pack(self._bodies)
+        return data, unpack(data, self.segment)
 
     def _new_name(self) -> str:
         return f"{hour_of(self._clock())}/{new_record_id(self._clock, self._random)}"

@@ -83,8 +83,8 @@ def from_json(value: dict[str, Any], segment: str) -> Entry:
 
 
 def dumps(entry: Entry) -> str:
-    """The entry as an index keeps it: with the name of its segment, in one line."""
-    return json.dumps({**to_json(entry), "segment": entry.segment}, separators=(",", ":"))
+    """The entry as an index keeps it: with the name of its segment, and without documents, which only headers need."""
+    return json.dumps({**to_json(replace(entry, documents=())), "segment": entry.segment}, separators=(",", ":"))
 
 
 def loads(text: str | bytes) -> Entry:

@@ -14,7 +14,7 @@ from services.gateway.ledger.writer import LedgerWriter
 
 _log = get_logger(__name__)
 
-_SIDE_BY_SIDE = 64
+_SIDE_BY_SIDE = 32
 """Headers that are read at a time."""
 
 _PAGE = 256

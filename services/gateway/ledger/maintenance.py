@@ -1,4 +1,4 @@
-"""What the ledger does now and then: enters what could not be entered, removes what is too old."""
+"""What the ledger does now and then: completes its index, removes what is too old."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,6 +8,7 @@ from services.gateway.ledger.adoption import Adoption
 from services.gateway.ledger.archive import Archive, ArchiveUnavailableError
 from services.gateway.ledger.hours import hour_of
 from services.gateway.ledger.index import Index
+from services.gateway.ledger.rebuilding import Rebuilding
 from services.gateway.ledger.record_id import milliseconds_of
 from services.gateway.ports import CacheUnavailableError
 
@@ -21,27 +22,37 @@ class Maintenance:
     """Runs beside the requests. All gateways do it; what one has done is no work for the next."""
 
     def __init__(
-        self, archive: Archive, index: Index, adoption: Adoption, *, days: float, clock: Callable[[], float]
+        self,
+        archive: Archive,
+        index: Index,
+        adoption: Adoption,
+        rebuilding: Rebuilding,
+        *,
+        days: float,
+        clock: Callable[[], float],
     ) -> None:
         self._archive = archive
         self._index = index
         self._adoption = adoption
+        self._rebuilding = rebuilding
         self._life = days * 86_400
         self._clock = clock
 
     async def run(self) -> None:
         """Works, until it is cancelled."""
         while True:
-            await self.remove_old()
+            await self.tidy()
             for _ in range(_ROUNDS_OF_AN_HOUR):
                 await asyncio.sleep(_PAUSE)
                 await self._adoption.catch_up()
 
-    async def remove_old(self) -> None:
-        """Removes the hours that are over for good, of every tenant."""
+    async def tidy(self) -> None:
+        """Removes the hours that are over for good, and begins to complete what a lost index has lost."""
         try:
+            await self._archive.tidy()
             for tenant in await self._archive.tenants():
                 await self._remove_old(tenant)
+                await self._rebuilding.begin(tenant)
         except (ArchiveUnavailableError, CacheUnavailableError) as error:
             _log.warning("ledger_not_tidied", error=str(error))
 

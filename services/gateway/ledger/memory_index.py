@@ -4,7 +4,7 @@ import asyncio
 from bisect import bisect_left, insort
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from services.gateway.ledger.entry import Entry
@@ -135,7 +135,7 @@ class MemoryIndex:
     def _enter(own: _Tenant, entry: Entry) -> None:
         if entry.record_id not in own.entries:
             insort(own.ids, entry.record_id)
-        own.entries[entry.record_id] = entry
+        own.entries[entry.record_id] = replace(entry, documents=())
         request = "" if entry.erased else entry.row().request_id
         if request:
             names = own.requests.setdefault(request, [])

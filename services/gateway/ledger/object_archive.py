@@ -1,12 +1,15 @@
 """Segments in object storage: a folder or a bucket."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import TypeVar
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
-from obstore.store import ObjectStore
+from obstore.store import LocalStore, ObjectStore
 
 from services.gateway.ledger.archive import ArchiveUnavailableError, SegmentMissingError
 from services.gateway.ledger.entry import Entry
@@ -18,6 +21,9 @@ _FIRST_READ = 32_768
 """Bytes that most headers fit in: then one read is enough."""
 
 _REMOVAL_BATCH = 1_000
+
+_LEFTOVER_SECONDS = 60.0
+"""Longer than any write lasts."""
 
 
 class ObjectArchive:
@@ -47,7 +53,8 @@ class ObjectArchive:
         size = header_size(data)
         if size > len(data):
             data += await self.read_part(tenant, segment, len(data), size - len(data))
-        return unpack(data, segment)
+        # Up to a millisecond, and an erasure reads thousands of them.
+        return await asyncio.to_thread(unpack, data, segment)
 
     async def read(self, tenant: str, segment: str) -> bytes:
         """See Archive."""
@@ -56,12 +63,12 @@ class ObjectArchive:
             result = await obstore.get_async(self._store, _path(tenant, segment))
             return bytes(await result.bytes_async())
 
-        return await self._answer(get())
+        return await self._read(get())
 
     async def read_part(self, tenant: str, segment: str, offset: int, length: int) -> bytes:
         """See Archive."""
-        read = obstore.get_range_async(self._store, _path(tenant, segment), start=offset, length=length)
-        return bytes(await self._answer(read))
+        part = obstore.get_range_async(self._store, _path(tenant, segment), start=offset, length=length)
+        return bytes(await self._read(part))
 
     async def note(self, tenant: str, name: str) -> bool:
         """See Archive."""
@@ -96,17 +103,21 @@ class ObjectArchive:
         for begin in range(0, len(paths), _REMOVAL_BATCH):
             batch = paths[begin : begin + _REMOVAL_BATCH]
             try:
-                await self._answer(obstore.delete_async(self._store, batch))
+                await self._read(obstore.delete_async(self._store, batch))
             except SegmentMissingError:
                 # A folder stops at the first that another gateway has removed meanwhile.
                 for path in batch:
                     await self._remove_one(path)
 
+    async def tidy(self) -> None:
+        """See Archive. A folder keeps what was being written in files with a `#`, which no listing shows."""
+        if isinstance(self._store, LocalStore) and self._store.prefix is not None:
+            await asyncio.to_thread(_remove_leftovers, Path(self._store.prefix))
+
     async def _remove_one(self, path: str) -> None:
-        try:
-            await self._answer(obstore.delete_async(self._store, path))
-        except SegmentMissingError:
-            return
+        # Another gateway may have done it.
+        with suppress(SegmentMissingError):
+            await self._read(obstore.delete_async(self._store, path))
 
     async def _folders(self, prefix: str) -> list[str]:
         listing = await self._answer(obstore.list_with_delimiter_async(self._store, prefix or None))
@@ -120,6 +131,14 @@ class ObjectArchive:
         return True
 
     async def _answer(self, access: Awaitable[_Result]) -> _Result:
+        """What an access gives that needs nothing to be there but the storage itself."""
+        try:
+            return await self._read(access)
+        except SegmentMissingError as error:
+            raise ArchiveUnavailableError("storage: there is no such bucket or folder") from error
+
+    async def _read(self, access: Awaitable[_Result]) -> _Result:
+        """What an access to something that may be missing gives."""
         try:
             async with asyncio.timeout(self._timeout):
                 return await access
@@ -138,3 +157,11 @@ def _path(tenant: str, name: str) -> str:
 
 def _note(tenant: str, name: str) -> str:
     return f"{tenant}/ledger-erasures/{name}"
+
+
+def _remove_leftovers(folder: Path) -> None:
+    for path in folder.glob("*/ledger/*/*/*#*"):
+        # Its writer may have ended, or another gateway removed it, meanwhile.
+        with suppress(FileNotFoundError):
+            if path.stat().st_mtime < time.time() - _LEFTOVER_SECONDS:
+                path.unlink()

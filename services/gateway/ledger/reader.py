@@ -61,11 +61,12 @@ class LedgerReader:
         """See Ledger."""
         before = listed_before(request)
         await self._make_ready(principal.tenant)
-        size, response = page_size(request), pb.ListRecordsResponse()
-        for _ in range(_MOST_LOOKED_AT // _CHUNK):
-            entries = await self._index.page(principal.tenant, before, _CHUNK)
+        size, response, oldest = page_size(request), pb.ListRecordsResponse(), self._oldest()
+        chunk = min(size + 1, _CHUNK)
+        for _ in range(_MOST_LOOKED_AT // chunk):
+            entries = await self._index.page(principal.tenant, before, chunk)
             for entry in entries:
-                if entry.record_id < self._oldest():
+                if entry.record_id < oldest:
                     return response
                 if len(response.records) == size:
                     response.next_page_token = token_after(request, before)
@@ -75,7 +76,7 @@ class LedgerReader:
                     row = entry.row()
                     if is_wanted(request, row):
                         response.records.append(row)
-            if len(entries) < _CHUNK:
+            if len(entries) < chunk:
                 return response
         response.next_page_token = token_after(request, before)
         return response

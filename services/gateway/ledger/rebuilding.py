@@ -1,7 +1,7 @@
 """Makes an index whole again from the headers of all segments."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Self
 
 from services.chassis.logs import get_logger
@@ -13,11 +13,13 @@ from services.gateway.ports import CacheUnavailableError
 
 _log = get_logger(__name__)
 
-_SIDE_BY_SIDE = 32
+_SIDE_BY_SIDE = 16
 _WAIT = 2.0
 """Seconds that a reader waits for it."""
 
 _POLL = 0.05
+_PAUSES = (0.2, 1.0, 3.0)
+"""Seconds before each further try; a breaker that has opened lets the next call through after two."""
 
 
 class Rebuilding:
@@ -50,12 +52,18 @@ class Rebuilding:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def wait(self, tenant: str) -> None:
-        """Returns when the index is complete. Raises ArchiveUnavailableError where that takes too long."""
-        if tenant not in self._tasks and await self._index.claim(tenant):
+    async def begin(self, tenant: str) -> None:
+        """Begins to complete the index, unless it is complete or somebody is at it."""
+        if tenant in self._tasks or (await self._index.status(tenant)).complete:
+            return
+        if await self._index.claim(tenant):
             task = asyncio.create_task(self._rebuild(tenant))
             self._tasks[tenant] = task
             task.add_done_callback(lambda _: self._tasks.pop(tenant))
+
+    async def wait(self, tenant: str) -> None:
+        """Returns when the index is complete. Raises ArchiveUnavailableError where that takes too long."""
+        await self.begin(tenant)
         try:
             async with asyncio.timeout(_WAIT):
                 # Another gateway may be at it: there is nothing here to wait for.
@@ -83,5 +91,14 @@ class Rebuilding:
                 if hour < oldest or count >= self._max_records:
                     return count
                 await self._index.claim(tenant)
-                count += await self._adoption.adopt_all(tenant, segments[begin : begin + _SIDE_BY_SIDE])
+                count += await self._adopt(tenant, segments[begin : begin + _SIDE_BY_SIDE])
         return count
+
+    async def _adopt(self, tenant: str, segments: Sequence[str]) -> int:
+        """Enters some segments; a hiccup of the storage or of Redis must not cost all that was done."""
+        for pause in _PAUSES:
+            try:
+                return await self._adoption.adopt_all(tenant, segments)
+            except (ArchiveUnavailableError, CacheUnavailableError):
+                await asyncio.sleep(pause)
+        return await self._adoption.adopt_all(tenant, segments)

@@ -59,12 +59,9 @@ async def open_ledger(
         blanking = Blanking(archive, index, executor)
         adoption = Adoption(archive, index, blanking)
         writer = LedgerWriter(archive, index, adoption, executor, clock=clock, random=random, queue=RecordQueue())
-        maintenance = Maintenance(archive, index, adoption, days=days, clock=clock)
-        async with (
-            Rebuilding(archive, index, adoption, days=days, max_records=max_records, clock=clock) as rebuilding,
-            _running(maintenance.run()),
-            _writing(writer),
-        ):
+        rebuilding = Rebuilding(archive, index, adoption, days=days, max_records=max_records, clock=clock)
+        maintenance = Maintenance(archive, index, adoption, rebuilding, days=days, clock=clock)
+        async with rebuilding, _running(maintenance.run()), _writing(writer):
             yield StoredLedger(
                 writer,
                 LedgerReader(archive, index, adoption, rebuilding, executor, days=days, clock=clock),

@@ -15,7 +15,7 @@ from services.gateway.ledger.batch import Batch
 from services.gateway.ledger.index import Index
 from services.gateway.ledger.marks import Marks
 from services.gateway.ledger.queue import QueuedRecord, RecordQueue
-from services.gateway.ledger.segment import Body, compress, unpack
+from services.gateway.ledger.segment import Body, compress
 from services.gateway.ports import CacheUnavailableError
 
 _log = get_logger(__name__)
@@ -133,16 +133,13 @@ class LedgerWriter:
         marks = await self._begin(batch)
         if not batch:
             return
-        data = await asyncio.get_running_loop().run_in_executor(self._executor, batch.pack)
+        data, entries = await asyncio.get_running_loop().run_in_executor(self._executor, batch.pack)
         await self._archive.put(batch.tenant, batch.segment, data)
         metrics.LEDGER_RECORDS.inc(len(batch))
         try:
-            if marks is not None:
-                entries = unpack(data, batch.segment)
-                if await self._index.commit(batch.tenant, batch.segment, entries, marks.generation):
-                    return
-            # Something may have been erased while the segment was written.
-            await self._adoption.adopt(batch.tenant, batch.segment)
+            if marks is None or not await self._index.commit(batch.tenant, batch.segment, entries, marks.generation):
+                # Something may have been erased while the segment was written.
+                await self._adoption.adopt(batch.tenant, batch.segment)
         except (CacheUnavailableError, ArchiveUnavailableError):
             self._adoption.later(batch.tenant, batch.segment)
 

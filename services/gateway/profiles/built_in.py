@@ -26,3 +26,7 @@ class BuiltInProfiles:
         if wanted is None or not names_built_in(wanted):
             raise unknown_profile(reference, {BUILT_IN})
         return self._built_in
+
+    async def erase_tenant(self, tenant: str) -> int:
+        """Nothing: no tenant has any."""
+        return 0

@@ -17,14 +17,19 @@ _log = get_logger(__name__)
 _FRESH_SECONDS = 1.0
 """So long a value is taken as it is; then it goes on answering while it is read again in the background."""
 
+_ABSENT_SECONDS = 4.0
+"""The same where there is no value: most keys that are asked for never get one, and a bucket bills each look."""
+
 _STALE_SECONDS = 5.0
-"""A value older than this is read again before it answers, unless the storage does not answer."""
+"""Where nobody has looked for longer, a value is read again before it answers."""
+
+_PATIENCE_SECONDS = 0.5
+"""So long that is waited for; then what is known answers."""
 
 
 @dataclass(slots=True)
 class _Entry(Generic[_Value]):
     value: _Value | None
-    read_at: float
     tried_at: float
     weight: int
     failed: bool = False
@@ -37,7 +42,8 @@ class Followed(Generic[_Key, _Value]):
     longest goes first.
 
     Args:
-        read: asks the storage. Raises ScicError where it does not answer.
+        read: asks the storage; it is told what is known, since to see that nothing changed may cost less. Raises
+            ScicError where the storage does not answer.
         capacity: weight of all values together.
         weigh: weight of a value; 1 for none.
         constant: whether a value, once it is there, never changes.
@@ -46,7 +52,7 @@ class Followed(Generic[_Key, _Value]):
 
     def __init__(
         self,
-        read: Callable[[_Key], Awaitable[_Value | None]],
+        read: Callable[[_Key, _Value | None], Awaitable[_Value | None]],
         *,
         capacity: int,
         clock: Callable[[], float],
@@ -84,16 +90,21 @@ class Followed(Generic[_Key, _Value]):
         if self._constant and entry.value is not None:
             return entry.value
         now = self._clock()
-        if now - entry.tried_at <= _FRESH_SECONDS:
+        if now - entry.tried_at <= (_ABSENT_SECONDS if entry.value is None else _FRESH_SECONDS):
             return entry.value
-        if now - entry.read_at > _STALE_SECONDS and not entry.failed:
-            return await self._awaited(key)
-        self._begin(key)
-        return entry.value
+        task = self._begin(key)
+        if now - entry.tried_at > _STALE_SECONDS:
+            await asyncio.wait([task], timeout=_PATIENCE_SECONDS)
+        return self._entries.get(key, entry).value
 
     def learn(self, key: _Key, value: _Value | None) -> None:
         """Remembers what was just written; a read that is under way does not undo it."""
         self._keep(key, value)
+
+    def forget(self, which: Callable[[_Key], bool]) -> None:
+        """Remembers nothing more of some keys."""
+        for key in [key for key in self._entries if which(key)]:
+            self._weight -= self._entries.pop(key).weight
 
     async def _awaited(self, key: _Key) -> _Value | None:
         # A caller that gives up must not take the value from those who wait with it.
@@ -113,7 +124,7 @@ class Followed(Generic[_Key, _Value]):
         """Reads a value. Returns the error where that fails and nothing is known: nobody may be waiting for it."""
         before = self._entries.get(key)
         try:
-            value = await self._read(key)
+            value = await self._read(key, before.value if before else None)
         except ScicError as error:
             known = self._entries.get(key)
             if known is None:
@@ -129,8 +140,7 @@ class Followed(Generic[_Key, _Value]):
 
     def _keep(self, key: _Key, value: _Value | None) -> _Entry[_Value]:
         old = self._entries.pop(key, None)
-        now = self._clock()
-        entry = self._entries[key] = _Entry(value, now, now, 1 if value is None else self._weigh(value))
+        entry = self._entries[key] = _Entry(value, self._clock(), 1 if value is None else self._weigh(value))
         self._weight += entry.weight - (old.weight if old else 0)
         while self._weight > self._capacity and len(self._entries) > 1:
             _, shed = self._entries.popitem(last=False)

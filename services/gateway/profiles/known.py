@@ -68,10 +68,18 @@ class KnownProfiles:
         """Remembers what was published at this gateway."""
         self._versions.learn((tenant, version.name, version.version), self._known(version))
 
-    async def _read_label(self, key: tuple[str, str, str]) -> Placement | None:
+    def forget(self, tenant: str) -> None:
+        """Remembers nothing more of a tenant that is erased."""
+        for memory in (self._labels, self._versions):
+            memory.forget(lambda key: key[0] == tenant)
+
+    async def _read_label(self, key: tuple[str, str, str], known: Placement | None) -> Placement | None:
+        tenant, _, _ = key
+        if known is not None and await self._store.is_newest(tenant, known):
+            return known
         return await self._store.read_label(*key)
 
-    async def _read_version(self, key: tuple[str, str, str]) -> KnownVersion | None:
+    async def _read_version(self, key: tuple[str, str, str], _: KnownVersion | None) -> KnownVersion | None:
         message = await self._store.read_version(*key)
         return None if message is None else self._known(message)
 

@@ -37,6 +37,13 @@ class ProfileLibrary:
         names = {name for owner in self._owners(tenant) for name in await self._store.names(owner)}
         raise unknown_profile(reference, names | {BUILT_IN})
 
+    async def erase_tenant(self, tenant: str) -> int:
+        """See `ErasableProfiles`."""
+        try:
+            return await self._store.erase(tenant)
+        finally:
+            self._known.forget(tenant)
+
     def _owners(self, tenant: str) -> tuple[str, ...]:
         """Whose profiles the tenant may follow, in the order in which they are looked at."""
         if self._shared_tenant in {None, tenant}:

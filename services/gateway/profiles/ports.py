@@ -35,6 +35,17 @@ class Profiles(Protocol):
         ...
 
 
+class ErasableProfiles(Profiles, Protocol):
+    """Profiles that a tenant can be erased from."""
+
+    async def erase_tenant(self, tenant: str) -> int:
+        """Removes all versions and labels of a tenant; returns how many they were, each move of a label counted.
+
+        Raises ScicError STORAGE_UNAVAILABLE; called again, it goes on. Other gateways forget the labels within seconds.
+        """
+        ...
+
+
 class ProfileStore(Protocol):
     """Keeps versions and labels, durable once a method has returned.
 
@@ -83,4 +94,12 @@ class ProfileStore(Protocol):
 
     async def read_label(self, tenant: str, name: str, label: str) -> Placement | None:
         """A label as it is now; None where there is none."""
+        ...
+
+    async def is_newest(self, tenant: str, placement: Placement) -> bool:
+        """Whether nobody has moved a label since; to see that costs a twelfth of reading it, as buckets are billed."""
+        ...
+
+    async def erase(self, tenant: str) -> int:
+        """Removes all of a tenant; returns how many objects that were."""
         ...

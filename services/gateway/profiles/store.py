@@ -112,6 +112,31 @@ class ObjectProfileStore:
                 return found
         raise errors.STORAGE_UNAVAILABLE.error("a label moves faster than it can be read")
 
+    async def is_newest(self, tenant: str, placement: Placement) -> bool:
+        """See `ProfileStore`."""
+        label = placement.label
+        # In this order: moves are forgotten oldest first, so while this one is there the next one was never forgotten.
+        for generation, expected in ((label.generation + 1, False), (label.generation, True)):
+            if await self._exists(_generation_path(tenant, label.name, label.label, generation)) is not expected:
+                return False
+        return True
+
+    async def erase(self, tenant: str) -> int:
+        """See `ProfileStore`."""
+        folder = f"{tenant}/profiles"
+        paths = await self._list(folder)
+        for path in paths:
+            await self._delete(f"{folder}/{path}")
+        return len(paths)
+
+    async def _exists(self, path: str) -> bool:
+        async with self._asked():
+            try:
+                await obstore.head_async(self._storage, path)
+            except FileNotFoundError:
+                return False
+            return True
+
     async def _list(self, folder: str) -> dict[str, datetime]:
         """What is below a folder, by its path from there, and when it was written."""
         async with self._asked():

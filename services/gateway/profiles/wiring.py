@@ -16,7 +16,7 @@ from services.gateway.profiles.check import FixedTokens
 from services.gateway.profiles.known import KnownProfiles
 from services.gateway.profiles.labels import Labels
 from services.gateway.profiles.library import ProfileLibrary
-from services.gateway.profiles.ports import Profiles
+from services.gateway.profiles.ports import ErasableProfiles
 from services.gateway.profiles.publisher import Publisher
 from services.gateway.profiles.retention import Retention
 from services.gateway.profiles.servicer import NoStorageProfileServicer, ProfileServicer
@@ -27,7 +27,7 @@ from services.gateway.profiles.store import ObjectProfileStore
 class WiredProfiles:
     """What a request needs of the profiles, and what answers for them."""
 
-    profiles: Profiles
+    profiles: ErasableProfiles
     servicer: rpc.ProfileServiceServicer
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def measure(
     question: str, evidence: Sequence[pb.Evidence], dropped: Sequence[pb.DroppedPassage], tokens: pb.TokenUsage
 ) -> quality_pb2.Quality:
-    """The quality of a context, from its text alone: no model is asked. About 0.3 ms for 20 passages of 2,000 tokens.
+    """The quality of a context, from its text alone: no model is asked. Half a millisecond for 2,000 tokens.
 
     Args:
         question: what the context is for.

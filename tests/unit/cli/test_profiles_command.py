@@ -40,7 +40,9 @@ class Terminal:
     async def publish(self, text):
         """The version."""
         told = await self.run("publish", "-", stdin=text)
-        return re.fullmatch(rf"published \w+@({VERSION})(, known already)?( · \S+)*\n", told)[1]
+        form = re.fullmatch(rf"published \w+@({VERSION})(, known already)?( · \S+)*\n", told)
+        assert form, told
+        return form[1]
 
 
 @pytest.fixture
@@ -88,7 +90,10 @@ async def test_what_is_shown_can_be_published_again(terminal):
 
 
 async def test_two_versions_are_compared(terminal):
-    first, second = await terminal.publish(FIRST), await terminal.publish(SECOND.replace("4000", "5000"))
+    first, second = (
+        await terminal.publish(FIRST),
+        await terminal.publish(SECOND.replace("4000", "5000\norder: by_source")),
+    )
     told = await terminal.run("diff", "support", f"support@{second}")
     assert told == (
         f"support@{first} → support@{second}\n"
@@ -97,8 +102,9 @@ async def test_two_versions_are_compared(terminal):
         "  - Cite them.\n"
         "  + Cite each by its number.\n"
         "max_tokens: 4000 → 5000\n"
-        "sources[docs].priority: (not set) → 0.8\n"
         "sources[code].name: (not set) → code\n"
+        "sources[docs].priority: (not set) → 0.8\n"
+        "order: (not set) → by_source\n"
     )
     assert (await terminal.run("diff", "support", "support@live")).endswith("\nno difference\n")
 
@@ -153,7 +159,7 @@ async def test_who_may_only_read_changes_nothing(terminal):
     version = await terminal.publish(FIRST)
     assert version in await terminal.run("show", "support", key="acme-reader")
     told = await terminal.run("label", "support", "live", version, key="acme-reader", code=2)
-    assert told == "scic: SetLabel needs the role operator\n"
+    assert told == "scic: ProfileService/SetLabel needs the role operator\n"
 
 
 async def test_somebody_elses_move_is_not_undone(terminal):

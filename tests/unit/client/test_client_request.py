@@ -40,6 +40,9 @@ from scic.type.v1 import message_pb2
             {"passages": [{"text": "text"}, {"passage_id": "p", "title": "T", "text": "more"}]},
             id="passages",
         ),
+        pytest.param({"conversation_id": "c-1"}, {"conversation_id": "c-1"}, id="conversation id"),
+        pytest.param({"reserved_output_tokens": 0}, {"reserved_output_tokens": 0}, id="nothing reserved, said aloud"),
+        pytest.param({"render": "anthropic"}, {"render": "PROMPT_FORMAT_ANTHROPIC"}, id="a provider's body"),
     ],
 )
 def test_options_become_fields(options: Any, sent: dict[str, Any]) -> None:
@@ -73,6 +76,9 @@ def test_every_field_of_the_request_can_be_said() -> None:
         filters={"a": "b"},
         conversation=[Turn("user", "Hi")],
         passages=["text"],
+        conversation_id="c",
+        reserved_output_tokens=1,
+        render="openai",
         request_id="r",
     )
     assert {field.name for field, _ in said.ListFields()} == {field.name for field in said.DESCRIPTOR.fields}

@@ -15,11 +15,11 @@ import scic.client
 import scic.mesh
 import scic.testing
 from scic.client.policy import CHANNEL_OPTIONS, SERVICE_CONFIG, UNARY_TIMEOUT
-from scic.gateway.v1 import context_service_pb2, corpus_service_pb2
+from scic.gateway.v1 import context_service_pb2, corpus_service_pb2, ledger_service_pb2, profile_service_pb2
 
 METHODS: list[MethodDescriptor] = [
     method
-    for file in (context_service_pb2, corpus_service_pb2)
+    for file in (context_service_pb2, corpus_service_pb2, profile_service_pb2, ledger_service_pb2)
     for service in file.DESCRIPTOR.services_by_name.values()
     for method in service.methods
 ]
@@ -81,8 +81,8 @@ def test_the_channel_carries_the_policy() -> None:
 @pytest.mark.parametrize(
     ("module", "exports"),
     [
-        pytest.param(scic, {"Client", "DocumentInput", "ScicError", "Turn", "__version__", "chat_messages"}, id="scic"),
-        pytest.param(scic.client, {"Client", "ContextOptions", "DocumentInput", "Turn", "chat_messages"}, id="client"),
+        pytest.param(scic, {"Client", "DocumentInput", "ScicError", "Turn", "__version__", "chat_messages", "restore"}, id="scic"),
+        pytest.param(scic.client, {"Client", "ContextOptions", "DocumentInput", "Turn", "chat_messages", "restore"}, id="client"),
         pytest.param(scic.testing, {"Mesh", "ServicesMissingError", "mesh"}, id="testing"),
         pytest.param(scic.cli, {"main"}, id="cli"),
     ],
@@ -154,4 +154,7 @@ def test_options_are_frozen() -> None:
         "conversation",
         "passages",
         "request_id",
+        "conversation_id",
+        "reserved_output_tokens",
+        "render",
     }

@@ -79,7 +79,7 @@ def test_parts_stand_in_a_fixed_order_with_numbered_evidence():
 )
 def test_passages_of_a_label_stand_in_the_order_that_is_asked_for(order, indexes):
     given = [
-        ("docs", "b", 10),
+        ("docs", "b", 5),
         ("mail", "a", 0),
         ("docs", "b", 50),
         ("docs", "a", 0),

@@ -18,7 +18,7 @@ class ProviderTokens:
 
     def __init__(self) -> None:
         # A text must not talk the guard out of looking: `# gitleaks:allow` and the like count for nothing.
-        self._scanner = DetectionScanner(Rules(), inline_ignores=False, markup_context=False)
+        self._scanner = DetectionScanner(Rules(), inline_ignores=False, markup_context=False, cli_match_semantics=False)
 
     def find(self, text: str) -> Iterator[Hit]:
         """Where they stand."""

@@ -15,15 +15,20 @@ export function recordView(record) {
     el("a", { class: "back", href: "#" }, "← All requests"),
     el("header", {},
       el("h1", { tabindex: "-1" }, request.question),
-      el("p", { class: "small" }, `${moment(record.createTime)} · key ${record.keyId} · `,
-        response ? `${profileOf(response)}${response.profileLabel && ` (${response.profileLabel})`}` : request.profile,
-        ` · ${response?.model ?? request.model} · `, el("code", {}, record.recordId))),
+      el("p", { class: "small" }, byline(record), " · ", el("code", {}, record.recordId))),
     error && notice("wrong", "It failed", [failure(error)]),
     response?.degradations.length > 0 && notice("less", "Done less well than asked",
       response.degradations.map(({ stage, reason, detail }) => [el("b", {}, words(stage, "STAGE")), ` ${detail} `, el("code", {}, reason)])),
     response ? answered(record) : terms({ Allowed: some(request.maxTokens, "token", "tokens"), Duration: milliseconds(millisecondsOf(record.duration)) }),
     versions(record),
   ];
+}
+
+/** When, by whom and by what. */
+function byline({ createTime, keyId, request, response }) {
+  const { profileLabel: label, model } = response ?? request;
+  const profile = response ? profileOf(response) : request.profile;
+  return [moment(createTime), `key ${keyId}`, label ? `${profile} (${label})` : profile, model].filter(Boolean).join(" · ");
 }
 
 function answered({ request, response, duration }) {
@@ -73,7 +78,7 @@ function tokenParts({ sections, total, maxTokens }) {
 }
 
 function sourceList(sources) {
-  return el("ul", { class: "sources" }, sources.map((source) => el("li", {},
+  return el("ul", { class: "reports" }, sources.map((source) => el("li", {},
     el("b", {}, source.source), el("span", {}, some(source.passageCount, "passage", "passages")),
     source.duration && el("span", {}, milliseconds(millisecondsOf(source.duration))),
     el("span", {}, words(source.rung, "RUNG")), source.required && el("span", {}, "required"),

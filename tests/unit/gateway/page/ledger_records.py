@@ -26,6 +26,7 @@ from tests.unit.gateway.page.handbook import dropped, evidence
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_NONCE = 343600711263429197497395
 _LATEST = datetime(2026, 3, 17, 14, 32, 8, tzinfo=UTC)
 _SECTIONS = {
     message_pb2.SECTION_INSTRUCTIONS: 118,
@@ -91,13 +92,13 @@ def messages(question: str) -> list[message_pb2.Message]:
             role=roles.ROLE_USER,
             section=sections.SECTION_EVIDENCE,
             trust=trust_pb2.TRUST_LABEL_TRUSTED,
-            content=f"<evidence id=k7QfXz2m trust=trusted>\n{trusted}\n</evidence k7QfXz2m>",
+            content=f"[[BEGIN trusted evidence {_NONCE}]]\n{trusted}\n[[END trusted evidence {_NONCE}]]",
         ),
         message_pb2.Message(
             role=roles.ROLE_USER,
             section=sections.SECTION_EVIDENCE,
             trust=trust_pb2.TRUST_LABEL_UNTRUSTED,
-            content=f"<evidence id=k7QfXz2m trust=untrusted>\n{untrusted}\n</evidence k7QfXz2m>",
+            content=f"[[BEGIN untrusted evidence {_NONCE}]]\n{untrusted}\n[[END untrusted evidence {_NONCE}]]",
         ),
         message_pb2.Message(role=roles.ROLE_USER, section=sections.SECTION_QUESTION, content=question),
     ]

@@ -45,6 +45,8 @@ class Storage(ObjectProfileStore):
         self.away = False
         self.calls = 0
         self.before: dict[str, Callable[[], Awaitable[None]]] = {}
+        self.ages: dict[str, timedelta] = {}
+        """Versions that were written so long before they were."""
 
     @asynccontextmanager
     async def _asked(self) -> AsyncIterator[None]:
@@ -57,6 +59,10 @@ class Storage(ObjectProfileStore):
     async def _first(self, operation: str) -> None:
         if hook := self.before.pop(operation, None):
             await hook()
+
+    async def versions(self, tenant: str, name: str) -> dict[str, datetime]:
+        written = await super().versions(tenant, name)
+        return {version: time - self.ages.get(version, timedelta()) for version, time in written.items()}
 
     async def delete_version(self, tenant: str, name: str, version: str) -> None:
         await self._first("delete_version")

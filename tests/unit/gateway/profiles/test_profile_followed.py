@@ -17,11 +17,13 @@ class Source:
         self.values = {"a": 1}
         self.away = False
         self.reads = 0
+        self.told = []
         self.gate = asyncio.Event()
         self.gate.set()
 
-    async def __call__(self, key):
+    async def __call__(self, key, known):
         self.reads += 1
+        self.told.append(known)
         value, away = self.values.get(key), self.away
         await self.gate.wait()
         if away:
@@ -88,15 +90,23 @@ async def test_while_the_storage_is_away_the_last_known_goes_on_answering(follow
     assert await followed.get("a") == 2
 
 
-async def test_a_storage_that_hangs_is_waited_for_once(followed, source, clock):
-    """The first failure is waited for; then the known value answers at once, and one read at a time asks."""
+async def test_a_storage_that_hangs_does_not_hold_up_what_is_known(followed, source, clock):
     await followed.get("a")
-    source.away, clock.seconds = True, 6
-    assert await followed.get("a") == 1
     source.gate.clear()
     clock.seconds = 20
-    assert await asyncio.wait_for(followed.get("a"), 5) == 1
+    assert await asyncio.wait_for(followed.get("a"), 30) == 1
+    assert source.reads == 2
     source.gate.set()
+
+
+async def test_after_a_failure_long_ago_the_storage_is_asked_before_it_answers(followed, source, clock):
+    """A label that was rolled back while nobody asked must not answer once more."""
+    await followed.get("a")
+    source.away, clock.seconds = True, 2
+    await followed.get("a")
+    await settle(followed)
+    source.away, source.values["a"], clock.seconds = False, 2, 3600
+    assert await followed.get("a") == 2
 
 
 async def test_those_who_wait_share_a_read_and_one_that_leaves_takes_nothing_away(followed, source):
@@ -120,6 +130,32 @@ async def test_a_read_that_is_under_way_does_not_undo_what_was_written(followed,
     source.gate.set()
     await settle(followed)
     assert await followed.get("a") == 7
+
+
+async def test_a_read_is_told_what_is_known(followed, source, clock):
+    for clock.seconds in (0, 1.5, 8, 9.5):
+        await followed.get("a")
+        await followed.get("nothing")
+        await settle(followed)
+    assert source.told == [None, None, 1, 1, None, 1]
+
+
+async def test_that_there_is_nothing_holds_for_four_seconds(followed, source, clock):
+    assert await followed.get("b") is None
+    source.values["b"] = 2
+    for clock.seconds in (2.0, 4.0, 4.5):
+        assert await followed.get("b") is None
+    await settle(followed)
+    assert (await followed.get("b"), source.reads) == (2, 2)
+
+
+async def test_what_is_forgotten_is_read_again(followed, source):
+    for key in ("a", "nothing"):
+        await followed.get(key)
+    followed.forget(lambda key: key == "a")
+    await followed.get("a")
+    await followed.get("nothing")
+    assert source.reads == 3
 
 
 async def test_a_constant_value_is_read_once_and_one_that_is_not_there_again(source, clock):

@@ -6,8 +6,9 @@ from collections import Counter
 import pytest
 
 from scic.errors import ScicError
+from scic.gateway.v1 import profile_service_pb2 as pb
 from services.gateway.profiles.built_in import BuiltInProfiles
-from tests.unit.gateway.profiles.kit import BASE, SHARED, gateway
+from tests.unit.gateway.profiles.kit import BASE, SHARED, gateway, operator
 
 OTHER = "0123456789abcdef"
 
@@ -139,11 +140,51 @@ async def test_another_gateway_follows_and_the_one_that_moved_sees_it_at_once():
         assert await other.instructions("support") == "first", "after a pause at once"
 
 
+async def test_a_gateway_that_slept_through_many_moves_follows():
+    """The move after the one that it knows was made and forgotten meanwhile."""
+    async with gateway() as mover, gateway(mover.store) as other:
+        first, second = await mover.publish("first"), await mover.publish("second")
+        assert await other.instructions("support") == "first"
+        for _ in range(25):
+            await mover.move("live", {first: 100})
+        await mover.move("live", {second: 100})
+        other.clock.seconds = 60
+        assert await other.instructions("support") == "second"
+
+
+async def test_to_see_that_nothing_moved_takes_no_listing():
+    async with gateway() as g:
+        await g.publish("first")
+        await g.instructions("support")
+        g.store.calls, g.clock.seconds = 0, 1.5
+        await g.instructions("support")
+        await g.read_ahead()
+        assert g.store.calls == 2
+
+
+async def test_an_erased_tenant_has_nothing_and_others_keep_theirs():
+    async with gateway() as g:
+        version = await g.publish("acme's")
+        await g.publish("zenith's", tenant="zenith")
+        await g.move("live", {version: 100})
+        assert await g.library.erase_tenant("acme") == 3
+        for reference in ("support", f"support@{version}"):
+            assert (await refusal(g.library, reference)).reason == "UNKNOWN_PROFILE"
+        assert await g.store.names("acme") == []
+        assert await g.instructions("support", tenant="zenith") == "zenith's"
+        assert await g.library.erase_tenant("acme") == 0
+        assert await BuiltInProfiles(BASE).erase_tenant("acme") == 0
+
+
 async def test_what_is_published_first_is_seen_though_it_was_asked_for_before():
     async with gateway() as g:
-        await refusal(g.library, "support")
-        await g.publish("first")
-        assert await g.instructions("support") == "first"
+        request = pb.PublishProfileRequest(name="support", profile=pb.Profile(instructions="first"), validate_only=True)
+        version = (await g.publisher.publish(operator("acme"), request)).version.version
+        for reference in ("support", f"support@{version}"):
+            await refusal(g.library, reference)
+        assert await g.publish("first") == version
+        for reference in ("support", f"support@{version}"):
+            assert await g.instructions(reference) == "first"
 
 
 async def test_while_the_storage_is_away_what_is_known_answers():

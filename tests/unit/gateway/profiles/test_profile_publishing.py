@@ -83,6 +83,14 @@ async def test_old_versions_go_beyond_those_that_are_kept():
         assert await g.versions() == [newest, *reversed(others[-2:]), live], "and what live leads to"
 
 
+async def test_young_versions_stay_however_many_they_are():
+    async with gateway(keep_count=1, keep_days=30) as g:
+        live, *others = [await g.publish(f"v{number}") for number in range(6)]
+        g.store.ages = {version: timedelta(days=31) for version in (live, *others[:2])}
+        newest = await g.publish("v6")
+        assert set(await g.versions()) == {newest, *others[2:], live}
+
+
 async def test_what_is_published_again_is_as_young_as_what_is_new():
     async with gateway(keep_count=2, keep_days=30) as g:
         versions = [await g.publish(f"v{number}") for number in range(4)]

@@ -36,15 +36,6 @@ def scraps(case: Case) -> list[pb.Evidence]:
     return [evidence(s, titles=case.titles, document=case.titles[0], start=case.text.index(s)) for s in sentences]
 
 
-def summary(case: Case) -> pb.Evidence:
-    written = passage_of(case, text=case.answer)
-    written.fate = pb.Evidence.FATE_SUMMARISED
-    del written.spans[:]
-    for start in (0, 900, 2000):
-        written.spans.add(start=start, end=start + 40)
-    return written
-
-
 @pytest.mark.parametrize(
     ("figure", "better", "worse"),
     [
@@ -56,6 +47,18 @@ def summary(case: Case) -> pb.Evidence:
             lambda c: [passage_of(c, cosine=0.55)],
             lambda c: [passage_of(c, cosine=0.2)],
             id="what is far in meaning fits less",
+        ),
+        pytest.param(
+            "relevance",
+            lambda c: [evidence("See there.", titles=[c.question])],
+            lambda c: [evidence("See there.", titles=["Elsewhere"])],
+            id="titles are read too",
+        ),
+        pytest.param(
+            "completeness",
+            lambda c: [passage_of(c, cosine=0.55)],
+            lambda c: [passage_of(c, cosine=0.2)],
+            id="a passage that fits less covers less",
         ),
         pytest.param(
             "completeness",
@@ -71,7 +74,6 @@ def summary(case: Case) -> pb.Evidence:
             scraps,
             id="sentences in order read better than shuffled",
         ),
-        pytest.param("coherence", lambda c: [summary(c)], scraps, id="a summary is one text, whatever it was made of"),
         pytest.param(
             "size_efficiency",
             lambda c: [passage_of(c)],
@@ -144,6 +146,20 @@ def test_coherence_of_pieces(starts: Sequence[int], gaps: Sequence[tuple[int, in
         for start, end in gaps:
             passages[0].spans.add(start=start, end=end)
     assert measured("What?", *passages).coherence == pytest.approx(expected)
+
+
+def test_a_summary_is_one_text_whatever_it_was_made_of() -> None:
+    passage = evidence("A summary of much.", document="d")
+    passage.spans.add(start=5000, end=5100)
+    assert measured("What?", passage).coherence < 1
+    passage.fate = pb.Evidence.FATE_SUMMARISED
+    assert measured("What?", passage).coherence == 1
+
+
+def test_six_terms_are_enough_of_a_long_question() -> None:
+    words = ["".join(letters) for letters in product("bcdfghjklm", repeat=2)]
+    assert measured(" ".join(words), evidence(" ".join(words[:6]))).relevance == 1
+    assert measured(" ".join(words), evidence(" ".join(words[:3]))).relevance == pytest.approx(0.5)
 
 
 def test_a_passage_of_another_document_between_two_breaks_them_apart() -> None:

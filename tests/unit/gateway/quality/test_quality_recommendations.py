@@ -22,6 +22,7 @@ PUMP, LEDGER, BAKERY, GOATS, CACHE, ORGAN = CASES
 GOOD = passage_of(PUMP, cosine=0.6)
 COPY = evidence(GOOD.text, titles=GOOD.title_path, document="copy", cosine=0.6)
 OFF = evidence("Lunch is at noon. " * 60, source="history", cosine=0.02)
+ONLY_HOLDER = evidence("Everything is serviced in time. " * 20, document="plan", cosine=0.05)
 TITLES = ("Skerry ferry", "Bilge pump")
 STRANGERS = [passage_of(case, cosine=0.05) for case in (LEDGER, BAKERY, GOATS)]
 NEAR_MISS = evidence("The winch of the launch is greased on Mondays. " * 6, document="winch", cosine=0.12)
@@ -47,6 +48,12 @@ def kinds(found: quality_pb2.Quality) -> list[str]:
             [dropped(600, *TITLES, cosine=0.6)],
             ["RAISE_BUDGET", "IMPROVE_RELEVANCE"],
             id="never a larger and a smaller budget",
+        ),
+        pytest.param(
+            [passage_of(PUMP, cosine=0.6, text="The bilge pump of the ferry."), ONLY_HOLDER],
+            [],
+            ["IMPROVE_RELEVANCE"],
+            id="what alone has a term of the question is needed",
         ),
         pytest.param(
             [passage_of(PUMP, cosine=0.6, text=GOOD.text[i : i + 60]) for i in (0, 60)] + SCRAPS,
