@@ -6,7 +6,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock api format check test weaviate demo up bench bench-retrieval bench-compress clean
+.PHONY: help install lock api format check test weaviate chromium demo up bench bench-retrieval bench-compress bench-explaining clean
 
 help: ## Say what there is to do
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
@@ -47,6 +47,9 @@ check: install ## Lint, types, import rules, protos, Envoy and Kubernetes files
 weaviate: install ## Build the Weaviate server, unless it is there (needs Go; five minutes)
 	$(BIN)/python tools/install_weaviate.py
 
+chromium: ## Install Chromium for the test of the page, unless it is there (Debian, as root)
+	command -v chromium >/dev/null || (apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core)
+
 test: install ## Run all tests, real Envoy and Valkey among them, and Weaviate where there is one
 	$(BIN)/pytest
 
@@ -62,6 +65,12 @@ bench: install ## Measure the mesh beside its ceiling
 bench-retrieval: install ## Measure what is found, and what finding it costs, on both stores
 	$(BIN)/python -m benchmarks.retrieval
 	$(BIN)/python -m benchmarks.select
+
+bench-explaining: install ## Measure what ledger, masks and quality figures cost
+	$(BIN)/python -m benchmarks.compose
+	$(BIN)/python -m benchmarks.guard
+	$(BIN)/python -m benchmarks.ledger
+	$(BIN)/python -m benchmarks.explaining
 
 bench-compress: install ## Measure what compression keeps, and what it costs
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.compress

@@ -151,6 +151,7 @@ def _as_json(paths: MeshPaths, state: MeshState, reports: "list[ProcessReport]",
     return {
         "healthy": healthy,
         "edge": state.edge,
+        "ledger_page": state.ledger_page,
         "api_key_file": state.api_key_file,
         "data_dir": str(paths.data_dir),
         "supervisor": state.pid,
@@ -169,7 +170,8 @@ def _as_json(paths: MeshPaths, state: MeshState, reports: "list[ProcessReport]",
 
 
 def _table(state: MeshState, reports: "list[ProcessReport]") -> Table:
-    table = Table(title=f"scic at {state.edge}", title_justify="left", box=None, pad_edge=False)
+    title = f"scic at {state.edge}, ledger at {state.ledger_page}"
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     for column in ("service", "replica", "pid", "address", "health"):
         table.add_column(column, no_wrap=True)
     for entry in reports:

@@ -74,6 +74,7 @@ def welcome(state: MeshState, paths: MeshPaths, took: str) -> str:
         (
             f"The mesh is up{took}: {len(state.processes)} healthy processes.",
             f"edge     {state.edge}",
+            f"ledger   {state.ledger_page}",
             f"API key  {state.api_key_file}",
             f"data     {paths.data_dir}",
             "metrics",

@@ -1,6 +1,6 @@
 """Who may call what: the API key in the metadata names the caller, the caller's roles open the methods."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextvars import ContextVar
 from types import MappingProxyType
 from typing import Any
@@ -45,6 +45,17 @@ def current_principal() -> Principal:
     return _principal.get()
 
 
+def bearer(keys: KeyRing, given: str | bytes | None) -> Principal:
+    """The caller of an `authorization: Bearer KEY`. Raises ScicError MISSING_CREDENTIAL or INVALID_CREDENTIAL."""
+    if not given:
+        raise errors.MISSING_CREDENTIAL.error("send your API key as `authorization: Bearer <key>`")
+    if isinstance(given, str) and given[: len(_SCHEME)].lower() == _SCHEME:
+        principal = keys.find(given[len(_SCHEME) :].strip())
+        if principal is not None:
+            return principal
+    raise errors.INVALID_CREDENTIAL.error("the API key is not known")
+
+
 class Authentication(CallInterceptor):
     """Finds the caller, checks the role, and binds the caller for the servicer and the logs."""
 
@@ -59,7 +70,8 @@ class Authentication(CallInterceptor):
         role = REQUIRED_ROLE[method.path]
 
         async def authenticated(request: Any, context: Context) -> Any:
-            principal = self._authenticate(context.invocation_metadata() or ())
+            metadata = context.invocation_metadata() or ()
+            principal = bearer(self._keys, next((value for name, value in metadata if name == "authorization"), None))
             if role not in principal.roles:
                 raise errors.ROLE_REQUIRED.error(
                     f"{method.operation} needs the role {role.value}", metadata={"role": role.value}
@@ -69,13 +81,3 @@ class Authentication(CallInterceptor):
             return await call(request, context)
 
         return authenticated
-
-    def _authenticate(self, metadata: Iterable[tuple[str, str | bytes]]) -> Principal:
-        given = next((value for name, value in metadata if name == "authorization"), None)
-        if not given:
-            raise errors.MISSING_CREDENTIAL.error("send your API key as metadata `authorization: Bearer <key>`")
-        if isinstance(given, str) and given[: len(_SCHEME)].lower() == _SCHEME:
-            principal = self._keys.find(given[len(_SCHEME) :].strip())
-            if principal is not None:
-                return principal
-        raise errors.INVALID_CREDENTIAL.error("the API key is not known")

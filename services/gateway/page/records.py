@@ -12,13 +12,12 @@ from structlog.contextvars import bind_contextvars
 from scic import errors
 from scic.gateway.v1 import ledger_service_pb2 as pb
 from services.chassis.interceptors import check
+from services.gateway.authentication import bearer
 from services.gateway.ledger.ports import Ledger
 from services.gateway.principal import KeyRing, Principal, Role
 
 _DEADLINE_SECONDS = 10.0
 """Below the edge's 15 s, so that the page hears what took too long."""
-
-_SCHEME = "bearer "
 
 
 class Records:
@@ -54,12 +53,7 @@ class Records:
         return await _json(pb.GetRecordResponse(record=record))
 
     def _reader(self, request: web.Request) -> Principal:
-        given = request.headers.get(hdrs.AUTHORIZATION, "")
-        if not given:
-            raise errors.MISSING_CREDENTIAL.error("send your API key as header `Authorization: Bearer <key>`")
-        principal = self._keys.find(given[len(_SCHEME) :].strip()) if given.lower().startswith(_SCHEME) else None
-        if principal is None:
-            raise errors.INVALID_CREDENTIAL.error("the API key is not known")
+        principal = bearer(self._keys, request.headers.get(hdrs.AUTHORIZATION))
         bind_contextvars(tenant=principal.tenant, key_id=principal.key_id)
         if Role.READER not in principal.roles:
             raise errors.ROLE_REQUIRED.error("the ledger needs the role reader", metadata={"role": Role.READER.value})

@@ -109,16 +109,18 @@ def shell(tmp_path: Path) -> Any:
 def test_a_mesh_lives_from_up_to_down(shell: Shell) -> None:
     up = shell.up()
     assert up.returncode == 0, up.stderr
-    for told in (f"127.0.0.1:{shell.port}", str(shell.data_dir / "api-key"), "/metrics", "scic context"):
+    page = f"http://127.0.0.1:{shell.port}/ledger/"
+    for told in (f"127.0.0.1:{shell.port}", page, str(shell.data_dir / "api-key"), "/metrics", "scic context"):
         assert told in up.stdout
 
     status = shell.status()
     assert status["healthy"] is True
-    assert status["edge"] == f"127.0.0.1:{shell.port}"
+    assert (status["edge"], status["ledger_page"]) == (f"127.0.0.1:{shell.port}", page)
     assert sorted(entry["service"] for entry in status["processes"]) == sorted((*SERVICES, "valkey", "sidecar", "edge"))
     assert {entry["health"] for entry in status["processes"]} == {"healthy"}
     table = shell.scic("status")
     assert table.returncode == 0
+    assert page in table.stdout
     for entry in status["processes"]:
         assert str(entry["pid"]) in table.stdout
 
