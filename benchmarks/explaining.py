@@ -1,11 +1,10 @@
-"""`python -m benchmarks.explaining`: what ledger, guard and quality figures cost BuildContext; README.md has the method."""
+"""`python -m benchmarks.explaining`: what ledger, guard and quality figures cost; README.md has the method."""
 
 import argparse
 import asyncio
 import statistics
 import sys
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -83,9 +82,9 @@ async def _publish(mesh: Laptop, action: guard_pb2.GuardAction.ValueType) -> Non
         await client.publish_profile(_PROFILE, Profile(guard=guard_pb2.Guard(rules=rules)))
 
 
-def _rate(mesh: Laptop, ghz: Path, questions: Questions, seconds: float, scratch: Path) -> float:
+def _rate(mesh: Laptop, ghz: str, questions: Questions, seconds: float, scratch: Path) -> float:
     load = LoadClient(ghz, mesh.edge, mesh.api_key, scratch)
-    asked: Sequence[str] = questions.ahead(min(int(seconds * _FASTEST), questions.left))
+    asked = questions.ahead(min(int(seconds * _FASTEST), questions.left))
     requests = [context_request(question, max_tokens=MAX_TOKENS, profile=_PROFILE) for question in asked]
     done = load.run(requests, seconds=seconds, concurrency=CONCURRENCY)
     questions.take(done.requests)

@@ -40,6 +40,20 @@ def may_see(caller: selector.Caller, record: selector.DocumentRecord) -> bool:
 
 
 @dataclass
+class WordDetectors:
+    """Finds given words, each of a type; raises where it is broken."""
+
+    words: dict[str, SensitiveType] = field(default_factory=dict)
+    broken: bool = False
+
+    def find(self, text: str) -> list[Sensitive]:
+        if self.broken:
+            raise DetectorError("words", "ValueError")
+        found = [Sensitive(kind, word) for word, kind in self.words.items() if word in text]
+        return sorted(found, key=lambda one: -len(one.text))
+
+
+@dataclass
 class FakeSelector:
     """Finds every stored passage of the sources asked for, in the order of their ids."""
 
@@ -53,7 +67,7 @@ class FakeSelector:
     documents: dict[tuple[str, str], selector.IndexedDocument] = field(default_factory=dict)
     timeouts: list[float] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
-    detectors: Detectors = field(default_factory=lambda: NoDetectors())
+    detectors: Detectors = field(default_factory=WordDetectors)
     """What looks through the passages that `store` puts in."""
 
     def _enter(self, name: str, timeout: float) -> None:
@@ -348,28 +362,8 @@ class FakeLedger:
 
 
 def _named(record: ledger_pb.Record) -> set[str]:
-    return {item.document_id for item in (*record.response.evidence, *record.response.dropped)}
-
-
-class NoDetectors:
-    """Finds nothing."""
-
-    def find(self, text: str) -> list[Sensitive]:
-        return []
-
-
-@dataclass
-class WordDetectors:
-    """Finds given words, each of a type; raises where it is broken."""
-
-    words: dict[str, SensitiveType]
-    broken: bool = False
-
-    def find(self, text: str) -> list[Sensitive]:
-        if self.broken:
-            raise DetectorError("words", "ValueError")
-        found = [Sensitive(kind, word) for word, kind in self.words.items() if word in text]
-        return sorted(found, key=lambda one: -len(one.text))
+    response = record.response
+    return {*(one.document_id for one in response.evidence), *(one.document_id for one in response.dropped)}
 
 
 @dataclass
@@ -391,7 +385,7 @@ def recipe_of(
 ) -> Recipe:
     """A resolved request; by default of the built-in profile, and nothing is found in it."""
     profile = profile or default_profile("gpt-4o")
-    screen = Guard(detectors or NoDetectors()).screen(profile.guard)
+    screen = Guard(detectors or WordDetectors()).screen(profile.guard)
     return resolve(request, ResolvedProfile(profile, "", "main"), screen)
 
 

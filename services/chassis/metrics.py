@@ -1,8 +1,8 @@
 """The only owner of metric names. One registry a process; every label has a bounded set of values.
 
 Labels never carry a tenant, an id or anything a caller chose: `operation` is a method of ours, `error_type` a reason of
-the catalogue, `stage`, `component`, `cache_type`, `model`, `breaker`, `source` and `rung` are names from the code or
-the configuration.
+the catalogue, `stage`, `component`, `cache_type`, `model`, `breaker`, `source`, `type` and `rung` are names from code
+or configuration.
 """
 
 from __future__ import annotations
@@ -126,6 +126,18 @@ LEDGER_LOST: Final = Counter(
 )
 LEDGER_QUEUE_BYTES: Final = Gauge(
     "context_ledger_queue_bytes", "Bytes of records that wait to be written.", registry=REGISTRY
+)
+DEFUSED: Final = Counter(
+    "context_defused_total",
+    "Imitations of fences, roles and special tokens that were defused.",
+    ["type"],
+    registry=REGISTRY,
+)
+SENSITIVE: Final = Counter(
+    "context_sensitive_total",
+    "Different values of personal data and secrets that requests met, by what was done.",
+    ["type", "action"],
+    registry=REGISTRY,
 )
 QUALITY: Final = Histogram(
     "context_quality_ratio",

@@ -13,7 +13,7 @@ from scic.composer.v1 import composer_service_pb2 as composer
 from scic.compressor.v1 import compressor_service_pb2 as compressor
 from scic.gateway.v1 import context_service_pb2 as pb
 from scic.gateway.v1 import quality_pb2
-from scic.type.v1 import degradation_pb2
+from scic.type.v1 import degradation_pb2, guard_pb2, prompt_pb2
 from services.chassis import metrics
 from services.chassis.deadline import Deadline
 from services.gateway import reply
@@ -115,8 +115,8 @@ class ContextBuilder:
             # A quarter of a microsecond a token: a large context is not measured on the loop.
             large = built.tokens.total > _LARGE_TOKENS
             built.quality.CopyFrom(await asyncio.to_thread(work) if large else work())
-            if not dry_run:
-                _observe(built.quality, recipe.resolved.variant)
+        if not dry_run:
+            _observe(built, recipe.resolved.variant)
         return built
 
     async def _select(self, run: _Run, search: Search) -> Selected:
@@ -220,9 +220,18 @@ class ContextBuilder:
             run.timings.append(pb.StageTiming(stage=stage, duration=duration))
 
 
-def _observe(quality: quality_pb2.Quality, variant: str) -> None:
-    for figure in _FIGURES:
-        metrics.QUALITY.labels(figure, variant).observe(getattr(quality, figure))
+def _observe(built: pb.BuildContextResponse, variant: str) -> None:
+    """Counts what was defused and met, and notes the quality where it was measured."""
+    for defused in built.isolation.defused:
+        kind = prompt_pb2.ImitationType.Name(defused.type).removeprefix("IMITATION_TYPE_").lower()
+        metrics.DEFUSED.labels(kind).inc(defused.count)
+    for met in built.isolation.sensitive:
+        kind = guard_pb2.SensitiveType.Name(met.type).removeprefix("SENSITIVE_TYPE_").lower()
+        action = guard_pb2.GuardAction.Name(met.action).removeprefix("GUARD_ACTION_").lower()
+        metrics.SENSITIVE.labels(kind, action).inc(met.count)
+    if built.HasField("quality"):
+        for figure in _FIGURES:
+            metrics.QUALITY.labels(figure, variant).observe(getattr(built.quality, figure))
 
 
 def _divide(screen: Screen, found: Sequence[Candidate]) -> tuple[list[Candidate], list[Candidate]]:

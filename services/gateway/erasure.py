@@ -3,7 +3,6 @@
 import hashlib
 import uuid
 from collections.abc import Awaitable, Callable
-from typing import Protocol
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -20,22 +19,6 @@ from services.gateway.principal import Principal
 from services.gateway.stage_error import StageError, unavailable
 
 _log = get_logger(__name__)
-
-
-class ErasableLedger(Ledger, Protocol):
-    """A ledger that remembers, whoever dies, which erasures have begun.
-
-    The corpus forgets the names of what it removes, so a second call, made since the first one failed on its way, would
-    not know any more which records to erase.
-    """
-
-    async def begin_erasure(self, tenant: str, name: str) -> bool:
-        """Notes that an erasure begins; True where one of that name has begun before and never ended."""
-        ...
-
-    async def end_erasure(self, tenant: str, name: str) -> None:
-        """Notes that it is done."""
-        ...
 
 
 class UnfinishedErasureError(errors.ScicError):
@@ -59,9 +42,7 @@ class Erasure:
     Raises STAGE_UNAVAILABLE where a place does not answer.
     """
 
-    def __init__(
-        self, selector_stage: Selector, cache: ContextCache, announcer: Announcer, ledger: ErasableLedger
-    ) -> None:
+    def __init__(self, selector_stage: Selector, cache: ContextCache, announcer: Announcer, ledger: Ledger) -> None:
         self._selector = selector_stage
         self._cache = cache
         self._announcer = announcer

@@ -87,7 +87,7 @@ class World:
     def __init__(self) -> None:
         self.selector, self.compressor, self.composer = FakeSelector(), PlainCompressor(), FakeComposer()
         self.cache, self.ledger = FakeCache(), FakeLedger()
-        self.detectors = WordDetectors({})
+        self.detectors = WordDetectors()
         self.address = ""
 
     def client(self, key: str = "acme-writer") -> Client:

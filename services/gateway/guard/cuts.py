@@ -20,7 +20,7 @@ def cut_occurrences(
     behind = 0
     for span in spans:
         at = kept.find(original[span.start : span.end], behind)
-        behind = max(at, behind)
+        behind = at + span.end - span.start if at >= 0 else behind
         for start, end, value in found:
             first, last = max(start, span.start), min(end, span.end)
             if last - first < _SHORTEST or (first, last) == (start, end):

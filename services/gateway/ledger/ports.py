@@ -7,17 +7,8 @@ from scic.gateway.v1 import ledger_service_pb2 as pb
 from services.gateway.principal import Principal
 
 
-class Ledger(Protocol):
-    """Records by tenant. Reading and erasing raise ScicError: RECORD_NOT_FOUND, RECORD_ERASED, STORAGE_UNAVAILABLE."""
-
-    @property
-    def keeps(self) -> bool:
-        """Whether records are kept at all; where they are not, nobody need make one."""
-        ...
-
-    def record(self, principal: Principal, record: pb.Record) -> None:
-        """Takes a record of a request that is over. Never waits and never raises: what does not fit is counted as lost."""
-        ...
+class Records(Protocol):
+    """Records by tenant. Raises ScicError RECORD_NOT_FOUND, RECORD_ERASED or STORAGE_UNAVAILABLE."""
 
     async def get(self, principal: Principal, record_id: str) -> pb.Record:
         """A record that the caller may see, by its own name or that of its request."""
@@ -25,6 +16,31 @@ class Ledger(Protocol):
 
     async def list(self, principal: Principal, request: pb.ListRecordsRequest) -> pb.ListRecordsResponse:
         """A page of those that the caller may see, newest first."""
+        ...
+
+
+class Ledger(Records, Protocol):
+    """Takes records, and erases them. Erasing raises ScicError STORAGE_UNAVAILABLE."""
+
+    @property
+    def keeps(self) -> bool:
+        """Whether records are kept at all; where they are not, nobody need make one."""
+        ...
+
+    def record(self, principal: Principal, record: pb.Record) -> None:
+        """Takes a record of a request that is over. Never waits, never raises: what does not fit is counted as lost."""
+        ...
+
+    async def begin_erasure(self, tenant: str, name: str) -> bool:
+        """Notes, whoever dies, that an erasure begins; True where one of that name has begun before and never ended.
+
+        The corpus forgets the names of what it removes, so a second call, made since the first one failed on its way,
+        would not know any more which records to erase.
+        """
+        ...
+
+    async def end_erasure(self, tenant: str, name: str) -> None:
+        """Notes that it is done."""
         ...
 
     async def erase_documents(self, tenant: str, document_ids: Sequence[str]) -> int:

@@ -44,12 +44,12 @@ class StoredLedger:
             return await self._reader.list(principal, request)
 
     async def begin_erasure(self, tenant: str, name: str) -> bool:
-        """See ErasableLedger."""
+        """See Ledger."""
         with _answering():
             return await self._eraser.begin(tenant, name)
 
     async def end_erasure(self, tenant: str, name: str) -> None:
-        """See ErasableLedger."""
+        """See Ledger."""
         with _answering():
             await self._eraser.end(tenant, name)
 

@@ -13,17 +13,17 @@ from scic import errors
 from scic.gateway.v1 import ledger_service_pb2 as pb
 from services.chassis.interceptors import check
 from services.gateway.authentication import bearer
-from services.gateway.ledger.ports import Ledger
+from services.gateway.ledger.ports import Records
 from services.gateway.principal import KeyRing, Principal, Role
 
 _DEADLINE_SECONDS = 10.0
 """Below the edge's 15 s, so that the page hears what took too long."""
 
 
-class Records:
+class RecordRoutes:
     """Answers for the paths below /ledger/api. The key's tenant, and no other, is read."""
 
-    def __init__(self, keys: KeyRing, ledger: Ledger) -> None:
+    def __init__(self, keys: KeyRing, ledger: Records) -> None:
         self._keys = keys
         self._ledger = ledger
 

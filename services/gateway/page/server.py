@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from services.gateway.ledger.ports import Ledger
+from services.gateway.ledger.ports import Records
 from services.gateway.page.assets import Asset, read_assets
 from services.gateway.page.confinement import confine
 from services.gateway.page.observation import observed
-from services.gateway.page.records import Records
+from services.gateway.page.records import RecordRoutes
 from services.gateway.principal import KeyRing
 
 _HEALTH = "/ledger/healthz"
@@ -20,7 +20,7 @@ _SHUTDOWN_SECONDS = 5.0
 
 
 @asynccontextmanager
-async def page(host: str, port: int, keys: KeyRing, ledger: Ledger) -> AsyncIterator[int]:
+async def page(host: str, port: int, keys: KeyRing, ledger: Records) -> AsyncIterator[int]:
     """Serve the page on the present event loop; yields the bound port (`port` 0 takes a free one).
 
     Only GET and HEAD are answered. Raises OSError when the port cannot be had.
@@ -30,7 +30,7 @@ async def page(host: str, port: int, keys: KeyRing, ledger: Ledger) -> AsyncIter
     app.router.add_get(_HEALTH, _healthy)
     for path, asset in (await asyncio.to_thread(read_assets)).items():
         app.router.add_get(path, _static(asset))
-    Records(keys, ledger).add_routes(app.router)
+    RecordRoutes(keys, ledger).add_routes(app.router)
     # The chassis stops the process, and what a request was is logged by `observed`.
     runner = web.AppRunner(app, handle_signals=False, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
     await runner.setup()

@@ -228,8 +228,12 @@ def test_without_a_mesh(tmp_path: Path, arguments: tuple[str, ...], sentence: st
     [
         pytest.param((QUESTION, "--api-key", "wrong"), "the API key is not known", id="wrong key"),
         pytest.param((QUESTION, "--api-key", " "), "the API key is not known", id="blank key"),
-        pytest.param((QUESTION, "-n", "0"), r"max_tokens is not given, and the profile default names none", id="no budget"),
-        pytest.param((QUESTION, "-n", "-5"), r"max_tokens: must be greater than or equal to 0 .*", id="negative budget"),
+        pytest.param(
+            (QUESTION, "-n", "0"), r"max_tokens is not given, and the profile default names none", id="no budget"
+        ),
+        pytest.param(
+            (QUESTION, "-n", "-5"), r"max_tokens: must be greater than or equal to 0 .*", id="negative budget"
+        ),
         pytest.param((QUESTION, "-n", "1000001"), r"max_tokens: must be .* less than .*", id="budget too large"),
         pytest.param(
             (QUESTION, "-n", "20"),

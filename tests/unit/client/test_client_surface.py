@@ -81,8 +81,12 @@ def test_the_channel_carries_the_policy() -> None:
 @pytest.mark.parametrize(
     ("module", "exports"),
     [
-        pytest.param(scic, {"Client", "DocumentInput", "ScicError", "Turn", "__version__", "chat_messages", "restore"}, id="scic"),
-        pytest.param(scic.client, {"Client", "ContextOptions", "DocumentInput", "Turn", "chat_messages", "restore"}, id="client"),
+        pytest.param(
+            scic, {"Client", "DocumentInput", "ScicError", "Turn", "__version__", "chat_messages", "restore"}, id="scic"
+        ),
+        pytest.param(
+            scic.client, {"Client", "ContextOptions", "DocumentInput", "Turn", "chat_messages", "restore"}, id="client"
+        ),
         pytest.param(scic.testing, {"Mesh", "ServicesMissingError", "mesh"}, id="testing"),
         pytest.param(scic.cli, {"main"}, id="cli"),
     ],

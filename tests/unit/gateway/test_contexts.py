@@ -42,7 +42,7 @@ class World:
     def __init__(self, background: Background) -> None:
         self.selector, self.compressor, self.composer = FakeSelector(), FakeCompressor(), FakeComposer()
         self.cache, self.selections = FakeCache(), FakeSelections()
-        self.detectors = WordDetectors({})
+        self.detectors = WordDetectors()
         self.selector.detectors = self.detectors
         self.profiles = OneProfile(default_profile("gpt-4o"))
         ladder = ladder_of(self.selector, background.spawn, cache=self.selections)

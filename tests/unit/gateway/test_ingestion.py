@@ -15,7 +15,7 @@ from services.gateway.ingestion.stream import IngestStream
 from services.gateway.ports import Stages
 from services.gateway.principal import Principal, Role
 from services.gateway.source import BUILT_IN
-from tests.fakes import FakeCache, FakeComposer, FakeCompressor, FakeSelector, NoDetectors
+from tests.fakes import FakeCache, FakeComposer, FakeCompressor, FakeSelector, WordDetectors
 
 Outcome = pb.IngestDocumentsResponse
 INDEXED, UNCHANGED, FAILED = Outcome.OUTCOME_INDEXED, Outcome.OUTCOME_UNCHANGED, Outcome.OUTCOME_FAILED
@@ -28,7 +28,7 @@ class World:
     def __init__(self, executor: ThreadPoolExecutor) -> None:
         self.selector, self.compressor, self.cache = FakeSelector(), FakeCompressor(), FakeCache()
         stages = Stages(self.selector, self.compressor, FakeComposer())
-        self.ingester = BatchIngester(stages, Announcer(self.cache), executor, BUILT_IN.holding, NoDetectors())
+        self.ingester = BatchIngester(stages, Announcer(self.cache), executor, BUILT_IN.holding, WordDetectors())
 
     async def send(self, *documents: pb.DocumentInput) -> list[pb.IngestDocumentsResponse]:
         async def requests():

@@ -18,7 +18,7 @@ from services.gateway.ingestion.stream import IngestStream
 from services.gateway.ports import Stages
 from services.gateway.principal import Principal, Role
 from services.gateway.source import BUILT_IN, Sources
-from tests.fakes import FakeCache, FakeComposer, FakeCompressor, FakeSelector, NoDetectors
+from tests.fakes import FakeCache, FakeComposer, FakeCompressor, FakeSelector, WordDetectors
 
 INDEXED = pb.IngestDocumentsResponse.OUTCOME_INDEXED
 UNCHANGED = pb.IngestDocumentsResponse.OUTCOME_UNCHANGED
@@ -36,7 +36,7 @@ class World:
         self.selector, self.compressor, self.cache = FakeSelector(), FakeCompressor(), FakeCache()
         sources = Sources([*BUILT_IN.values(), replace(BUILT_IN["docs"], name="mail", retention=RETENTION)])
         stages = Stages(self.selector, self.compressor, FakeComposer())
-        self.ingester = BatchIngester(stages, Announcer(self.cache), executor, sources.holding, NoDetectors())
+        self.ingester = BatchIngester(stages, Announcer(self.cache), executor, sources.holding, WordDetectors())
 
     async def send(self, principal: Principal, *documents: pb.DocumentInput) -> list[pb.IngestDocumentsResponse]:
         async def requests():

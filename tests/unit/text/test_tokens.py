@@ -113,4 +113,4 @@ def test_a_batch_counts_each_text(texts: list[str]) -> None:
 def test_messages_cost_their_frame() -> None:
     encoding = encoding_for("gpt-4")
     assert count_messages(encoding, []) == 3
-    assert count_messages(encoding, ["hello world", "tiktoken is great!"]) == 3 + (3 + 2) + (3 + 6)
+    assert count_messages(encoding, ["hello world", "tiktoken is great!"]) == 3 + (4 + 2) + (4 + 6)

@@ -8,15 +8,26 @@ from services.gateway.guard.detect import DetectorError
 from services.gateway.guard.guard import Guard
 from services.gateway.guard.policy import Action, GuardPolicy, SensitiveType
 from services.gateway.guard.scan import scan_passage
+from services.gateway.guard.sensitive import Sensitive
 
 MASK_ALL = GuardPolicy(dict.fromkeys(SensitiveType, Action.MASK))
 
 
-class NoDetectors:
+class WordDetectors:
     """Fails a test that looks for anything."""
 
     def find(self, text):
         raise AssertionError(text)
+
+
+class Finds:
+    """Finds always the same."""
+
+    def __init__(self, *values):
+        self._values = list(values)
+
+    def find(self, text):
+        return self._values
 
 
 class BrokenDetectors:
@@ -64,7 +75,7 @@ def test_a_type_that_stays_is_neither_masked_nor_counted(guard):
 
 
 def test_a_policy_that_does_nothing_looks_for_nothing():
-    screen = Guard(NoDetectors()).screen(policy())
+    screen = Guard(WordDetectors()).screen(policy())
     text = "ann@x.org"
     assert screen.read("question", text) is text
     assert screen.admit(passage(text))
@@ -74,7 +85,7 @@ def test_a_policy_that_does_nothing_looks_for_nothing():
 
 
 def test_a_scanned_passage_is_not_looked_at_again(detectors):
-    screen = Guard(NoDetectors()).screen(MASK_ALL)
+    screen = Guard(WordDetectors()).screen(MASK_ALL)
     for text in ("ann@x.org", "Nothing to see."):
         assert screen.admit(passage(text, sensitive=scan_passage(detectors, [], text, {}, "d")))
     assert screen.mask("ann@x.org") == "[EMAIL_1]"
@@ -204,6 +215,21 @@ def test_a_pseudonym_that_a_later_text_holds_is_not_given_back(guard):
     assert screen.read("question", "ann@x.org") == "[EMAIL_1]"
     screen.admit(passage("[EMAIL_1] of another mail"))
     assert not screen.pseudonyms()
+
+
+def test_a_pseudonym_is_not_masked_itself():
+    values = [Sensitive(SensitiveType.EMAIL, "ann@x.org"), Sensitive(SensitiveType.SECRET, "EMAIL_1")]
+    screen = Guard(Finds(*values)).screen(MASK_ALL)
+    assert screen.read("question", "ann@x.org EMAIL_1") == "[EMAIL_1] [SECRET_1]"
+    assert screen.mask("[EMAIL_1] xEMAIL_1") == "[EMAIL_1] x[SECRET_1]"
+
+
+def test_a_cut_is_masked_where_its_span_stands_and_not_where_its_like_does(guard):
+    screen = guard.screen(MASK_ALL)
+    cut = passage("Dial +44 20. Dial +44 20 7946 0958")
+    assert screen.admit(cut)
+    masked = screen.mask_kept(cut, spans((0, 11), (13, 24)), "Dial +44 20 … Dial +44 20")
+    assert masked == "Dial +44 20 … Dial [PHONE_1]"
 
 
 CUT = "Call +44 20 7946 0958 or write to Giulia Rossi in Rome."

@@ -1,4 +1,4 @@
-"""Compressor and composer over gRPC: real services, real encoder, bad input by field."""
+"""The compressor over gRPC: a real service, a real encoder, bad input by field."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,14 +10,10 @@ import platformdirs
 import pytest
 
 from scic import errors
-from scic.composer.v1 import composer_service_pb2 as composer
-from scic.composer.v1 import composer_service_pb2_grpc as composer_rpc
 from scic.compressor.v1 import compressor_service_pb2 as compressor
 from scic.compressor.v1 import compressor_service_pb2_grpc as compressor_rpc
 from scic.type.v1 import source_pb2
 from services.chassis.server import start
-from services.composer.app import build as build_composer
-from services.composer.settings import ComposerSettings
 from services.compressor.app import build as build_compressor
 from services.compressor.settings import CompressorSettings
 from services.text.tokens import encoding_for
@@ -41,12 +37,6 @@ async def serving(build: Any, settings: Any, stub: Any) -> AsyncIterator[Any]:
 async def compressing():
     settings = CompressorSettings(model_dir=MODELS, **COMMON)
     async with serving(build_compressor, settings, compressor_rpc.CompressorServiceStub) as stub:
-        yield stub
-
-
-@pytest.fixture
-async def composing():
-    async with serving(build_composer, ComposerSettings(**COMMON), composer_rpc.ComposerServiceStub) as stub:
         yield stub
 
 
@@ -113,21 +103,4 @@ async def test_a_bad_compress_request_is_refused_by_field(compressing, fields, f
     request = compressor.CompressRequest(**{"question": "Why?", "max_tokens": 10, "encoding": "cl100k_base", **fields})
     error = await refused(compressing.Compress(request))
     assert error.code == grpc.StatusCode.INVALID_ARGUMENT
-    assert error.field_violations[0].field == field
-
-
-@pytest.mark.parametrize(
-    ("fields", "reason", "field"),
-    [
-        pytest.param({"encoding": "p50k"}, "UNKNOWN_MODEL", "encoding", id="encoding"),
-        pytest.param({"max_tokens": 3}, "BUDGET_TOO_SMALL", "max_tokens", id="budget"),
-        pytest.param({"evidence": [composer.EvidenceInput()]}, "INVALID_FIELD", "evidence[0].text", id="no text"),
-    ],
-)
-async def test_a_bad_compose_request_is_refused_by_field(composing, fields, reason, field):
-    request = composer.ComposeRequest(
-        **{"instructions": "Be brief.", "question": "Why?", "max_tokens": 100, "encoding": "cl100k_base", **fields}
-    )
-    error = await refused(composing.Compose(request))
-    assert (error.code, error.reason) == (grpc.StatusCode.INVALID_ARGUMENT, reason)
     assert error.field_violations[0].field == field
