@@ -127,6 +127,9 @@ LEDGER_LOST: Final = Counter(
 LEDGER_QUEUE_BYTES: Final = Gauge(
     "context_ledger_queue_bytes", "Bytes of records that wait to be written.", registry=REGISTRY
 )
+PROFILE_REQUESTS: Final = Counter(
+    "context_profile_requests_total", "Requests by the side of the label that answers.", ["variant"], registry=REGISTRY
+)
 DEFUSED: Final = Counter(
     "context_defused_total",
     "Imitations of fences, roles and special tokens that were defused.",

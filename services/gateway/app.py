@@ -130,7 +130,7 @@ def build(settings: GatewaySettings) -> Build:
             announcer = await stack.enter_async_context(Announcer(cache))
             corpus = CorpusServicer(
                 Corpus(stages.selector, sources.holding),
-                Erasure(stages.selector, cache, announcer, ledger),
+                Erasure(stages.selector, cache, announcer, ledger, profiles.profiles),
                 BatchIngester(ingestion_stages, announcer, executor, sources.holding, detectors),
             )
             if ledger.keeps and settings.page_port is not None:

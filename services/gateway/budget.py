@@ -22,8 +22,20 @@ class Budget:
     turn_tokens: tuple[int, ...]
     """Tokens of each turn's text, oldest first."""
 
-    evidence: int
-    """Tokens left for the passages with their headers; 0 or more."""
+    room: int
+    """Tokens left for the evidence messages."""
+
+    frames: int = EVIDENCE_TOKENS
+    """What of these goes to fences and frames: until the evidence is known, the most that it can be."""
+
+    @property
+    def evidence(self) -> int:
+        """Tokens left for the passages with their headers; 0 or more."""
+        return max(0, self.room - self.frames)
+
+    def with_frames(self, tokens: int) -> Self:
+        """The same when it is known what the fences of the evidence cost."""
+        return replace(self, frames=tokens)
 
     def with_unused(self, used: int) -> Self:
         """The same when evidence takes `used` tokens: what it leaves flows back to older turns, whole, newest first."""
@@ -33,7 +45,7 @@ class Budget:
             if left < 0:
                 break
             kept += 1
-        return replace(self, kept_turns=kept, evidence=used)
+        return replace(self, kept_turns=kept, room=used + self.frames)
 
 
 class BudgetTooSmallError(ValueError):
@@ -67,5 +79,4 @@ def share_out(
             break
         used += count + MESSAGE_OVERHEAD
         kept += 1
-    evidence = max(0, left - used - EVIDENCE_TOKENS)
-    return Budget(fixed=fixed, kept_turns=kept, turn_tokens=counts, evidence=evidence)
+    return Budget(fixed=fixed, kept_turns=kept, turn_tokens=counts, room=left - used)

@@ -32,6 +32,7 @@ from services.gateway.recipe import Recipe
 from services.gateway.search import Search
 from services.gateway.sections import budget_sections
 from services.gateway.stage_error import StageError
+from services.prompt.fixed import frame_tokens
 
 _Reply = TypeVar("_Reply")
 
@@ -95,6 +96,8 @@ class ContextBuilder:
         selected = await self._select(run, Search(principal, recipe))
         found = candidates(recipe.request, selected.passages)
         admitted, guarded = await self._admit(recipe, found)
+        frames = frame_tokens((candidate.passage.trust for candidate in admitted), recipe.encoding)
+        run.recipe = recipe = replace(recipe, budget=recipe.budget.with_frames(frames))
         compressed = await self._compress(run, admitted, selected.question_vector)
         run.recipe = recipe = replace(recipe, budget=recipe.budget.with_unused(compressed.token_count))
         written = kept(admitted, compressed.passages, recipe.screen)

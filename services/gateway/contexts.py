@@ -51,6 +51,7 @@ class Contexts:
         """What to do for a request. Raises ScicError for a request that cannot be answered."""
         unit = request.conversation_id or request.request_id
         resolved = await self._profiles.resolve(principal.tenant, request.profile, unit)
+        metrics.PROFILE_REQUESTS.labels(resolved.variant).inc()
         work = partial(resolve, request, resolved, self._guard.screen(resolved.profile.guard))
         # Counting and looking through a long conversation takes as long as it is long: not on the loop.
         return await asyncio.to_thread(work) if request.ByteSize() > _LONG_BYTES else work()

@@ -16,6 +16,7 @@ from services.gateway.caller import caller_of
 from services.gateway.ledger.ports import Ledger
 from services.gateway.ports import CacheUnavailableError, ContextCache, Selector
 from services.gateway.principal import Principal
+from services.gateway.profiles.ports import ErasableProfiles
 from services.gateway.stage_error import StageError, unavailable
 
 _log = get_logger(__name__)
@@ -36,14 +37,23 @@ class UnfinishedErasureError(errors.ScicError):
 
 
 class Erasure:
-    """Deletes documents, forgets subjects and tenants: first in the corpus, then in the cache, then in the ledger.
+    """Deletes documents, forgets subjects and tenants: first in the corpus, then in the cache, then in the ledger; of a
+    tenant its profiles, too.
 
     In that order, since a reply that is built in between is made of the old corpus: the cache and the ledger refuse it.
     Raises STAGE_UNAVAILABLE where a place does not answer.
     """
 
-    def __init__(self, selector_stage: Selector, cache: ContextCache, announcer: Announcer, ledger: Ledger) -> None:
+    def __init__(
+        self,
+        selector_stage: Selector,
+        cache: ContextCache,
+        announcer: Announcer,
+        ledger: Ledger,
+        profiles: ErasableProfiles,
+    ) -> None:
         self._selector = selector_stage
+        self._profiles = profiles
         self._cache = cache
         self._announcer = announcer
         self._ledger = ledger
@@ -102,6 +112,11 @@ class Erasure:
             )
         removed = await self._erase(selector.EraseRequest(tenant=tenant, everything=True), deadline)
         receipt = await self._receipt(tenant, removed, lambda: self._ledger.erase_tenant(tenant), None)
+        try:
+            count = await self._profiles.erase_tenant(tenant)
+        except errors.ScicError as error:
+            raise UnfinishedErasureError("profiles", removed.document_count, removed.passage_count) from error
+        receipt.places.add(name="profiles", entry_count=count)
         return pb.EraseTenantResponse(receipt=receipt)
 
     async def _begin(self, tenant: str, erasure: str) -> bool:

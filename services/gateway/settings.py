@@ -3,28 +3,22 @@
 from pathlib import Path
 from typing import Annotated, Self
 
-import re2
 from pydantic import AfterValidator, Field, Json, SecretStr, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import SettingsConfigDict
 
 from services.chassis.settings import ServeSettings
+from services.gateway.pin_patterns import expectation_of
 from services.gateway.source_declarations import SourceDeclarationError, declared_sources
 
 
-def _re2(pattern: str) -> str:
-    options = re2.Options()
-    options.log_errors = False
-    try:
-        compiled = re2.compile(pattern, options)
-    except re2.error:
-        raise PydanticCustomError("pattern", "RE2 patterns") from None
-    if compiled.search("") is not None:
-        raise PydanticCustomError("pattern", "RE2 patterns of some text")
+def _pin_pattern(pattern: str) -> str:
+    if expectation := expectation_of(pattern):
+        raise PydanticCustomError("pattern", "patterns, each of which {expectation}", {"expectation": expectation})
     return pattern
 
 
-_Pattern = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_re2)]
+_Pattern = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_pin_pattern)]
 _Patterns = Annotated[tuple[_Pattern, ...], Field(max_length=16)]
 
 

@@ -3,13 +3,14 @@
 from collections.abc import Iterable
 from typing import Final
 
-from scic.type.v1 import prompt_pb2
+from scic.type.v1 import prompt_pb2, trust_pb2
 from services.prompt import anthropic
+from services.prompt.compose import fence_tokens
 from services.prompt.defuse import defuse_speech
 from services.prompt.prefix import write_prefix
 from services.prompt.request import Format
 from services.prompt.tool import ToolError
-from services.prompt.wire import read_examples, read_format, read_tools, unreadable_tool
+from services.prompt.wire import read_examples, read_format, read_tools, read_trust, unreadable_tool
 from services.text.tokens import MESSAGE_OVERHEAD, REPLY_OVERHEAD, Encoding
 
 EVIDENCE_TOKENS: Final = 66
@@ -49,6 +50,11 @@ def fixed_tokens(
         + REPLY_OVERHEAD
         + reserved_output_tokens
     )
+
+
+def frame_tokens(labels: Iterable[trust_pb2.TrustLabel.ValueType], encoding: Encoding) -> int:
+    """Tokens of the fences and frames of evidence of these labels; never above `EVIDENCE_TOKENS`."""
+    return sum(fence_tokens(trust, encoding) + MESSAGE_OVERHEAD for trust in set(map(read_trust, labels)))
 
 
 def turn_tokens(text: str, encoding: Encoding) -> int:

@@ -73,6 +73,11 @@ def read_format(provider: prompt_pb2.PromptFormat.ValueType) -> Format:
     return Format.ANTHROPIC if provider == prompt_pb2.PROMPT_FORMAT_ANTHROPIC else Format.OPENAI
 
 
+def read_trust(label: trust_pb2.TrustLabel.ValueType) -> Trust:
+    """A trust label of the API; untrusted where it is unset."""
+    return Trust.TRUSTED if label == trust_pb2.TRUST_LABEL_TRUSTED else Trust.UNTRUSTED
+
+
 def _read(request: pb.ComposeRequest, encoding: Encoding) -> PromptRequest:
     return PromptRequest(
         instructions=request.instructions,
@@ -94,7 +99,7 @@ def _read_evidence(item: pb.EvidenceInput) -> Evidence:
         title_path=tuple(item.title_path),
         source=item.source,
         text=item.text,
-        trust=Trust.TRUSTED if item.trust == trust_pb2.TRUST_LABEL_TRUSTED else Trust.UNTRUSTED,
+        trust=read_trust(item.trust),
         document_id=item.document_id,
         start=item.start,
     )

@@ -18,7 +18,7 @@ from services.gateway.ledger.segment import unpack
 from services.gateway.ledger.stored_ledger import StoredLedger
 from services.gateway.ledger.wiring import open_ledger
 from tests.contract.object_server import ObjectServer, object_server
-from tests.unit.gateway.ledger.records import ADMIN, record
+from tests.unit.gateway.ledger.records import ADMIN, flushed, record
 from tests.valkey import Valkey
 from tests.waiting import eventually
 
@@ -75,13 +75,13 @@ async def test_while_the_storage_hangs_memory_is_bounded_and_losses_are_counted(
             assert ledger._writer._queue.size_bytes <= MAX_BYTES
         await eventually("it was tried again", lambda: bucket.tries > 2)
         bucket.resume()
-        await ledger.flush()
+        await flushed(ledger)
         stored = set(await every(ledger))
         assert lost("queue_full") - before == len(records) - len(stored)
         assert len(stored) >= MAX_RECORDS
         later = record(20_001)
         ledger.record(ADMIN, later)
-        await ledger.flush()
+        await flushed(ledger)
         assert await ledger.get(ADMIN, later.record_id) == later
 
 
@@ -115,7 +115,7 @@ async def test_an_attempt_that_was_thought_lost_and_came_through_is_not_written_
         ledger.record(ADMIN, one)
         await eventually("it was tried again", lambda: bucket.tries > 2)
         bucket.resume()
-        await ledger.flush()
+        await flushed(ledger)
         assert await listed(ledger) == [one.record_id]
     assert len(bucket.objects) == 1
 
@@ -131,7 +131,7 @@ async def test_a_bucket_that_is_made_too_late_loses_nothing(bucket: ObjectServer
             await ledger.begin_erasure("acme", "one")
         assert raised.value.reason == "STORAGE_UNAVAILABLE"
         bucket.missing = False
-        await ledger.flush()
+        await flushed(ledger)
         assert await listed(ledger) == [one.record_id]
     assert lost("failed") == before
 
@@ -176,7 +176,7 @@ async def test_what_is_being_written_while_another_gateway_erases_is_never_seen(
             await eventually("it is being written", lambda: bucket.tries == 1)
             assert await here.erase_documents("acme", ["a.md"]) == 0
             bucket.resume()
-            await there.flush()
+            await flushed(there)
             assert await listed(here) == [kept.record_id]
             with pytest.raises(ScicError) as raised:
                 await here.get(ADMIN, erased.record_id)

@@ -2,7 +2,9 @@
 
 import json
 
+from scic.gateway.v1 import context_service_pb2 as context
 from scic.gateway.v1 import corpus_service_pb2 as pb
+from scic.type.v1 import message_pb2
 
 MARKDOWN = """# Herons of the delta
 
@@ -112,3 +114,8 @@ DOCUMENTS = [
     document("src/tides.py", PYTHON, team="coast", year="2025"),
     document("chat/ferry.jsonl", CONVERSATION, team="trips", year="2025"),
 ]
+
+
+def evidence_text(built: context.BuildContextResponse) -> str:
+    """All evidence messages of a prompt, in their order."""
+    return "\n".join(m.content for m in built.messages if m.section == message_pb2.SECTION_EVIDENCE)

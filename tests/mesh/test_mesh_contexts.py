@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from scic import Client, ScicError, Turn
 from scic.gateway.v1 import context_service_pb2 as pb
 from scic.type.v1 import compression_pb2, message_pb2
+from services.prompt.defuse import defuse_speech
 from services.text.tokens import count_messages, encoding_for
 from tests.mesh.conftest import ingested
-from tests.mesh.corpus import DOCUMENTS, MARKDOWN, TEXTS, VERBATIM, document
+from tests.mesh.corpus import DOCUMENTS, MARKDOWN, TEXTS, VERBATIM, document, evidence_text
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -28,7 +29,7 @@ QUESTIONS = {
     "How does the gauge correct for air pressure?": ("src/tides.py", "1013.25"),
     "What do bicycles cost on the ferry to Bornholm?": ("chat/ferry.jsonl", "free since March"),
 }
-BUDGETS = [100, 120, 150, 200, 300, 400, 600, 800, 1200, 2000, 3000]
+BUDGETS = [150, 170, 200, 250, 300, 400, 600, 800, 1200, 2000, 3000]
 
 
 def assert_fits(built: pb.BuildContextResponse, max_tokens: int) -> None:
@@ -44,7 +45,7 @@ def assert_citations_resolve(built: pb.BuildContextResponse) -> None:
     assert [item.citation for item in built.evidence] == list(range(1, len(built.evidence) + 1))
     if not built.evidence:
         return
-    prompt, position = built.messages[-2].content, 0
+    prompt, position = evidence_text(built), 0
     for item in built.evidence:
         position = prompt.index(f"[{item.citation}] ", position)
         position = prompt.index(item.text, position)
@@ -71,7 +72,7 @@ def assert_only_marks_between(shown: str, pieces: Sequence[str]) -> None:
 
 
 @pytest.mark.parametrize(("question", "expected"), QUESTIONS.items(), ids=[name for name, _ in QUESTIONS.values()])
-@pytest.mark.parametrize("max_tokens", [200, 2000])
+@pytest.mark.parametrize("max_tokens", [300, 2000])
 async def test_a_question_finds_its_passage_and_the_citation_resolves(
     library: Client, question: str, expected: tuple[str, str], max_tokens: int
 ) -> None:
@@ -79,7 +80,7 @@ async def test_a_question_finds_its_passage_and_the_citation_resolves(
     built = await library.build_context(question, max_tokens=max_tokens)
     (cited,) = [item for item in built.evidence if fact in item.text]
     assert cited.document_id == document_id
-    assert fact in built.messages[-2].content
+    assert fact in "".join(m.content for m in built.messages if m.trust == cited.trust)
     assert_citations_resolve(built)
     assert_fits(built, max_tokens)
     assert not built.degradations
@@ -91,7 +92,9 @@ async def test_messages_stand_in_the_order_that_keeps_the_prefix_stable(library:
     built = await library.build_context(question, max_tokens=2000, conversation=turns, request_id="r-1")
     roles = [message.role for message in built.messages]
     user, assistant = message_pb2.ROLE_USER, message_pb2.ROLE_ASSISTANT
-    assert roles == [message_pb2.ROLE_SYSTEM, user, assistant, user, user]
+    evidence = [message.trust for message in built.messages if message.section == message_pb2.SECTION_EVIDENCE]
+    assert roles == [message_pb2.ROLE_SYSTEM, user, assistant, *[user for _ in evidence], user]
+    assert len(set(evidence)) == len(evidence) > 0, "evidence of each label stands by itself"
     assert [message.content for message in built.messages[1:3]] == [turn.text for turn in turns]
     assert built.messages[-1].content == question
     assert built.request_id == "r-1"
@@ -101,7 +104,7 @@ async def test_messages_stand_in_the_order_that_keeps_the_prefix_stable(library:
 
 async def test_every_candidate_is_kept_or_dropped_with_a_reason(library: Client) -> None:
     total = {f"{name}#{n}" for name in TEXTS for n in range((await library.get_document(name)).passage_count)}
-    built = await library.build_context("What is there to know?", max_tokens=150)
+    built = await library.build_context("What is there to know?", max_tokens=250)
     kept = {item.passage_id for item in built.evidence}
     dropped = {item.passage_id: item.reason for item in built.dropped}
     assert kept.isdisjoint(dropped)
@@ -163,9 +166,10 @@ async def test_whatever_is_asked_fits_or_is_refused_with_the_tokens_it_needs(
         max_tokens = required
     built = await build(max_tokens)
     assert_fits(built, max_tokens)
-    assert built.messages[-1].content == question
-    kept = [message.content for message in built.messages[1 : len(built.messages) - 1 - bool(built.evidence)]]
-    assert kept == [text for _, text in turns][len(turns) - len(kept) :], "the newest turns, whole"
+    assert built.messages[-1].content == defuse_speech(question).text
+    kept = [m.content for m in built.messages if m.section == message_pb2.SECTION_CONVERSATION]
+    shown = [text for text in (defuse_speech(text).text for _, text in turns) if text.strip()]
+    assert kept == shown[len(shown) - len(kept) :], "the newest turns, whole"
 
 
 @pytest.mark.parametrize(
@@ -251,7 +255,7 @@ async def test_inline_passages_need_no_corpus(client: Client) -> None:
     assert not built.degradations
 
 
-@pytest.mark.parametrize("max_tokens", [120, 400, 2000])
+@pytest.mark.parametrize("max_tokens", [150, 400, 2000])
 async def test_a_plan_is_what_build_does(client: Client, max_tokens: int) -> None:
     await ingested(client, DOCUMENTS)
     question = "What do bicycles cost on the ferry to Bornholm?"
@@ -311,14 +315,14 @@ async def test_the_same_request_comes_from_the_cache_until_a_write(client: Clien
     await ingested(client, [document("more.md", "A heron in the zoo eats 612 grams of fish a day.")])
     after = await client.build_context(question, max_tokens=800)
     assert after.cache == MISS
-    assert "612 grams" in after.messages[-2].content
+    assert "612 grams" in evidence_text(after)
     assert after.corpus_version > first.corpus_version
 
     await eventually("it is cached again", hits)
     await client.delete_documents(["more.md"])
     deleted = await client.build_context(question, max_tokens=800)
     assert deleted.cache == MISS
-    assert "612 grams" not in deleted.messages[-2].content
+    assert "612 grams" not in evidence_text(deleted)
 
     await eventually("it is cached again", hits)
     await ingested(client, DOCUMENTS)

@@ -8,7 +8,7 @@ import pytest
 from scic import Client, ScicError, errors
 from scic.gateway.v1 import corpus_service_pb2 as pb
 from tests.mesh.conftest import Mesh, ingested
-from tests.mesh.corpus import DOCUMENTS, MARKDOWN, TEXTS, document
+from tests.mesh.corpus import DOCUMENTS, MARKDOWN, TEXTS, document, evidence_text
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -161,7 +161,7 @@ async def test_tenants_may_use_the_same_name_and_the_same_question(library: Clie
     for _ in range(3):  # the later ones from the cache
         mine = await client.build_context(QUESTION, max_tokens=2000)
         theirs = await library.build_context(QUESTION, max_tokens=2000)
-        assert "77 grams" in mine.messages[-2].content
-        assert "300 grams" not in mine.messages[-2].content
-        assert "300 grams" in theirs.messages[-2].content
-        assert "77 grams" not in theirs.messages[-2].content
+        assert "77 grams" in evidence_text(mine)
+        assert "300 grams" not in evidence_text(mine)
+        assert "300 grams" in evidence_text(theirs)
+        assert "77 grams" not in evidence_text(theirs)

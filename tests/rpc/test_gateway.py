@@ -104,13 +104,14 @@ async def world():
     async def build(health):
         async with Background() as background, Announcer(world.cache, retry_seconds=0) as announcer:
             with ThreadPoolExecutor(1) as executor:
+                profiles = BuiltInProfiles(default_profile("gpt-4o"))
                 contexts = Contexts(
                     builder=ContextBuilder(
                         ladder_of(world.selector, background.spawn), world.compressor, world.composer, time.monotonic
                     ),
                     cache=world.cache,
                     selector=world.selector,
-                    profiles=BuiltInProfiles(default_profile("gpt-4o")),
+                    profiles=profiles,
                     guard=Guard(world.detectors),
                     spawn=background.spawn,
                 )
@@ -126,7 +127,7 @@ async def world():
                     corpus_service_pb2_grpc.add_CorpusServiceServicer_to_server(
                         CorpusServicer(
                             Corpus(world.selector, BUILT_IN.holding),
-                            Erasure(world.selector, world.cache, announcer, world.ledger),
+                            Erasure(world.selector, world.cache, announcer, world.ledger, profiles),
                             BatchIngester(stages, announcer, executor, BUILT_IN.holding, world.detectors),
                         ),
                         server,

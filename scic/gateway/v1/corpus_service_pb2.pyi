@@ -477,13 +477,13 @@ class Receipt(message.Message):
         PASSAGE_COUNT_FIELD_NUMBER: builtins.int
         ENTRY_COUNT_FIELD_NUMBER: builtins.int
         name: builtins.str
-        """`corpus`, `cache` or `ledger`."""
+        """`corpus`, `cache`, `ledger` or `profiles`."""
         document_count: builtins.int
         """Documents removed there."""
         passage_count: builtins.int
         """Passages removed there."""
         entry_count: builtins.int
-        """Cached entries or ledger records removed there."""
+        """Cached entries, ledger records, or versions and labels of profiles removed there."""
         def __init__(
             self,
             *,

@@ -348,7 +348,9 @@ class GetProfileRequest(message.Message):
 
     PROFILE_FIELD_NUMBER: builtins.int
     profile: builtins.str
-    """`NAME` (its label `live`), `NAME@LABEL` (its variant with the largest share) or `NAME@VERSION`."""
+    """`NAME` (its label `live`), `NAME@LABEL` (its variant with the largest share), `NAME@LABEL~N` (what the label was N
+    moves ago, 1 to 19; then that label is given as it was) or `NAME@VERSION`.
+    """
     def __init__(
         self,
         *,
@@ -547,7 +549,9 @@ class SetLabelRequest(message.Message):
     name: builtins.str
     """The profile's name."""
     label: builtins.str
-    """The label: 1 to 32 lower-case letters, digits, '-' or '_', beginning with a letter."""
+    """The label: 1 to 32 lower-case letters, digits, '-' or '_', beginning with a letter. Sixteen hexadecimal digits are a
+    version, no label.
+    """
     expected_generation: builtins.int
     """The generation that the label has as far as the caller knows; 0: it does not exist. Default: whatever it is."""
     @builtins.property

@@ -98,8 +98,8 @@ class ProfileServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def SetLabel(self, request, context):
-        """Moves a label to a version, or splits it among several. Role: operator. LABEL_MOVED (ABORTED) where it was moved since
-        the generation that the caller saw.
+        """Moves a label to a version, or splits it among several; a label that is there already stays as it is. Role: operator.
+        LABEL_MOVED (ABORTED) where it was moved elsewhere since the generation that the caller saw.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -46,8 +46,8 @@ class ProfileServiceStub:
     DiffProfiles: _grpc.UnaryUnaryMultiCallable[_profile_service_pb2.DiffProfilesRequest, _profile_service_pb2.DiffProfilesResponse]
     """Says in which fields two versions of a name differ. Role: reader."""
     SetLabel: _grpc.UnaryUnaryMultiCallable[_profile_service_pb2.SetLabelRequest, _profile_service_pb2.SetLabelResponse]
-    """Moves a label to a version, or splits it among several. Role: operator. LABEL_MOVED (ABORTED) where it was moved since
-    the generation that the caller saw.
+    """Moves a label to a version, or splits it among several; a label that is there already stays as it is. Role: operator.
+    LABEL_MOVED (ABORTED) where it was moved elsewhere since the generation that the caller saw.
     """
 
 @_typing.type_check_only
@@ -68,8 +68,8 @@ class ProfileServiceAsyncStub(ProfileServiceStub):
     DiffProfiles: _aio.UnaryUnaryMultiCallable[_profile_service_pb2.DiffProfilesRequest, _profile_service_pb2.DiffProfilesResponse]  # type: ignore[assignment]
     """Says in which fields two versions of a name differ. Role: reader."""
     SetLabel: _aio.UnaryUnaryMultiCallable[_profile_service_pb2.SetLabelRequest, _profile_service_pb2.SetLabelResponse]  # type: ignore[assignment]
-    """Moves a label to a version, or splits it among several. Role: operator. LABEL_MOVED (ABORTED) where it was moved since
-    the generation that the caller saw.
+    """Moves a label to a version, or splits it among several; a label that is there already stays as it is. Role: operator.
+    LABEL_MOVED (ABORTED) where it was moved elsewhere since the generation that the caller saw.
     """
 
 class ProfileServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -117,8 +117,8 @@ class ProfileServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _profile_service_pb2.SetLabelRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_profile_service_pb2.SetLabelResponse, _abc.Awaitable[_profile_service_pb2.SetLabelResponse]]:
-        """Moves a label to a version, or splits it among several. Role: operator. LABEL_MOVED (ABORTED) where it was moved since
-        the generation that the caller saw.
+        """Moves a label to a version, or splits it among several; a label that is there already stays as it is. Role: operator.
+        LABEL_MOVED (ABORTED) where it was moved elsewhere since the generation that the caller saw.
         """
 
 def add_ProfileServiceServicer_to_server(servicer: ProfileServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -5,10 +5,9 @@ from collections.abc import Iterator
 from math import fsum
 from typing import Any, Protocol
 
-import re2
-
 from scic.gateway.v1 import profile_service_pb2 as pb
 from scic.type.v1 import prompt_pb2
+from services.gateway.pin_patterns import expectation_of
 from services.gateway.profile import Profile
 from services.gateway.profiles.recipe import domain_profile, merged_sources
 from services.prompt.tool import ToolError, read_parameters
@@ -97,21 +96,11 @@ def _of_guard(profile: pb.Profile) -> Iterator[Mistake]:
 
 def _of_patterns(profile: pb.Profile, base: Profile) -> Iterator[Mistake]:
     for index, pattern in enumerate(profile.pin_patterns):
-        if expectation := _of_pattern(pattern):
+        if expectation := expectation_of(pattern):
             yield f"profile.pin_patterns[{index}]", expectation
     if len({*base.pin_patterns, *profile.pin_patterns}) > _MOST_PATTERNS:
         left = _MOST_PATTERNS - len(base.pin_patterns)
         yield "profile.pin_patterns", f"must be at most {left}, beside the {len(base.pin_patterns)} of the server"
-
-
-def _of_pattern(pattern: str) -> str:
-    options = re2.Options()
-    options.log_errors = False
-    try:
-        compiled = re2.compile(pattern, options)
-    except re2.error:
-        return "must be an RE2 pattern (https://github.com/google/re2/wiki/Syntax)"
-    return "must not match empty text" if compiled.search("") is not None else ""
 
 
 def _of_encoding(profile: pb.Profile, base: Profile, fixed_tokens: FixedTokens) -> Iterator[Mistake]:

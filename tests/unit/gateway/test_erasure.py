@@ -17,6 +17,8 @@ from services.gateway.ledger.no_ledger import NoLedger
 from services.gateway.ledger.stored_ledger import StoredLedger
 from services.gateway.ledger.wiring import open_ledger
 from services.gateway.principal import Principal, Role
+from services.gateway.profile import default_profile
+from services.gateway.profiles.built_in import BuiltInProfiles
 from tests.fakes import FakeCache, FakeSelector
 from tests.unit.gateway.ledger.records import ADMIN, Clock, record
 
@@ -71,6 +73,9 @@ class FailingLedger:
         return await self.ledger.erase_tenant(tenant)
 
 
+BUILT_IN = BuiltInProfiles(default_profile("gpt-4o"))
+
+
 @dataclass
 class World:
     """Three places, and an erasure over them."""
@@ -81,7 +86,7 @@ class World:
 
     @property
     def erasure(self) -> Erasure:
-        return Erasure(self.selector, self.cache, Announcer(self.cache), self.ledger)
+        return Erasure(self.selector, self.cache, Announcer(self.cache), self.ledger, BUILT_IN)
 
     async def left(self) -> set[str]:
         """Questions of the records that are left."""
@@ -199,6 +204,6 @@ async def test_who_may_not_see_a_document_erases_no_record_of_it(world: World) -
 
 
 async def test_without_a_ledger_there_is_none_to_empty(world: World) -> None:
-    erasure = Erasure(world.selector, world.cache, Announcer(world.cache), NoLedger())
+    erasure = Erasure(world.selector, world.cache, Announcer(world.cache), NoLedger(), BUILT_IN)
     receipt = (await erasure.erase_subject(OWNER, FORGET, SOON)).receipt
     assert receipt.places[2] == pb.Receipt.Place(name="ledger")

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scic import errors
-from scic.type.v1 import prompt_pb2
+from scic.type.v1 import prompt_pb2, trust_pb2
 from services.prompt.compose import compose, fence_tokens
-from services.prompt.fixed import EVIDENCE_TOKENS, PASSAGE_TOKENS, fixed_tokens, turn_tokens
+from services.prompt.fixed import EVIDENCE_TOKENS, PASSAGE_TOKENS, fixed_tokens, frame_tokens, turn_tokens
 from services.prompt.message import Role, Trust
 from services.prompt.prefix import write_prefix
 from services.prompt.request import Evidence, EvidenceOrder, PromptRequest, Turn
@@ -120,6 +120,9 @@ def test_evidence_tokens_are_those_of_both_fences():
     assert max(sums) == EVIDENCE_TOKENS
 
 
+_LABELS = {Trust.TRUSTED: trust_pb2.TRUST_LABEL_TRUSTED, Trust.UNTRUSTED: trust_pb2.TRUST_LABEL_UNTRUSTED}
+
+
 @settings(max_examples=300, deadline=None)
 @given(
     name=st.sampled_from(ENCODING_NAMES),
@@ -137,7 +140,8 @@ def test_what_compression_fills_is_never_dropped(name, evidence, turns, provider
         "reserved_output_tokens": 7,
         "encoding": encoding,
     }
-    budget = fixed_tokens(**parts, tools=TOOLS, examples=[], format=provider) + EVIDENCE_TOKENS
+    labels = [_LABELS[item.trust] for item in evidence]
+    budget = fixed_tokens(**parts, tools=TOOLS, examples=[], format=provider) + frame_tokens(labels, encoding)
     budget += sum(turn_tokens(text, encoding) for _, text in turns)
     for item in evidence:
         title = " > ".join(item.title_path)

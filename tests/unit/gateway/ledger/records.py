@@ -1,5 +1,6 @@
 """Records as requests leave them."""
 
+import asyncio
 from collections.abc import Sequence
 from random import Random
 
@@ -8,7 +9,9 @@ from scic.gateway.v1 import context_service_pb2 as context
 from scic.gateway.v1 import ledger_service_pb2 as pb
 from scic.type.v1 import degradation_pb2, message_pb2, score_pb2
 from services.gateway.ledger.record_id import new_record_id
+from services.gateway.ledger.stored_ledger import StoredLedger
 from services.gateway.principal import Principal, Role
+from tests.waiting import LONG
 
 READER = frozenset({Role.READER})
 ADMIN = Principal("admin", "acme", READER, sees_all=True)
@@ -30,6 +33,12 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+async def flushed(ledger: StoredLedger) -> None:
+    """Waits until all that was recorded is written."""
+    async with asyncio.timeout(LONG):
+        await ledger.flush()
 
 
 def record(

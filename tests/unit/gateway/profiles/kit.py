@@ -44,6 +44,7 @@ class Storage(ObjectProfileStore):
         super().__init__(MemoryStore())
         self.away = False
         self.calls = 0
+        self.listings = 0
         self.before: dict[str, Callable[[], Awaitable[None]]] = {}
         self.ages: dict[str, timedelta] = {}
         """Versions that were written so long before they were."""
@@ -55,6 +56,10 @@ class Storage(ObjectProfileStore):
             raise errors.STORAGE_UNAVAILABLE.error("away")
         async with super()._asked():
             yield
+
+    async def _list(self, folder: str) -> dict[str, datetime]:
+        self.listings += 1
+        return await super()._list(folder)
 
     async def _first(self, operation: str) -> None:
         if hook := self.before.pop(operation, None):

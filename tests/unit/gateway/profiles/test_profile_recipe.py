@@ -53,6 +53,11 @@ def test_sources_that_are_named_are_searched_and_the_others_stay_known():
     assert docs.backup == "vectors"
 
 
+def test_a_source_that_is_not_searched_by_default_is_where_a_recipe_names_it():
+    profile = domain(sources=[pb.ProfileSource(name="vectors")])
+    assert [name for name, source in profile.sources.items() if source.default] == ["vectors"]
+
+
 def test_a_source_that_says_nothing_more_is_as_the_server_declares():
     history = domain(sources=[pb.ProfileSource(name="history")]).sources["history"]
     assert history == BASE.sources["history"]

@@ -87,6 +87,12 @@ def test_to_normalise_changes_no_meaning_and_is_done_once(recipe):
         assert getattr(before, field) == getattr(after, field)
 
 
+def test_what_a_newer_client_says_beyond_our_fields_is_no_part_of_it():
+    known = pb.Profile(instructions="Answer.")
+    unknown_field = b"\xf8\x07\x01"  # number 127, a varint
+    assert version_of(normalised(pb.Profile.FromString(known.SerializeToString() + unknown_field))) == version_of(known)
+
+
 def test_a_version_is_the_same_on_every_machine():
     """In another process with another hash seed, and for good: versions are kept by users."""
     fields = (
