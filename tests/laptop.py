@@ -171,7 +171,8 @@ def prepare_mesh(data_dir: Path, tenants: Sequence[str] = (), *, store: str = "e
             "id": tenant,
             "sha256": hashlib.sha256(key.encode()).hexdigest(),
             "tenant": tenant,
-            "roles": ["reader", "writer"],
+            "roles": ["reader", "writer", "operator"],
+            "trust": "trusted",
         }
         for tenant, key in keys.items()
     ]

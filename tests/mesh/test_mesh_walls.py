@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import zlib
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -40,13 +42,14 @@ class Place:
     async def holds(self, mark: str) -> bool:
         """Whether a file of the store, or a key or value of Redis, has the mark in it."""
         files = [path.read_bytes() for path in self.data_dir.rglob("*") if path.is_file()]
-        return any(mark.encode() in content.lower() for content in files) or await self.in_redis(mark)
+        contents = [*files, *(body for file in files for body in recorded(file))]
+        return any(mark.encode() in content.lower() for content in contents) or await self.in_redis(mark)
 
     async def in_redis(self, mark: str) -> bool:
         """The same of Redis alone."""
         async with Redis.from_url(self.redis_url) as redis:
             keys = [key async for key in redis.scan_iter(count=1000)]
-            values = [await redis.get(key) or b"" for key in keys]
+            values = [value for key in keys for value in await values_of(redis, key)]
         return any(mark.encode() in item.lower() for item in (*keys, *values))
 
     async def scic(self, tenant: str, *arguments: str, code: int = 0) -> str:
@@ -55,6 +58,28 @@ class Place:
         done = await asyncio.to_thread(run_scic, *arguments, *where, check=False)
         assert done.returncode == code, done.stderr
         return done.stdout
+
+
+def recorded(file: bytes) -> list[bytes]:
+    """The records of a file that is a segment of the ledger, read as docs/ledger.md says."""
+    if not file.startswith(b"SCICLED1"):
+        return []
+    begin = 12 + int.from_bytes(file[8:12], "little")
+    entries = [entry for entry in json.loads(file[12:begin]) if not entry.get("erased")]
+    return [zlib.decompress(file[begin + e["offset"] :][: e["length"]]) for e in entries]
+
+
+async def values_of(redis: Redis, key: Any) -> list[Any]:
+    """All that stands under a key."""
+    match await redis.type(key):
+        case b"zset":
+            return list(await redis.zrange(key, 0, -1))
+        case b"hash":
+            return [item for pair in (await redis.hgetall(key)).items() for item in pair]
+        case b"set":
+            return list(await redis.smembers(key))
+        case _:
+            return [await redis.get(key) or b""]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -236,10 +261,11 @@ async def test_an_erased_subject_is_nowhere(place: Place, callers: Callers, tena
         )
 
         assert printed["deleted_document_ids"] == [f"keepers/{mark}"]
-        corpus, cache = printed["receipt"]["places"]
+        corpus, cache, ledger = printed["receipt"]["places"]
         assert (corpus["name"], corpus["document_count"]) == ("corpus", "1")
         assert cache["name"] == "cache"
         assert int(cache["entry_count"]) >= 3
+        assert ledger["name"] == "ledger"
         assert not await place.holds(mark)
         for client, names in ((callers.everything, BOTH), (callers.hr, BOTH), (callers.sales, ONE)):
             built = await ask(client)
@@ -252,7 +278,12 @@ async def test_an_erased_subject_is_nowhere(place: Place, callers: Callers, tena
 async def test_an_erased_tenant_is_nowhere_and_begins_anew(place: Place, callers: Callers, tenant: str) -> None:
     mark = await leave_marks(place, callers, tenant)
     receipt = (await callers.everything.erase_tenant(tenant)).receipt
-    assert [(item.name, item.document_count) for item in receipt.places] == [("corpus", 3), ("cache", 0)]
+    assert [(item.name, item.document_count) for item in receipt.places] == [
+        ("corpus", 3),
+        ("cache", 0),
+        ("ledger", 0),
+        ("profiles", 0),
+    ]
     assert receipt.places[1].entry_count >= 1
     assert not await place.holds(mark)
     assert await listed(callers.everything) == []
@@ -264,7 +295,7 @@ async def test_an_erased_tenant_is_nowhere_and_begins_anew(place: Place, callers
 async def test_a_deleted_document_is_in_no_reply_of_the_cache(place: Place, callers: Callers, tenant: str) -> None:
     mark = await leave_marks(place, callers, tenant)
     receipt = (await callers.hr.delete_documents([f"keepers/{mark}"])).receipt
-    assert [(item.name, item.document_count) for item in receipt.places] == [("corpus", 1), ("cache", 0)]
+    assert [(item.name, item.document_count) for item in receipt.places] == [("corpus", 1), ("cache", 0), ("ledger", 0)]
     assert receipt.places[1].entry_count >= 3
     assert not await place.in_redis(mark)
 

@@ -374,6 +374,7 @@ async def test_an_erasure_removes_everywhere_and_says_so(world, key, erase, docu
         "corpus": (len(documents), passages, 0),
         "cache": (0, 0, 3),
         "ledger": (0, 0, len(documents)),
+        **({"profiles": (0, 0, 0)} if len(documents) == 3 else {}),
     }
     assert recorded(world, "acme") == {"guide.md", "ours.md", "theirs.md"} - documents
     assert recorded(world, "other") == {"foreign.md"}

@@ -56,7 +56,8 @@ class Rebuilding:
         """Begins to complete the index, unless it is complete or somebody is at it."""
         if tenant in self._tasks or (await self._index.status(tenant)).complete:
             return
-        if await self._index.claim(tenant):
+        # Reader and maintenance may have come this far together.
+        if await self._index.claim(tenant) and tenant not in self._tasks:
             task = asyncio.create_task(self._rebuild(tenant))
             self._tasks[tenant] = task
             task.add_done_callback(lambda _: self._tasks.pop(tenant))

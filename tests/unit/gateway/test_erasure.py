@@ -81,6 +81,7 @@ class World:
     """Three places, and an erasure over them."""
 
     ledger: FailingLedger
+    clock: Clock
     selector: FakeSelector = field(default_factory=FakeSelector)
     cache: FakeCache = field(default_factory=FakeCache)
 
@@ -96,8 +97,9 @@ class World:
 
 @pytest.fixture
 async def world() -> AsyncIterator[World]:
-    async with open_ledger(MemoryStore(), None, days=7, max_records=1000, clock=Clock()) as ledger:
-        world = World(FailingLedger(ledger))
+    clock = Clock()
+    async with open_ledger(MemoryStore(), None, days=7, max_records=1000, clock=clock) as ledger:
+        world = World(FailingLedger(ledger), clock)
         for name, subjects in (("a.md", ["mueller"]), ("b.md", ["mueller"]), ("c.md", [])):
             world.selector.store("acme", name, "text", subjects=subjects)
         for number, names in enumerate((("a.md",), ("b.md", "c.md"), ("c.md",), ())):
@@ -125,7 +127,8 @@ async def run(world: World, what: str, principal: Principal = OWNER) -> pb.Recei
 )
 async def test_a_receipt_names_the_ledger_and_what_went(world: World, what: str, erased: int, left: set[str]) -> None:
     receipt = await run(world, what)
-    assert [place.name for place in receipt.places] == ["corpus", "cache", "ledger"]
+    names = ["corpus", "cache", "ledger", *(["profiles"] if what == "tenant" else [])]
+    assert [place.name for place in receipt.places] == names
     assert receipt.places[2].entry_count == erased
     assert await world.left() == left
 
@@ -166,7 +169,8 @@ async def test_the_same_call_again_goes_on(world: World, what: str, left: set[st
     assert receipt.places[0].document_count == 0
     assert await world.left() == left
     # What has ended is not gone on with.
-    world.ledger.record(ADMIN, record(9, "b.md", at=Clock().now + 60, question="later"))
+    world.clock.now += 60
+    world.ledger.record(ADMIN, record(9, "b.md", at=world.clock.now, question="later"))
     await world.ledger.ledger.flush()
     if what == "subject":
         await run(world, what)
