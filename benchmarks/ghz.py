@@ -9,14 +9,15 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from google.protobuf.descriptor import FileDescriptor
+from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
 from google.protobuf.proto import serialize_length_prefixed
 
 from benchmarks.usage import children_cpu_seconds
-from scic.gateway.v1.context_service_pb2 import BuildContextRequest
+from scic.gateway.v1.context_service_pb2 import DESCRIPTOR, BuildContextRequest
 
 MODULE = "github.com/bojand/ghz/cmd/ghz@v0.93.0"
 METHOD = "scic.gateway.v1.ContextService/BuildContext"
-_PROTOS = Path(__file__).parent.parent / "protos"
 _CONNECTIONS = 4
 
 
@@ -81,11 +82,12 @@ class LoadClient:
             concurrency: requests under way at any time, at most.
             rate: requests offered a second; None: as many as are answered.
         """
-        data = self.scratch / "requests.bin"
+        data, descriptors = self.scratch / "requests.bin", self.scratch / "scic.protoset"
         data.write_bytes(delimited(requests))
+        descriptors.write_bytes(protoset(DESCRIPTOR).SerializeToString())
         command = [
             self.ghz,
-            *("--insecure", "--proto", "scic/gateway/v1/context_service.proto", "--import-paths", str(_PROTOS)),
+            *("--insecure", "--protoset", str(descriptors)),
             *("--call", METHOD, "--binary-file", str(data)),
             *("--metadata", json.dumps({"authorization": f"Bearer {self.api_key}"})),
             *("--concurrency", str(concurrency), "--connections", str(min(concurrency, _CONNECTIONS))),
@@ -94,10 +96,26 @@ class LoadClient:
             *("--format", "json", self.address),
         ]
         before = children_cpu_seconds()
-        done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=_PROTOS)
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
         if done.returncode:
             raise LoadError(f"The load client failed: {done.stderr.strip() or done.stdout.strip()}")
         return parse(json.loads(done.stdout), client_cpu_seconds=children_cpu_seconds() - before)
+
+
+def protoset(file: FileDescriptor) -> FileDescriptorSet:
+    """A file of the API with all that it imports, what is imported first: ghz's own reader of protos is older than
+    `optional`."""
+    found: dict[str, FileDescriptorProto] = {}
+
+    def add(one: FileDescriptor) -> None:
+        for imported in one.dependencies:
+            add(imported)
+        if one.name not in found:
+            found[one.name] = FileDescriptorProto()
+            one.CopyToProto(found[one.name])
+
+    add(file)
+    return FileDescriptorSet(file=found.values())
 
 
 def parse(report: dict[str, Any], *, client_cpu_seconds: float) -> Load:

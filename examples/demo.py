@@ -1,4 +1,4 @@
-"""The mesh from start to stop: ingest this repository and a conversation, ask three questions, show the contexts.
+"""The mesh from start to stop: ingest this repository and a conversation, ask three questions, explain one of them.
 
 `make demo` runs it. It uses a data directory and a port of its own, so a mesh that runs already is left alone.
 """
@@ -30,6 +30,10 @@ def main() -> None:
         run("ingest", "README.md", "docs", "protos/scic", "services", "scic", "examples/conversation.jsonl", *data)
         for question in QUESTIONS:
             run("context", question, "--max-tokens", "800", *data)
+        run("ledger", "list", *data)
+        run("ledger", "show", *data)
+        run("profiles", "publish", "examples/profiles/support.yaml", *data)
+        run("ledger", "replay", "--profile", "support", *data)
     finally:
         # Whatever ended the demo, a closed pipe too: nothing is left running.
         subprocess.run([*SCIC, "down", *data], cwd=ROOT, check=False)

@@ -19,6 +19,11 @@ RecordId = Annotated[str, typer.Argument(metavar="ID", help="A record, or a requ
 AsJson = Annotated[bool, typer.Option("--json", help="Print the reply as JSON.")]
 
 
+NewestId = Annotated[
+    str, typer.Argument(metavar="[ID]", help="A record, or a request. Default: the newest.", show_default=False)
+]
+
+
 @ledger.callback()
 def about() -> None:
     """Look at what became of requests: every passage, its fate and the reason."""
@@ -55,9 +60,7 @@ def list_(
 
 @ledger.command()
 def show(
-    record_id: Annotated[
-        str, typer.Argument(metavar="[ID]", help="A record, or a request. Default: the newest.", show_default=False)
-    ] = "",
+    record_id: NewestId = "",
     prompt: Annotated[bool, typer.Option("--prompt", help="Show the messages, too.")] = False,
     as_json: AsJson = False,
     address: Address = None,
@@ -100,7 +103,7 @@ def diff(
 
 @ledger.command()
 def replay(
-    record_id: RecordId,
+    record_id: NewestId = "",
     profile: Annotated[
         str, typer.Option("--profile", "-p", help="Recipe to follow. Default: the recorded version.")
     ] = "",
@@ -116,7 +119,8 @@ def replay(
 
     async def ask() -> None:
         async with connect(address, api_key, data_dir) as client:
-            answer = await client.replay_record(record_id, profile=profile, present_corpus=present_corpus)
+            newest = record_id or await _newest(client)
+            answer = await client.replay_record(newest, profile=profile, present_corpus=present_corpus)
         if as_json:
             print_json(answer)
         else:

@@ -5,8 +5,6 @@ import time
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
-from functools import partial
-from random import SystemRandom
 
 import grpc.aio
 from obstore.store import ObjectStore
@@ -119,7 +117,7 @@ def build(settings: GatewaySettings) -> Build:
                 guard=Guard(detectors),
                 spawn=background.spawn,
             )
-            recording = Recording(contexts, ledger, time.monotonic, partial(new_record_id, time.time, SystemRandom()))
+            recording = Recording(contexts, ledger, time.monotonic, new_record_id)
             texts = TextCompression(
                 await _compressor(settings, stack, "-texts"),
                 profile,

@@ -23,7 +23,8 @@ def open_storage(url: str) -> ObjectStore:
             folder = Path(url.removeprefix(_FOLDER))
             if not folder.is_absolute():
                 raise StorageUrlError(f"{url!r} is no absolute folder; write file:///folder")
-            return LocalStore(folder, mkdir=True)
+            # Folders that become empty go, as they do in a bucket.
+            return LocalStore(folder, mkdir=True, automatic_cleanup=True)
         if url == _MEMORY:
             return MemoryStore()
         return from_url(url)

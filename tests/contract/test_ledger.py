@@ -331,6 +331,17 @@ async def test_erasing_a_tenant_leaves_nothing_of_it(world: World) -> None:
     assert await names(ledger) == [later.record_id]
 
 
+async def test_erasing_a_tenant_empties_the_index_of_segments_that_are_gone(world: World) -> None:
+    ledger = await world.open()
+    one = record(1, "a.md")
+    await write(ledger, one)
+    assert await names(ledger) == [one.record_id]
+    for path in world.segments():
+        path.unlink()
+    assert await ledger.erase_tenant("acme") == 0
+    assert await names(ledger) == []
+
+
 async def test_two_gateways_that_erase_at_once_do_not_undo_each_other(fleet: World) -> None:
     here, there = await fleet.open(), await fleet.open()
     await write(here, *(record(number, f"{number % 4}.md") for number in range(40)))
