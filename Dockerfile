@@ -37,10 +37,11 @@ COPY --from=build /app /app
 # Below, what differs at run time. A container's loopback is reached by nobody, hence the hosts.
 FROM run AS gateway
 ENV SCIC_GATEWAY_HOST=0.0.0.0 KF_RULE_CACHE_DIR=/rules
-# The rules for secrets, compiled here: else every start takes some seconds for them.
-RUN ["python", "-c", "from kingfisher_sdk import Rules; Rules()"]
-# A volume that is mounted here for the first time takes over the owner.
-RUN install -d -o 10001 -g 10001 -m 0700 /objects
+# The rules for secrets are compiled here: else every start takes some seconds for them. A volume that is mounted at
+# /objects for the first time takes over the owner.
+RUN python -c "from kingfisher_sdk import Rules; Rules()" \
+ && chmod -R a+rX /rules \
+ && install -d -o 10001 -g 10001 -m 0700 /objects
 EXPOSE 50051 9051 9151
 ENTRYPOINT ["python", "-m", "services.gateway"]
 
