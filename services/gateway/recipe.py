@@ -12,6 +12,7 @@ from services.gateway.profile import Profile
 from services.gateway.profiles.ports import ResolvedProfile
 from services.gateway.screened import screened
 from services.gateway.source import Sources
+from services.prompt.defuse import defuse_speech
 from services.prompt.fixed import fixed_tokens
 from services.text.tokens import ENCODING_NAMES, Encoding, UnknownModelError, encoding_for
 
@@ -70,6 +71,11 @@ def resolve(request: pb.BuildContextRequest, resolved: ResolvedProfile, screen: 
     encoding = _encoding(full.model, profile)
     _check_sources(full, profile.sources)
     shown = screened(request, screen)
+    if not defuse_speech(shown.question).text.strip():
+        raise errors.INVALID_FIELD.error(
+            "question holds nothing that can be seen",
+            field_violations=[("question", "must hold something that can be seen")],
+        )
     for index, (passage, as_shown) in enumerate(zip(full.passages, shown.passages, strict=True)):
         passage.passage_id = as_shown.passage_id or f"inline/{index}"
     try:

@@ -1,11 +1,13 @@
 """Requests are resolved before any work: defaults written out, unknown names refused by field."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from scic import errors
 from scic.gateway.v1 import context_service_pb2 as pb
+from services.gateway.profile import default_profile
 from tests.fakes import recipe_of
 
 
@@ -64,6 +66,11 @@ def test_inline_passages_get_a_name():
     ("fields", "reason", "field"),
     [
         pytest.param({"model": "gpt-99x"}, errors.UNKNOWN_MODEL, "model", id="model"),
+        pytest.param({"question": "\u00ad\u200b"}, errors.INVALID_FIELD, "question", id="nothing that can be seen"),
+        pytest.param({"max_tokens": 0}, errors.INVALID_FIELD, "max_tokens", id="no budget"),
+        pytest.param(
+            {"reserved_output_tokens": 990}, errors.BUDGET_TOO_SMALL, "max_tokens", id="no room but the answer's"
+        ),
         pytest.param(
             {"sources": [pb.SourceSelection(name="docs"), pb.SourceSelection(name="mail")]},
             errors.UNKNOWN_SOURCE,
@@ -84,3 +91,19 @@ def test_refused_by_field(fields, reason, field):
         resolved(**fields)
     assert caught.value.reason == reason.name
     assert [violation.field for violation in caught.value.field_violations] == [field]
+
+
+def test_the_profile_speaks_where_the_request_is_silent():
+    profile = replace(default_profile("gpt-4o"), max_tokens=700, reserved_output_tokens=50, version="abc")
+    silent = recipe_of(pb.BuildContextRequest(question="Why?"), profile)
+    assert (silent.request.max_tokens, silent.reserved_output_tokens) == (700, 50)
+    assert silent.request.profile == "default@abc"
+    aloud = pb.BuildContextRequest(question="Why?", max_tokens=600, reserved_output_tokens=0)
+    assert (recipe_of(aloud, profile).request.max_tokens, recipe_of(aloud, profile).reserved_output_tokens) == (600, 0)
+
+
+def test_a_profile_may_name_the_encoding_of_a_model_that_nobody_knows():
+    profile = replace(default_profile("gpt-4o"), model="claude-sonnet", encoding="cl100k_base")
+    assert recipe_of(pb.BuildContextRequest(question="Why?", max_tokens=700), profile).encoding.name == "cl100k_base"
+    other = pb.BuildContextRequest(question="Why?", max_tokens=700, model="gpt-4o")
+    assert recipe_of(other, profile).encoding.name == "o200k_base"
