@@ -88,6 +88,7 @@ def build(settings: GatewaySettings) -> Build:
             storage = await asyncio.to_thread(_storage, settings)
             ledger = await _ledger(settings, storage, stack)
             detectors = await asyncio.to_thread(default_detectors)
+            guard = Guard(detectors)
             profiles = await stack.enter_async_context(
                 wired_profiles(
                     storage,
@@ -114,13 +115,14 @@ def build(settings: GatewaySettings) -> Build:
                 cache=cache,
                 selector=stages.selector,
                 profiles=profiles.profiles,
-                guard=Guard(detectors),
+                guard=guard,
                 spawn=background.spawn,
             )
             recording = Recording(contexts, ledger, time.monotonic, new_record_id)
             texts = TextCompression(
                 await _compressor(settings, stack, "-texts"),
                 profile,
+                guard,
                 # Threads of its own: a PDF that is being ingested must not hold up a question.
                 stack.enter_context(ThreadPoolExecutor(2, thread_name_prefix="texts")),
                 time.monotonic,

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor
+from functools import partial
 from itertools import chain
 from typing import Final
 
@@ -14,6 +15,7 @@ from services.chassis import metrics
 from services.chassis.deadline import Deadline
 from services.gateway.decision import Decision, level, sentence, what_stood_in, write_costs
 from services.gateway.fallback import plain_cut
+from services.gateway.guard.guard import Guard
 from services.gateway.ports import Compressor
 from services.gateway.prices import token_price
 from services.gateway.profile import Profile
@@ -41,10 +43,16 @@ class TextCompression:
     """Compresses one text after another; holds no state between them."""
 
     def __init__(
-        self, compressor_stage: Compressor, profile: Profile, executor: Executor, clock: Callable[[], float]
+        self,
+        compressor_stage: Compressor,
+        profile: Profile,
+        guard: Guard,
+        executor: Executor,
+        clock: Callable[[], float],
     ) -> None:
-        """`executor` is for what holds the loop up: cutting and counting."""
+        """`executor` is for what holds the loop up: cutting, counting and looking for personal data."""
         self._compressor = compressor_stage
+        self._guard = guard
         self._profile = profile
         self._executor = executor
         self._clock = clock
@@ -57,6 +65,7 @@ class TextCompression:
         start = self._clock()
         model = request.model or self._profile.model
         job = await self._read(request, encoding_of(model), deadline)
+        await self._spare_llm(job)
         price = token_price(model)
         degradations: list[degradation_pb2.Degradation] = []
         prepared = await self._prepare(job, deadline, degradations)
@@ -90,6 +99,14 @@ class TextCompression:
             return await asyncio.wait_for(work, deadline.remaining())
         except TimeoutError:
             raise errors.DEADLINE_EXCEEDED.error("the time ran out while the text was cut into passages") from None
+
+    async def _spare_llm(self, job: TextJob) -> None:
+        """Forbids a summary where there might be one and the text holds what no LLM may see."""
+        request = job.request
+        if request.dry_run or level(job.tokens, job.size) != compression_pb2.COMPRESSION_LEVEL_HEAVY:
+            return
+        look = partial(self._guard.holds, self._profile.guard, request.question, request.text)
+        request.dry_run = await asyncio.get_running_loop().run_in_executor(self._executor, look)
 
     async def _prepare(
         self, job: TextJob, deadline: Deadline, degradations: list[degradation_pb2.Degradation]

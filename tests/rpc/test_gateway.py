@@ -118,7 +118,7 @@ async def world():
 
                 recording = Recording(contexts, world.ledger, time.monotonic, lambda: f"r{next(names)}")
                 profile = default_profile("gpt-4o")
-                texts = TextCompression(world.compressor, profile, executor, time.monotonic)
+                texts = TextCompression(world.compressor, profile, Guard(world.detectors), executor, time.monotonic)
 
                 def register(server):
                     context_service_pb2_grpc.add_ContextServiceServicer_to_server(

@@ -27,6 +27,12 @@ class Guard:
         """A screen for one request under a policy."""
         return Screen(self.detectors, policy)
 
+    def holds(self, policy: GuardPolicy, *texts: str) -> bool:
+        """Whether texts hold something on which a policy acts. Raises ScicError GUARD_FAILED."""
+        return policy.acts and any(
+            policy.actions[value.type] is not Action.ALLOW for text in texts for value in _find(self.detectors, text)
+        )
+
 
 class Screen:
     """What one request may show. It learns values from the texts that come in, and masks the texts that go out.
@@ -65,7 +71,7 @@ class Screen:
         """
         if not self._policy.acts:
             return text
-        found = self._find(text)
+        found = _find(self._detectors, text)
         refused = sorted({value.type.name for value in found if self._action(value) is Action.REFUSE})
         if refused:
             types = ", ".join(refused)
@@ -84,7 +90,7 @@ class Screen:
         found: Sequence[Sensitive] | None = read_scan(passage.sensitive)
         parts = passage_text(passage.title_path, passage.text, passage.metadata, passage.document_id)
         if found is None:
-            found = self._find(parts)
+            found = _find(self._detectors, parts)
         self._learn(found, parts)
         return all(self._action(value) in {Action.ALLOW, Action.MASK} for value in found)
 
@@ -123,13 +129,6 @@ class Screen:
     def _action(self, value: Sensitive) -> Action:
         return self._policy.actions[value.type]
 
-    def _find(self, text: str) -> list[Sensitive]:
-        try:
-            return self._detectors.find(text)
-        except DetectorError as error:
-            _log.error("guard_failed", detector=error.detector, error=error.cause)
-            raise errors.GUARD_FAILED.error("personal data could not be looked for") from None
-
     def _learn(self, found: Sequence[Sensitive], text: str) -> None:
         self._pseudonyms.note(text)
         for value in found:
@@ -146,3 +145,11 @@ class Screen:
             # A word that went on into what is masked now ends before it, so that it may be a value.
             found = list(occurrences(text, self._values.values()))
         return text
+
+
+def _find(detectors: Detectors, text: str) -> list[Sensitive]:
+    try:
+        return detectors.find(text)
+    except DetectorError as error:
+        _log.error("guard_failed", detector=error.detector, error=error.cause)
+        raise errors.GUARD_FAILED.error("personal data could not be looked for") from None

@@ -11,14 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scic import ScicError
+from scic import ScicError, errors
 from scic.gateway.v1 import context_service_pb2 as pb
 from scic.type.v1 import compression_pb2, degradation_pb2
 from services.chassis.deadline import Deadline
+from services.gateway.guard.guard import Guard
+from services.gateway.guard.policy import SensitiveType
 from services.gateway.profile import default_profile
 from services.gateway.text_compression import TextCompression
 from services.text.tokens import encoding_for
-from tests.fakes import PlainCompressor
+from tests.fakes import PlainCompressor, WordDetectors
 
 ENCODING = encoding_for("o200k_base")
 PROSE = "The heron stands still in the shallow water and waits for a fish. It eats frogs too. " * 8
@@ -31,9 +33,9 @@ MODULE = "import math\n\n\n" + "\n\n\n".join(
 
 class World:
     def __init__(self, executor: ThreadPoolExecutor, pin_patterns: tuple[str, ...] = ()) -> None:
-        self.compressor = PlainCompressor()
+        self.compressor, self.detectors = PlainCompressor(), WordDetectors()
         profile = default_profile("gpt-4o", pin_patterns=pin_patterns)
-        self.texts = TextCompression(self.compressor, profile, executor, time.monotonic)
+        self.texts = TextCompression(self.compressor, profile, Guard(self.detectors), executor, time.monotonic)
 
     async def compress(self, text: str, *, seconds: float = 10.0, **fields: Any) -> pb.CompressTextResponse:
         request = pb.CompressTextRequest(**{"question": "What do herons eat?", "text": text, **fields})
@@ -272,3 +274,26 @@ async def test_more_passages_than_can_be_sent_are_refused(world):
     with pytest.raises(ScicError) as caught:
         await world.compress(text, name="a.md", ratio=0.5, words_only=True)
     assert (caught.value.reason, caught.value.field_violations[0].field) == ("INVALID_FIELD", "text")
+
+
+@pytest.mark.parametrize(
+    ("ratio", "kind", "spared"),
+    [
+        pytest.param(0.2, SensitiveType.SECRET, True, id="what no LLM may see"),
+        pytest.param(0.2, SensitiveType.EMAIL, False, id="what stays by the profile"),
+        pytest.param(0.8, SensitiveType.SECRET, False, id="no summary is tried anyway"),
+    ],
+)
+async def test_no_summary_is_asked_of_a_text_that_holds_a_secret(executor, ratio, kind, spared):
+    world = World(executor)
+    world.detectors.words["heron"] = kind
+    await world.compress(GUIDE, ratio=ratio)
+    assert {request.dry_run for request in world.compressor.requests} == {spared}
+
+
+async def test_a_text_that_nobody_could_look_through_is_not_summarised(executor):
+    world = World(executor)
+    world.detectors.broken = True
+    with pytest.raises(errors.ScicError) as caught:
+        await world.compress(GUIDE, ratio=0.2)
+    assert caught.value.reason == "GUARD_FAILED"
