@@ -160,9 +160,7 @@ def _parts(text: str) -> list[str]:
 
 def _scanned(detectors: AllDetectors, text: str) -> passage_pb2.Passage:
     """A passage as ingestion leaves it."""
-    return passage_pb2.Passage(
-        title_path=["Title"], text=text, sensitive=scan_passage(detectors, ["Title"], text, {}, "d")
-    )
+    return passage_pb2.Passage(title_path=["Title"], text=text, sensitive=scan_passage(detectors, ["Title"], text, {}))
 
 
 def _milliseconds(work: Callable[[], object]) -> float:

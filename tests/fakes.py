@@ -211,7 +211,7 @@ class FakeSelector:
                         title_path=[document_id],
                         text=text,
                         span=span_pb2.Span(start=100 * ordinal, end=100 * ordinal + len(text)),
-                        sensitive=scan_passage(self.detectors, [document_id], text, {}, document_id),
+                        sensitive=scan_passage(self.detectors, [document_id], text, {}),
                     )
                 )
                 for ordinal, text in enumerate(texts)
@@ -397,6 +397,7 @@ class FakeCache:
     entries: dict[tuple[str, str], CacheEntry] = field(default_factory=dict)
     versions: dict[str, int] = field(default_factory=dict)
     floors: dict[str, int] = field(default_factory=dict)
+    histories_forgotten: int = 0
 
     def _enter(self) -> None:
         if self.away:
@@ -416,6 +417,9 @@ class FakeCache:
         self.versions[tenant] = max(corpus_version, self.versions.get(tenant, 0))
         if removed:
             self.floors[tenant] = max(corpus_version, self.floors.get(tenant, 0))
+
+    async def forget_history(self) -> None:
+        self.histories_forgotten += 1
 
     async def erase(self, tenant: str, corpus_version: int) -> int:
         await self.publish_version(tenant, corpus_version, removed=True)

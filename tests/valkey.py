@@ -28,7 +28,7 @@ class Valkey:
         self.port, bus = itertools.islice(free_ports(Random()), 2)
         self.cluster = cluster
         self._password = secrets.token_urlsafe(16)
-        self._directory = directory
+        self.directory = directory
         self._config = directory / "valkey.conf"
         text = valkey.render(port=self.port, password=self._password, directory=directory)
         if cluster:
@@ -42,7 +42,7 @@ class Valkey:
 
     def start(self) -> None:
         """Starts the server and waits until it answers."""
-        with (self._directory / "valkey.log").open("ab") as log:
+        with (self.directory / "valkey.log").open("ab") as log:
             self._process = subprocess.Popen([installation().valkey, str(self._config)], stdout=log, stderr=log)
         deadline = time.monotonic() + 30
         while not self._answers():

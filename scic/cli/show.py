@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from scic.cli.show_compression import show_decision, show_degradation, show_retention
-from scic.cli.show_quality import show_cost, show_isolation, show_profile, show_quality
+from scic.cli.show_quality import show_cost, show_guarded, show_isolation, show_profile, show_quality
 from scic.gateway.v1 import context_service_pb2 as pb
 from scic.type.v1 import degradation_pb2, message_pb2, score_pb2, trust_pb2
 
@@ -109,6 +109,7 @@ def _show_figures(console: Console, reply: pb.BuildContextResponse | pb.PlanCont
         show_decision(console, reply.compression)
         show_retention(console, reply.retention)
     show_quality(console, reply.quality)
+    show_guarded(console, reply)
     show_isolation(console, reply.isolation)
     show_profile(console, reply)
     for degradation in reply.degradations:

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from scic.cli.counted import counted
 from scic.gateway.v1 import corpus_service_pb2 as pb
 from scic.type.v1 import trust_pb2
 
@@ -19,7 +20,7 @@ def record_lines(document: pb.Document) -> Iterator[tuple[str, str]]:
     yield "source", document.source
     yield "title", document.title
     yield "content type", document.content_type
-    yield "size", f"{document.size_bytes} bytes in {document.passage_count} passages"
+    yield "size", f"{counted(document.size_bytes, 'byte')} in {counted(document.passage_count, 'passage')}"
     yield "content hash", document.content_hash
     yield "created", time(document.create_time) if document.HasField("create_time") else "unknown"
     yield "indexed", time(document.index_time)

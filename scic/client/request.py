@@ -60,8 +60,8 @@ def context_request(
 ) -> context.BuildContextRequest:
     """The request that `Client.build_context` and `Client.plan_context` send.
 
-    Raises ScicError INVALID_FIELD, KeyError for a provider that is not known, and TypeError for an option that does not
-    exist: a misspelt filter that is dropped without a word would be dangerous.
+    Raises ScicError INVALID_FIELD, and TypeError for an option that does not exist: a misspelt filter that is dropped
+    without a word would be dangerous.
     """
     if unknown := sorted(set(options) - set(ContextOptions.__annotations__)):
         raise TypeError(f"no such option: {', '.join(unknown)}; there are {', '.join(ContextOptions.__annotations__)}")
@@ -90,10 +90,21 @@ def context_request(
             request_id=options.get("request_id", ""),
             conversation_id=options.get("conversation_id", ""),
             reserved_output_tokens=options.get("reserved_output_tokens"),
-            render=_FORMATS[options["render"]] if options.get("render") else prompt_pb2.PROMPT_FORMAT_UNSPECIFIED,
+            render=_format(options.get("render", "")),
         )
     except ValueError as error:
         raise _unsendable(error) from None
+
+
+def _format(provider: str) -> prompt_pb2.PromptFormat.ValueType:
+    if not provider:
+        return prompt_pb2.PROMPT_FORMAT_UNSPECIFIED
+    if provider not in _FORMATS:
+        valid = ", ".join(_FORMATS)
+        raise errors.INVALID_FIELD.error(
+            f"render is {provider!r}; valid: {valid}", field_violations=[("render", f"must be one of: {valid}")]
+        )
+    return _FORMATS[provider]
 
 
 def text_request(question: str, text: str, **fields: Any) -> context.CompressTextRequest:

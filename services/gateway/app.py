@@ -43,7 +43,7 @@ from services.gateway.ledger.record_id import new_record_id
 from services.gateway.ledger.servicer import LedgerServicer
 from services.gateway.ledger.wiring import open_ledger
 from services.gateway.no_cache import NoCache, NoSelectionCache
-from services.gateway.page.server import page
+from services.gateway.page import page
 from services.gateway.ports import ContextCache, SelectionCache, Stages
 from services.gateway.prices import token_price
 from services.gateway.principal import KeyFileError, KeyRing, parse_keys, read_keys
@@ -200,7 +200,7 @@ def _storage(settings: GatewaySettings) -> ObjectStore | None:
     try:
         return open_storage(settings.storage_url.get_secret_value())
     except StorageUrlError as error:
-        raise StartupError(f"SCIC_GATEWAY_STORAGE_URL: {error}") from error
+        raise StartupError(f"SCIC_GATEWAY_STORAGE_URL {error}") from None
 
 
 async def _ledger(settings: GatewaySettings, storage: ObjectStore | None, stack: AsyncExitStack) -> Ledger:

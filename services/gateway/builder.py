@@ -22,6 +22,7 @@ from services.gateway.climb import Selected
 from services.gateway.decision import what_stood_in
 from services.gateway.fallback import plain_cut, plain_prompt
 from services.gateway.guard.guard import Screen
+from services.gateway.guard.scan import is_scanned
 from services.gateway.kept import Kept, kept
 from services.gateway.ladder import Ladder
 from services.gateway.ports import Composer, Compressor
@@ -100,7 +101,9 @@ class ContextBuilder:
         run.recipe = recipe = replace(recipe, budget=recipe.budget.with_frames(frames))
         compressed = await self._compress(run, admitted, selected.question_vector)
         run.recipe = recipe = replace(recipe, budget=recipe.budget.with_unused(compressed.token_count))
-        written = kept(admitted, compressed.passages, recipe.screen)
+        show = partial(kept, admitted, compressed.passages, recipe.screen)
+        # Many values in many texts take milliseconds: not on the loop.
+        written = await asyncio.to_thread(show) if recipe.screen.masks else show()
         composed = await self._compose(run, written)
         built = reply.assemble(
             recipe=recipe,
@@ -132,7 +135,7 @@ class ContextBuilder:
     async def _admit(self, recipe: Recipe, found: Sequence[Candidate]) -> tuple[list[Candidate], list[Candidate]]:
         """Those that may stand in the prompt, and those that the guard keeps out."""
         work = partial(_divide, recipe.screen, found)
-        if all(candidate.passage.sensitive for candidate in found):
+        if not recipe.screen.acts or all(is_scanned(candidate.passage.sensitive) for candidate in found):
             return work()
         # What nobody looked through yet takes a while: not on the loop.
         return await asyncio.to_thread(work)

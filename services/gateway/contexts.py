@@ -24,7 +24,7 @@ from services.gateway.stage_error import StageError
 
 _log = get_logger(__name__)
 
-_LONG_BYTES = 65_536
+_LONG_BYTES = 4_096
 
 
 class Contexts:
@@ -47,13 +47,19 @@ class Contexts:
         self._guard = guard
         self._spawn = spawn
 
-    async def resolve(self, principal: Principal, request: pb.BuildContextRequest) -> Recipe:
-        """What to do for a request. Raises ScicError for a request that cannot be answered."""
+    async def resolve(
+        self, principal: Principal, request: pb.BuildContextRequest, *, default_max_tokens: int = 0
+    ) -> Recipe:
+        """What to do for a request. Raises ScicError for a request that cannot be answered.
+
+        `default_max_tokens` is for where neither the request nor its profile names a bound.
+        """
         unit = request.conversation_id or request.request_id
         resolved = await self._profiles.resolve(principal.tenant, request.profile, unit)
         metrics.PROFILE_REQUESTS.labels(resolved.variant).inc()
-        work = partial(resolve, request, resolved, self._guard.screen(resolved.profile.guard))
-        # Counting and looking through a long conversation takes as long as it is long: not on the loop.
+        screen = self._guard.screen(resolved.profile.guard)
+        work = partial(resolve, request, resolved, screen, default_max_tokens=default_max_tokens)
+        # Counting and looking through a long request takes milliseconds: not on the loop.
         return await asyncio.to_thread(work) if request.ByteSize() > _LONG_BYTES else work()
 
     async def build(self, principal: Principal, recipe: Recipe, deadline: Deadline) -> pb.BuildContextResponse:

@@ -2,7 +2,7 @@
 
 import hashlib
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -30,7 +30,7 @@ class UnfinishedErasureError(errors.ScicError):
             errors.STAGE_UNAVAILABLE.code,
             errors.STAGE_UNAVAILABLE.name,
             f"{document_count} documents with {passage_count} passages are gone from the corpus, but the {place} does "
-            "not answer and may hold replies made of them; call again to empty it, too",
+            "not answer and may hold something of them; call again to empty it, too",
             metadata={"stage": place},
             retry_after=1.0,
         )
@@ -75,9 +75,8 @@ class Erasure:
         removed = selector.EraseResponse(
             document_count=len(deleted), passage_count=response.passage_count, corpus_version=response.corpus_version
         )
-        # Of an erasure that goes on, nobody knows which of the documents the call before has removed.
-        erased = request.document_ids if unfinished else deleted
-        receipt = await self._receipt(tenant, removed, lambda: self._ledger.erase_documents(tenant, erased), erasure)
+        erased = {*deleted, *(await self._gone(tenant, request.document_ids, deadline) if unfinished else ())}
+        receipt = await self._receipt(tenant, removed, lambda: self._ledger.erase_documents(tenant, [*erased]), erasure)
         return pb.DeleteDocumentsResponse(deleted_document_ids=deleted, receipt=receipt)
 
     async def erase_subject(
@@ -98,6 +97,7 @@ class Erasure:
             return self._ledger.erase_documents(tenant, deleted)
 
         receipt = await self._receipt(tenant, removed, erase_records, erasure)
+        await self._cache.forget_history()
         return pb.EraseSubjectResponse(deleted_document_ids=deleted, receipt=receipt)
 
     async def erase_tenant(
@@ -117,7 +117,30 @@ class Erasure:
         except errors.ScicError as error:
             raise UnfinishedErasureError("profiles", removed.document_count, removed.passage_count) from error
         receipt.places.add(name="profiles", entry_count=count)
+        await self._cache.forget_history()
         return pb.EraseTenantResponse(receipt=receipt)
+
+    async def _gone(self, tenant: str, document_ids: Sequence[str], deadline: Deadline) -> list[str]:
+        """Those that no longer exist, for nobody: the call before, which never ended, may have removed them.
+
+        One that the caller may not see is still there, and so are its records.
+        """
+
+        async def is_gone(document_id: str) -> bool:
+            query = selector.GetDocumentRequest(
+                tenant=tenant, document_id=document_id, caller=selector.Caller(sees_all=True)
+            )
+            try:
+                await self._selector.get_document(query, timeout=deadline.remaining())
+            except errors.ScicError as error:
+                if error.reason != errors.DOCUMENT_NOT_FOUND.name:
+                    raise
+                return True
+            except StageError as error:
+                raise unavailable(error) from error
+            return False
+
+        return [document_id for document_id in document_ids if await is_gone(document_id)]
 
     async def _begin(self, tenant: str, erasure: str) -> bool:
         try:
@@ -150,18 +173,22 @@ class Erasure:
     ) -> pb.Receipt:
         """Empties cache and ledger of what was removed from the corpus, and then says what was removed from where."""
         document_count, passage_count = removed.document_count, removed.passage_count
+        entry_count, away = 0, None
         try:
             entry_count = await self._cache.erase(tenant, removed.corpus_version)
         except CacheUnavailableError as error:
-            # Until the caller comes back, what is left in the cache is at least never used again.
+            # Until the caller comes back, what is left in the cache is at least never used again. The ledger is emptied
+            # all the same: only this call knows the names of what was removed.
             self._announcer.announce_later(tenant, removed.corpus_version, removed=True)
-            raise UnfinishedErasureError("cache", document_count, passage_count) from error
+            away = error
         try:
             record_count = await erase_records()
             if erasure is not None:
                 await self._ledger.end_erasure(tenant, erasure)
         except errors.ScicError as error:
             raise UnfinishedErasureError("ledger", document_count, passage_count) from error
+        if away:
+            raise UnfinishedErasureError("cache", document_count, passage_count) from away
         time = Timestamp()
         time.GetCurrentTime()
         return pb.Receipt(

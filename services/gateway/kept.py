@@ -9,7 +9,7 @@ from scic.gateway.v1 import context_service_pb2 as pb
 from scic.type.v1 import trust_pb2
 from services.gateway.candidate import Candidate
 from services.gateway.guard.guard import Screen
-from services.prompt.defuse import defuse_evidence
+from services.prompt.defuse import defuse_evidence, defuse_title
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Kept:
             passage_id=passage.passage_id,
             document_id=passage.document_id,
             source=passage.source,
-            title_path=self.title_path,
+            title_path=[defuse_title(t).text for t in self.title_path] if defused else self.title_path,
             text=defuse_evidence(self.text).text if defused else self.text,
             spans=self.candidate.document_spans(outcome.spans),
             score=self.candidate.score,

@@ -24,6 +24,9 @@ class NoCache:
         """Nothing to erase."""
         return 0
 
+    async def forget_history(self) -> None:
+        """There is none."""
+
 
 class NoSelectionCache:
     """Remembers nothing, so a source that fails has no other to stand for it than its backup."""

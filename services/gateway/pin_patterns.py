@@ -2,6 +2,9 @@
 
 import re2
 
+MOST_PATTERNS = 16
+"""That one compression takes, the server's, the profile's and the request's together."""
+
 
 def expectation_of(pattern: str) -> str:
     """What is expected of a pattern, in words; empty where it is met."""

@@ -133,6 +133,10 @@ class ContextCache(Protocol):
         """
         ...
 
+    async def forget_history(self) -> None:
+        """Has what was removed leave the cache's own log too, where it keeps one and lets us; never raises."""
+        ...
+
 
 class SelectionCache(Protocol):
     """What sources gave, by tenant and key. Every method raises CacheUnavailableError where the cache is away."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Never
 
 from scic import errors
 from scic.gateway.v1 import context_service_pb2 as pb
@@ -25,7 +26,7 @@ class Recipe:
     """The request, defaults written out: the same recipe always has the same request, its id apart."""
 
     shown: pb.BuildContextRequest
-    """The request as it was sent, but as prompts, replies, caches and records see it: masked as the profile says."""
+    """The request as it was sent, masked as the profile says: what prompts, replies, caches and records see."""
 
     resolved: ResolvedProfile
     screen: Screen
@@ -54,7 +55,9 @@ class Recipe:
         return self.request.render or self.profile.format
 
 
-def resolve(request: pb.BuildContextRequest, resolved: ResolvedProfile, screen: Screen) -> Recipe:
+def resolve(
+    request: pb.BuildContextRequest, resolved: ResolvedProfile, screen: Screen, *, default_max_tokens: int = 0
+) -> Recipe:
     """Looks names up, writes defaults out, masks what the profile masks and shares the budget.
 
     Raises ScicError UNKNOWN_MODEL, UNKNOWN_SOURCE, INVALID_FIELD, SENSITIVE_CONTENT, GUARD_FAILED or BUDGET_TOO_SMALL,
@@ -65,7 +68,7 @@ def resolve(request: pb.BuildContextRequest, resolved: ResolvedProfile, screen: 
     full.CopyFrom(request)
     full.profile = f"{profile.name}@{profile.version}" if profile.version else profile.name
     full.model = request.model or profile.model
-    full.max_tokens = _max_tokens(request, profile)
+    full.max_tokens = request.max_tokens or profile.max_tokens or default_max_tokens or _no_bound(profile)
     if not request.HasField("reserved_output_tokens"):
         full.reserved_output_tokens = profile.reserved_output_tokens
     encoding = _encoding(full.model, profile)
@@ -124,9 +127,7 @@ def _encoding(model: str, profile: Profile) -> Encoding:
         raise
 
 
-def _max_tokens(request: pb.BuildContextRequest, profile: Profile) -> int:
-    if max_tokens := request.max_tokens or profile.max_tokens:
-        return max_tokens
+def _no_bound(profile: Profile) -> Never:
     raise errors.INVALID_FIELD.error(
         f"max_tokens is not given, and the profile {profile.name} names none",
         field_violations=[("max_tokens", "must be 1 to 1,000,000 where the profile names none")],

@@ -1,5 +1,6 @@
 """Contexts whose every request goes into the ledger, and recorded requests that are run again."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -38,6 +39,10 @@ class Recording:
             recipe = await self.contexts.resolve(principal, request)
             shown = recipe.shown
             response = await self.contexts.build(principal, recipe, deadline)
+        except asyncio.CancelledError:
+            left = errors.DEADLINE_EXCEEDED.error("the caller left, or its time ran out")
+            record.error.CopyFrom(errors.to_status(left))
+            raise
         except Exception as error:
             known = error if isinstance(error, errors.ScicError) else errors.INTERNAL.error("a bug of the service")
             record.error.CopyFrom(errors.to_status(known))
@@ -76,8 +81,17 @@ class Recording:
             )
         version = f"{recorded.profile}@{recorded.profile_version}" if recorded.profile_version else recorded.profile
         request.profile = profile or version or request.profile
-        recipe = await self.contexts.resolve(principal, request)
+        recipe = await self.contexts.resolve(principal, request, default_max_tokens=recorded.tokens.max_tokens)
+        if not profile and recorded.profile and recipe.profile.version != recorded.profile_version:
+            raise errors.UNKNOWN_PROFILE.error(
+                f"the request followed the built-in {recorded.profile}, in whose place another was published since",
+                metadata={"valid": version},
+                field_violations=[("profile", "must be named, since the recorded one is gone")],
+            )
         rebuilt = await self.contexts.rebuild(principal, recipe, deadline)
+        if not profile:
+            # How the request came to its version, and whether somebody had asked before, is nothing that would change.
+            rebuilt.profile_label, rebuilt.cache = recorded.profile_label, recorded.cache
         if recorded.corpus_version not in {0, rebuilt.corpus_version} and not present_corpus:
             raise errors.CORPUS_VERSION_GONE.error(
                 f"the request searched version {recorded.corpus_version} of the corpus, which is at "

@@ -3,8 +3,10 @@
 import struct
 
 from redis.asyncio import Redis, RedisCluster
+from redis.exceptions import RedisError
 
-from services.chassis.breaker import Breaker
+from services.chassis.breaker import Breaker, BreakerOpenError
+from services.chassis.logs import get_logger
 from services.gateway.ports import CacheEntry, CacheLookup
 from services.gateway.redis_calls import call, jittered
 from services.gateway.redis_keys import FLOOR_TTL_MS, all_keys, context_key, floor_key, version_key
@@ -12,6 +14,8 @@ from services.gateway.redis_keys import FLOOR_TTL_MS, all_keys, context_key, flo
 _VERSION_LEASE_MS = 5_000
 """How long a version may be trusted without asking the selector again. It bounds the harm of a write whose
 announcement could not reach Redis."""
+
+_log = get_logger(__name__)
 
 _HEADER = struct.Struct(">q")
 
@@ -73,6 +77,18 @@ class RedisContextCache:
         """See ContextCache. Removes all that the tenant has in Redis, whoever keeps it there."""
         await self.publish_version(tenant, corpus_version, removed=True)
         return await call(self._breaker, lambda: self._unlink_all(tenant))
+
+    async def forget_history(self) -> None:
+        """See ContextCache. Redis rewrites its append-only file in the background; nodes of a cluster see to their own."""
+        if isinstance(self._redis, RedisCluster):
+            return
+        try:
+            with self._breaker.calling():
+                if (await self._redis.info("persistence")).get("aof_enabled"):
+                    await self._redis.bgrewriteaof()
+        except (RedisError, OSError, BreakerOpenError) as error:
+            # One may be under way, or the user may not ask for it: then it goes with the next one.
+            _log.info("redis_log_not_rewritten", error=type(error).__name__)
 
     async def _unlink_all(self, tenant: str) -> int:
         kept = {version_key(tenant).encode(), floor_key(tenant).encode()}

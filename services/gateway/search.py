@@ -50,7 +50,10 @@ class Search:
         """
         request = self._request({source: self.limits[source]})
         request.question = normalise(request.question)
-        return hashlib.blake2b(request.SerializeToString(deterministic=True), digest_size=20, key=_VERSION).hexdigest()
+        digest = hashlib.blake2b(request.SerializeToString(deterministic=True), digest_size=20, key=_VERSION)
+        # What a guard would mask is not kept, so what is kept depends on it.
+        digest.update(repr(self.recipe.profile.guard).encode())
+        return digest.hexdigest()
 
     def _request(self, limits: Mapping[str, int]) -> selector.SelectRequest:
         return selector.SelectRequest(

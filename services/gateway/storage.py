@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from obstore.exceptions import BaseError
-from obstore.store import LocalStore, MemoryStore, ObjectStore, from_url
+from obstore.store import LocalStore, ObjectStore, from_url
 
 _FOLDER = "file://"
-_MEMORY = "memory://"
+_EXPECTED = "file:///folder, s3://bucket/prefix, gs://… or az://…"
 
 
 class StorageUrlError(ValueError):
@@ -14,21 +14,18 @@ class StorageUrlError(ValueError):
 
 
 def open_storage(url: str) -> ObjectStore:
-    """The storage of a URL: `file:///folder` (which is made), `s3://bucket/prefix`, `gs://…`, `az://…`, `memory://`.
+    """The storage of a URL: `file:///folder` (which is made), `s3://bucket/prefix`, `gs://…`, `az://…`.
 
     Credentials of buckets come from the environment, as their vendors' tools take them. Raises StorageUrlError.
     """
+    folder = Path(url.removeprefix(_FOLDER))
+    if url.startswith(_FOLDER) and not folder.is_absolute():
+        raise StorageUrlError(f"is no absolute folder; expected: {_EXPECTED}")
     try:
         if url.startswith(_FOLDER):
-            folder = Path(url.removeprefix(_FOLDER))
-            if not folder.is_absolute():
-                raise StorageUrlError(f"{url!r} is no absolute folder; write file:///folder")
             # Folders that become empty go, as they do in a bucket.
             return LocalStore(folder, mkdir=True, automatic_cleanup=True)
-        if url == _MEMORY:
-            return MemoryStore()
         return from_url(url)
     except (BaseError, ValueError, OSError) as error:
-        if isinstance(error, StorageUrlError):
-            raise
-        raise StorageUrlError(f"no storage: {error}") from error
+        # Its text may quote a password.
+        raise StorageUrlError(f"is no storage ({type(error).__name__}); expected: {_EXPECTED}") from None

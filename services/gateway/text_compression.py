@@ -16,6 +16,7 @@ from services.chassis.deadline import Deadline
 from services.gateway.decision import Decision, level, sentence, what_stood_in, write_costs
 from services.gateway.fallback import plain_cut
 from services.gateway.guard.guard import Guard
+from services.gateway.pin_patterns import MOST_PATTERNS
 from services.gateway.ports import Compressor
 from services.gateway.prices import token_price
 from services.gateway.profile import Profile
@@ -24,7 +25,6 @@ from services.gateway.stage_error import StageError
 from services.gateway.text_job import Shortened, TextJob, in_chunks, measure, show
 from services.text.tokens import Encoding
 
-_MOST_PATTERNS: Final = 16
 _PREPARE_PASSAGES: Final = 32
 """Passages in one Prepare call."""
 _PREPARE_SHARE: Final = 0.6
@@ -89,8 +89,8 @@ class TextCompression:
         )
 
     async def _read(self, request: pb.CompressTextRequest, encoding: Encoding, deadline: Deadline) -> TextJob:
-        if len(self._patterns(request)) > _MOST_PATTERNS:
-            description = f"must be at most {_MOST_PATTERNS - len(self._profile.pin_patterns)} beside the profile's own"
+        if len(self._patterns(request)) > MOST_PATTERNS:
+            description = f"must be at most {MOST_PATTERNS - len(self._profile.pin_patterns)} beside the profile's own"
             raise errors.INVALID_FIELD.error(
                 f"pin_patterns {description}", field_violations=[("pin_patterns", description)]
             )

@@ -319,6 +319,21 @@ async def slow_proxy(port: int, seconds: float) -> AsyncIterator[int]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+# Nodes of a cluster rewrite their own logs.
+@pytest.mark.parametrize("server", [ALONE], indirect=True)
+async def test_what_was_erased_leaves_the_log_of_the_server_too(world: World) -> None:
+    text = b"the heron eats 4711 fish"
+
+    def is_in_log() -> bool:
+        return any(text in file.read_bytes() for file in world.server.directory.rglob("*.aof") if file.is_file())
+
+    await world.cache.store("acme", "a", CacheEntry(text, 1))
+    await eventually("the log holds it", is_in_log)
+    await world.cache.erase("acme", 2)
+    await world.cache.forget_history()
+    await eventually("the log is rewritten", lambda: not is_in_log())
+
+
 # A cluster's client would ask the node at its own address, past the proxy.
 @pytest.mark.parametrize("server", [ALONE], indirect=True)
 async def test_replies_never_cross_although_commands_are_cancelled(world: World) -> None:

@@ -529,7 +529,7 @@ class Evidence(message.Message):
     fate: Evidence.Fate.ValueType
     """What became of it."""
     token_count: builtins.int
-    """Tokens of its text in the prompt."""
+    """Tokens of its text in the prompt, before masks and defusing, which may change them a little."""
     original_token_count: builtins.int
     """Tokens it had before compression."""
     kept_pins: builtins.int
@@ -539,8 +539,8 @@ class Evidence(message.Message):
     trust: trust_pb2.TrustLabel.ValueType
     """How far it may be believed."""
     content_hash: builtins.str
-    """Hash of the content of its document as it was when it was cut: the version that `spans` count in. Empty for an inline
-    passage.
+    """Names the version of its document that `spans` count in: `Document.content_hash` as it was when the document was cut, a
+    SHA-256 over content and all that was sent with it. Empty for an inline passage.
     """
     @builtins.property
     def title_path(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:

@@ -48,7 +48,9 @@ class Record(message.Message):
 
     @builtins.property
     def request(self) -> context_service_pb2.BuildContextRequest:
-        """The request as it was sent."""
+        """The request as it was sent, masked by the profile's guard; only `request_id` and `max_tokens` where it failed before the
+        guard had read it.
+        """
 
     @builtins.property
     def response(self) -> context_service_pb2.BuildContextResponse:

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 
+_PLAIN = str.maketrans("\u00a0\u2007\u2009\u202f\u2010\u2011\u2012\u2013", "    ----")
+"""Blanks and hyphens of print, of which texts from HTML, Word and PDF are full, as the ones that are typed."""
+
+
 class Detector(Protocol):
     """Finds values of one kind. Safe to be shared by threads."""
 
@@ -64,7 +68,7 @@ class AllDetectors:
     def find(self, text: str) -> list[Sensitive]:
         """As `Detectors` says."""
         shown = Visible.of(text).text
-        folded = fold(shown)
+        folded = fold(shown).translate(_PLAIN)
         hits = settle(hit for detector in self.detectors for hit in _ask(detector, folded))
         values = {shown[start:end]: kind for start, end, kind in reversed(hits)}
         found = [Sensitive(kind, value) for value, kind in values.items()]

@@ -13,6 +13,7 @@ from services.gateway.guard.policy import Action, GuardPolicy
 from services.gateway.guard.pseudonyms import Pseudonyms, identity
 from services.gateway.guard.scan import passage_text, read_scan
 from services.gateway.guard.sensitive import Sensitive
+from services.gateway.guard.visible import Visible
 
 _log = get_logger(__name__)
 
@@ -88,7 +89,7 @@ class Screen:
         if not self._policy.acts:
             return True
         found: Sequence[Sensitive] | None = read_scan(passage.sensitive)
-        parts = passage_text(passage.title_path, passage.text, passage.metadata, passage.document_id)
+        parts = passage_text(passage.title_path, passage.text, passage.metadata)
         if found is None:
             found = _find(self._detectors, parts)
         self._learn(found, parts)
@@ -130,7 +131,8 @@ class Screen:
         return self._policy.actions[value.type]
 
     def _learn(self, found: Sequence[Sensitive], text: str) -> None:
-        self._pseudonyms.note(text)
+        # Hidden characters in it would be gone in the prompt.
+        self._pseudonyms.note(Visible.of(text).text)
         for value in found:
             if self._action(value) is not Action.ALLOW:
                 self._values.setdefault(value.text, value)

@@ -9,7 +9,7 @@ from services.gateway.guard.sensitive import Sensitive
 
 _PSEUDONYM = re.compile(rf"\[(?:{'|'.join(kind.name for kind in SensitiveType)})_[1-9]\d*\]", re.ASCII)
 _NOT_DIGITS = re.compile(r"\D")
-_PRINTED = re.compile(r"[\s./-]+")
+_PRINTED = re.compile(r"[\s./\u2010-\u2013-]+")
 
 
 class Pseudonyms:

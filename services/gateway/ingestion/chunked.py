@@ -79,10 +79,7 @@ def _chunk(incoming: IncomingDocument, detectors: Detectors) -> ChunkedDocument 
     sent = incoming.input
     try:
         chunks = [replace(one, title_path=one.title_path[:_MAX_TITLES]) for one in chunk(incoming.document)]
-        scans = [
-            scan_passage(detectors, one.title_path, one.text, metadata=sent.metadata, document_id=sent.document_id)
-            for one in chunks
-        ]
+        scans = [scan_passage(detectors, one.title_path, one.text, sent.metadata) for one in chunks]
     except ChunkingError as error:
         return errors.CATALOGUE[error.reason].error(
             str(error), metadata=error.metadata, field_violations=[("document.content", str(error))]

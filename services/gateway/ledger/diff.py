@@ -7,22 +7,17 @@ from dataclasses import dataclass
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 
+from scic import errors
 from scic.gateway.v1 import context_service_pb2 as context
 from scic.gateway.v1 import ledger_service_pb2 as pb
 from scic.gateway.v1 import profile_service_pb2 as profiles
 from scic.type.v1 import message_pb2
 
-_REQUEST_FIELDS = (
-    "question",
-    "max_tokens",
-    "model",
-    "profile",
-    "sources",
-    "filter",
-    "conversation",
-    "passages",
-    "reserved_output_tokens",
+_REQUEST_FIELDS = tuple(
+    field.name for field in context.BuildContextRequest.DESCRIPTOR.fields if field.name != "request_id"
 )
+"""All that shapes the reply."""
+
 _REPLY_FIELDS = (
     "model",
     "encoding",
@@ -32,7 +27,6 @@ _REPLY_FIELDS = (
     "corpus_version",
     "cache",
     "degradations",
-    "quality",
     "prefix_token_count",
 )
 
@@ -49,18 +43,34 @@ class _Candidate:
 
 
 def diff(before: pb.Record, after: pb.Record) -> pb.ContextDiff:
-    """What differs in request and reply, apart from what differs always: names, times, durations."""
+    """What differs in request and reply, apart from what differs always: names, times, durations.
+
+    Where a request failed there is no reply to compare: the field `outcome` says what came of each.
+    """
+    asked = _fields("request", _REQUEST_FIELDS, before.request, after.request)
+    if before.HasField("error") or after.HasField("error"):
+        return pb.ContextDiff(fields=[*asked, *_outcome(before, after)])
     old, new = before.response, after.response
     return pb.ContextDiff(
-        fields=[
-            *_fields("request", _REQUEST_FIELDS, before.request, after.request),
-            *_fields("response", _REPLY_FIELDS, old, new),
-        ],
+        fields=[*asked, *_fields("response", _REPLY_FIELDS, old, new)],
         passages=_passages(_candidates(old), _candidates(new)),
         sections=_sections(old.tokens, new.tokens),
         quality_before=old.quality if old.HasField("quality") else None,
         quality_after=new.quality if new.HasField("quality") else None,
     )
+
+
+def _outcome(before: pb.Record, after: pb.Record) -> Iterator[profiles.FieldChange]:
+    old, new = _came_of(before), _came_of(after)
+    if old != new:
+        yield profiles.FieldChange(field="outcome", before=_json(old), after=_json(new))
+
+
+def _came_of(record: pb.Record) -> str:
+    if not record.HasField("error"):
+        return "answered"
+    error = errors.from_status(record.error)
+    return f"{error.reason}: {error.message}"
 
 
 def _fields(path: str, names: tuple[str, ...], before: Message, after: Message) -> Iterator[profiles.FieldChange]:
@@ -83,7 +93,11 @@ def _values(message: Message, names: tuple[str, ...]) -> dict[str, str]:
         else:
             setattr(chosen, field.name, value)
     whole = MessageToDict(chosen, preserving_proto_field_name=True)
-    return {name: json.dumps(value, ensure_ascii=False, sort_keys=True) for name, value in whole.items()}
+    return {name: _json(value) for name, value in whole.items()}
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 
 def _candidates(response: context.BuildContextResponse) -> dict[str, _Candidate]:

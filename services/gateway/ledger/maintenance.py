@@ -1,7 +1,7 @@
 """What the ledger does now and then: completes its index, removes what is too old."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from services.chassis.logs import get_logger
 from services.gateway.ledger.adoption import Adoption
@@ -41,10 +41,10 @@ class Maintenance:
     async def run(self) -> None:
         """Works, until it is cancelled."""
         while True:
-            await self.tidy()
+            await _tried(self.tidy)
             for _ in range(_ROUNDS_OF_AN_HOUR):
                 await asyncio.sleep(_PAUSE)
-                await self._adoption.catch_up()
+                await _tried(self._adoption.catch_up)
 
     async def tidy(self) -> None:
         """Removes the hours that are over for good, and begins to complete what a lost index has lost."""
@@ -65,3 +65,10 @@ class Maintenance:
         for hour in await self._archive.hours(tenant):
             if hour < kept_since:
                 await self._archive.remove(tenant, await self._archive.segments(tenant, hour))
+
+
+async def _tried(work: Callable[[], Awaitable[None]]) -> None:
+    try:
+        await work()
+    except Exception:  # noqa: BLE001 - whatever it is, retention must not end with it
+        _log.exception("ledger_maintenance_failed")

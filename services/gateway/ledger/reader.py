@@ -62,9 +62,8 @@ class LedgerReader:
         before = listed_before(request)
         await self._make_ready(principal.tenant)
         size, response, oldest = page_size(request), pb.ListRecordsResponse(), self._oldest()
-        chunk = min(size + 1, _CHUNK)
-        for _ in range(_MOST_LOOKED_AT // chunk):
-            entries = await self._index.page(principal.tenant, before, chunk)
+        for _ in range(_MOST_LOOKED_AT // _CHUNK):
+            entries = await self._index.page(principal.tenant, before, _CHUNK)
             for entry in entries:
                 if entry.record_id < oldest:
                     return response
@@ -76,7 +75,7 @@ class LedgerReader:
                     row = entry.row()
                     if is_wanted(request, row):
                         response.records.append(row)
-            if len(entries) < chunk:
+            if len(entries) < _CHUNK:
                 return response
         response.next_page_token = token_after(request, before)
         return response

@@ -145,16 +145,19 @@ class LedgerWriter:
 
     async def _begin(self, batch: Batch) -> Marks | None:
         """Notes the segment and takes out what was erased; None where the index is away."""
-        tenant, segment = batch.tenant, batch.segment
+        tenant = batch.tenant
         try:
-            marks = await self._index.begin(tenant, segment)
-            if erased := batch.take_out(marks):
-                await self._index.erase(tenant, erased)
-                # That segment stays noted: an attempt that was thought lost may have written it.
-                return await self._index.begin(tenant, batch.segment) if batch else marks
+            while True:
+                marks = await self._index.begin(tenant, batch.segment)
+                erased = batch.take_out(marks)
+                if erased:
+                    await self._index.erase(tenant, erased)
+                # The segment of before stays noted: an attempt that was thought lost may have written it. And more may
+                # have been erased while this was.
+                if not erased or not batch:
+                    return marks
         except CacheUnavailableError:
             return None
-        return marks
 
 
 def _compress(records: Sequence[QueuedRecord]) -> list[Body]:

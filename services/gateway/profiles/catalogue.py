@@ -5,12 +5,15 @@ from collections.abc import Awaitable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 
+from scic import errors
 from scic.gateway.v1 import profile_service_pb2 as pb
+from services.gateway.profile import Profile
+from services.gateway.profiles.built_in import BUILT_IN, built_in_version, names_built_in
 from services.gateway.profiles.known import KnownProfiles
 from services.gateway.profiles.placement import Placement
 from services.gateway.profiles.ports import ProfileStore
-from services.gateway.profiles.reference import parse_reference
-from services.gateway.profiles.refusals import profile_not_found
+from services.gateway.profiles.reference import LIVE, Reference, parse_reference
+from services.gateway.profiles.refusals import profile_not_found, shared_profile_answers
 
 _Result = TypeVar("_Result")
 
@@ -21,11 +24,19 @@ _READS = 32
 class Catalogue:
     """Looks versions and labels up for people, who want to see what was done a moment ago: only what never changes, the
     content of a version that the storage lists, comes from memory.
+
+    Args:
+        store: where versions and labels are.
+        known: what this gateway has in memory.
+        base: the built-in profile.
+        shared_tenant: the tenant whose profiles answer before the built-in one.
     """
 
-    def __init__(self, store: ProfileStore, known: KnownProfiles) -> None:
+    def __init__(self, store: ProfileStore, known: KnownProfiles, base: Profile, *, shared_tenant: str | None) -> None:
         self._store = store
         self._known = known
+        self._base = base
+        self._shared_tenant = shared_tenant
 
     async def names(self, tenant: str) -> Sequence[str]:
         """All names, in order."""
@@ -61,23 +72,38 @@ class Catalogue:
     async def find(self, tenant: str, reference: str, *, field: str) -> pb.GetProfileResponse:
         """The version that `reference` names, and the labels of its name.
 
-        Where it says how a label was before, the label is given so. Raises ScicError PROFILE_NOT_FOUND, naming `field`.
+        Where it says how a label was before, the label is given so. Where it means the built-in profile, that is given,
+        without a version. Raises ScicError PROFILE_NOT_FOUND, naming `field`.
         """
         wanted = parse_reference(reference)
         if wanted is None:
-            raise profile_not_found(field, reference)
+            raise await self._not_found(tenant, reference, wanted, field)
         labels = await self.labels(tenant, wanted.name)
         version = wanted.version
         if not version:
             placement = await self._placement(tenant, wanted.name, wanted.label, wanted.back)
+            if placement is None and names_built_in(wanted):
+                return await self._built_in(field)
             if placement is None:
-                raise profile_not_found(field, reference)
+                raise await self._not_found(tenant, reference, wanted, field)
             version = placement.main.version
             labels = [placement.label if label.label == wanted.label else label for label in labels]
         found = await self._store.read_version(tenant, wanted.name, version)
         if found is None:
-            raise profile_not_found(field, reference)
+            raise await self._not_found(tenant, reference, wanted, field)
         return pb.GetProfileResponse(version=labelled(found, labels), labels=labels)
+
+    async def _built_in(self, field: str) -> pb.GetProfileResponse:
+        """The built-in profile, unless one that is shared answers in its place: that is its own tenant's to show."""
+        if self._shared_tenant and await self._store.read_label(self._shared_tenant, BUILT_IN, LIVE):
+            raise shared_profile_answers(field, BUILT_IN)
+        return pb.GetProfileResponse(version=built_in_version(self._base))
+
+    async def _not_found(self, tenant: str, reference: str, wanted: Reference | None, field: str) -> errors.ScicError:
+        """The refusal of what names nothing, with what there is."""
+        names = {*await self.names(tenant), BUILT_IN}
+        moves = await self._store.generations(tenant, wanted.name) if wanted else {}
+        return profile_not_found(field, reference, wanted, names, moves)
 
     async def _read(self, tenant: str, name: str, version: str) -> pb.ProfileVersion | None:
         known = await self._known.version(tenant, name, version)

@@ -7,15 +7,12 @@ from typing import Any, Protocol
 
 from scic.gateway.v1 import profile_service_pb2 as pb
 from scic.type.v1 import prompt_pb2
-from services.gateway.pin_patterns import expectation_of
+from services.gateway.pin_patterns import MOST_PATTERNS, expectation_of
 from services.gateway.profile import Profile
 from services.gateway.profiles.recipe import domain_profile, merged_sources
 from services.prompt.tool import ToolError, read_parameters
 from services.prompt.wire import read_tools
 from services.text.tokens import ENCODING_NAMES, Encoding, UnknownModelError, encoding_for
-
-_MOST_PATTERNS = 16
-"""That one compression takes, the server's included."""
 
 Mistake = tuple[str, str]
 """A field's path in the request, and what is expected of it."""
@@ -98,8 +95,8 @@ def _of_patterns(profile: pb.Profile, base: Profile) -> Iterator[Mistake]:
     for index, pattern in enumerate(profile.pin_patterns):
         if expectation := expectation_of(pattern):
             yield f"profile.pin_patterns[{index}]", expectation
-    if len({*base.pin_patterns, *profile.pin_patterns}) > _MOST_PATTERNS:
-        left = _MOST_PATTERNS - len(base.pin_patterns)
+    if len({*base.pin_patterns, *profile.pin_patterns}) > MOST_PATTERNS:
+        left = MOST_PATTERNS - len(base.pin_patterns)
         yield "profile.pin_patterns", f"must be at most {left}, beside the {len(base.pin_patterns)} of the server"
 
 

@@ -7,8 +7,9 @@ from typing import Any
 from google.protobuf.json_format import MessageToDict
 
 from scic.gateway.v1 import profile_service_pb2 as pb
+from services.gateway.guard.policy import GuardPolicy
 
-_KEYS = {"sources": "name", "tools": "name", "rules": "type"}
+_KEYS = {"sources": "name", "tools": "name"}
 """What the items of a list are known by; others by their place."""
 
 
@@ -26,6 +27,7 @@ def changes(before: pb.Profile, after: pb.Profile) -> list[pb.FieldChange]:
 def _leaves(profile: pb.Profile) -> dict[str, dict[str, str]]:
     """For each field of a recipe its values by their paths."""
     values = MessageToDict(profile, preserving_proto_field_name=True)
+    values["guard"] = _guard(profile)
     return {field.name: dict(_walk(field.name, values.get(field.name))) for field in pb.Profile.DESCRIPTOR.fields}
 
 
@@ -36,11 +38,13 @@ def _walk(path: str, value: Any) -> Iterator[tuple[str, str]]:
     elif isinstance(value, list):
         key = _KEYS.get(path.rpartition(".")[2])
         for index, item in enumerate(value):
-            yield from _walk(f"{path}[{_short(item[key]) if key else index}]", item)
+            yield from _walk(f"{path}[{item[key] if key else index}]", item)
     elif value is not None:
         yield path, json.dumps(value, ensure_ascii=False)
 
 
-def _short(name: str) -> str:
-    """A type of the guard as people say it."""
-    return name.removeprefix("SENSITIVE_TYPE_").lower() if name.startswith("SENSITIVE_TYPE_") else name
+def _guard(profile: pb.Profile) -> dict[str, Any]:
+    """The action for each type, also where it holds without a rule: whether a recipe wrote it out says nothing."""
+    policy = GuardPolicy.of(profile.guard)
+    actions: dict[str, Any] = {type_.value: f"GUARD_ACTION_{action.name}" for type_, action in policy.actions.items()}
+    return actions | ({"restore": True} if policy.restore else {})

@@ -138,7 +138,10 @@ def _mistakes(request: pb.SetLabelRequest, *, sharing: bool) -> Iterator[tuple[s
 def _missing(request: pb.SetLabelRequest, versions: Sequence[pb.ProfileVersion | None]) -> Iterator[tuple[str, str]]:
     for index, (variant, version) in enumerate(zip(request.variants, versions, strict=True)):
         if version is None:
-            yield f"variants[{index}].version", f"must be a version of {request.name}; there is no {variant.version}"
+            yield (
+                f"variants[{index}].version",
+                f"must be a version of {request.name}; there is no {variant.version}, or it was removed",
+            )
 
 
 def _moved(generation: int) -> errors.ScicError:

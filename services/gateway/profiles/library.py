@@ -34,8 +34,7 @@ class ProfileLibrary:
                     return found
             if names_built_in(wanted):
                 return self._built_in
-        names = {name for owner in self._owners(tenant) for name in await self._store.names(owner)}
-        raise unknown_profile(reference, names | {BUILT_IN})
+        raise await self._unknown(tenant, reference, wanted)
 
     async def erase_tenant(self, tenant: str) -> int:
         """See `ErasableProfiles`."""
@@ -43,6 +42,15 @@ class ProfileLibrary:
             return await self._store.erase(tenant)
         finally:
             self._known.forget(tenant)
+
+    async def _unknown(self, tenant: str, reference: str, wanted: Reference | None) -> errors.ScicError:
+        """The refusal of what names nothing, with what there is."""
+        names, moves = {BUILT_IN}, {}
+        for owner in self._owners(tenant):
+            names.update(await self._store.names(owner))
+            if wanted is not None:
+                moves = {**await self._store.generations(owner, wanted.name), **moves}
+        return unknown_profile(reference, wanted, names, moves)
 
     def _owners(self, tenant: str) -> tuple[str, ...]:
         """Whose profiles the tenant may follow, in the order in which they are looked at."""

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from scic.gateway.v1 import profile_service_pb2 as pb
 from services.gateway.guard.policy import GuardPolicy
+from services.gateway.pin_patterns import MOST_PATTERNS
 from services.gateway.profile import Profile
 from services.gateway.source import Source, Sources
 
@@ -36,7 +37,8 @@ def domain_profile(name: str, version: str, message: pb.Profile, base: Profile) 
             _exact(message.conversation_share) if message.HasField("conversation_share") else base.conversation_share
         ),
         order=message.order or base.order,
-        pin_patterns=tuple(dict.fromkeys((*base.pin_patterns, *message.pin_patterns))),
+        # A server may get more patterns of its own after the version was published.
+        pin_patterns=tuple(dict.fromkeys((*base.pin_patterns, *message.pin_patterns)))[:MOST_PATTERNS],
         guard=GuardPolicy.of(message.guard) if message.HasField("guard") else base.guard,
     )
 

@@ -7,11 +7,14 @@ from scic.gateway.v1 import profile_service_pb2 as pb
 from scic.gateway.v1 import profile_service_pb2_grpc as rpc
 from services.chassis.interceptors import Context
 from services.gateway.authentication import current_principal
+from services.gateway.profile import Profile
+from services.gateway.profiles.built_in import built_in_version, names_built_in
 from services.gateway.profiles.catalogue import Catalogue
 from services.gateway.profiles.diff import changes
 from services.gateway.profiles.labels import Labels
 from services.gateway.profiles.listing import page
 from services.gateway.profiles.publisher import Publisher
+from services.gateway.profiles.reference import parse_reference
 
 
 class ProfileServicer(rpc.ProfileServiceServicer):
@@ -61,7 +64,10 @@ class ProfileServicer(rpc.ProfileServiceServicer):
 
 
 class NoStorageProfileServicer(rpc.ProfileServiceServicer):
-    """Answers for a gateway that has nowhere to keep recipes: STORAGE_NOT_CONFIGURED, whatever is asked."""
+    """Answers for a gateway that has nowhere to keep recipes: STORAGE_NOT_CONFIGURED, but for a look at the built-in one."""
+
+    def __init__(self, base: Profile) -> None:
+        self._base = base
 
     async def PublishProfile(  # noqa: N802 - the name of the RPC
         self, request: pb.PublishProfileRequest, context: Context
@@ -72,8 +78,11 @@ class NoStorageProfileServicer(rpc.ProfileServiceServicer):
     async def GetProfile(  # noqa: N802 - the name of the RPC
         self, request: pb.GetProfileRequest, context: Context
     ) -> pb.GetProfileResponse:
-        """Refuses."""
-        _refuse()
+        """Returns the built-in profile; refuses others."""
+        wanted = parse_reference(request.profile)
+        if wanted is None or not names_built_in(wanted):
+            _refuse()
+        return pb.GetProfileResponse(version=built_in_version(self._base))
 
     async def ListProfiles(  # noqa: N802 - the name of the RPC
         self, request: pb.ListProfilesRequest, context: Context

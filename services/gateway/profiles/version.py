@@ -25,6 +25,8 @@ def normalised(profile: pb.Profile) -> pb.Profile:
     result = pb.Profile()
     result.CopyFrom(profile)
     result.DiscardUnknownFields()
+    # A block of YAML ends with a line end; in the system message it would be a blank line.
+    result.instructions = result.instructions.rstrip("\n")
     if result.format == prompt_pb2.PROMPT_FORMAT_OPENAI:
         result.ClearField("format")
     if result.order == prompt_pb2.EVIDENCE_ORDER_BY_SCORE:

@@ -44,7 +44,7 @@ async def wired_profiles(
 ) -> AsyncIterator[WiredProfiles]:
     """The profiles of a storage; without one the built-in profile alone. `base` is what the server has by default."""
     if storage is None:
-        yield WiredProfiles(BuiltInProfiles(base), NoStorageProfileServicer())
+        yield WiredProfiles(BuiltInProfiles(base), NoStorageProfileServicer(base))
         return
 
     def now() -> datetime:
@@ -52,7 +52,7 @@ async def wired_profiles(
 
     store = ObjectProfileStore(storage)
     async with KnownProfiles(store, base) as known:
-        catalogue = Catalogue(store, known)
+        catalogue = Catalogue(store, known, base, shared_tenant=shared_tenant)
         labels = Labels(store, known, shared_tenant=shared_tenant, now=now)
         publisher = Publisher(
             store=store,

@@ -10,6 +10,7 @@ import pytest
 
 from scic import errors
 from scic.gateway.v1 import context_service_pb2 as pb
+from scic.type.v1 import message_pb2
 from services.chassis.deadline import Deadline
 from services.gateway.background import Background
 from services.gateway.builder import ContextBuilder
@@ -124,6 +125,58 @@ async def test_a_request_that_fails_is_recorded_without_its_text(world, broken, 
     with pytest.raises(errors.ScicError) as caught:
         await world.replay()
     assert (caught.value.reason, caught.value.field_violations[0].field) == ("INVALID_FIELD", "record_id")
+
+
+async def test_what_a_later_text_introduces_is_masked_in_an_earlier_one_too(world):
+    world.detectors.words = {"password secret-7": SensitiveType.SECRET}
+    turns = [message_pb2.ConversationTurn(role=message_pb2.ROLE_USER, text="Mine is password secret-7.")]
+    passage = pb.InlinePassage(title="password secret-7", text="Nothing.")
+    built = await world.ask("Does password secret-7 work?", conversation=turns, passages=[passage])
+    for shown in (built, world.record):
+        assert b"secret-7" not in shown.SerializeToString()
+
+
+async def test_a_caller_that_leaves_is_no_answer(world):
+    entered = asyncio.Event()
+
+    async def hang(*_: Any, **__: Any) -> None:
+        entered.set()
+        await asyncio.sleep(60)
+
+    world.selector.select = hang
+    call = asyncio.create_task(world.ask())
+    await entered.wait()
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    assert errors.from_status(world.record.error).reason == "DEADLINE_EXCEEDED"
+    assert not world.record.HasField("response")
+
+
+async def test_a_replay_without_a_profile_differs_in_nothing(world):
+    await world.ask()
+    await asyncio.sleep(0)  # lets the write in the background finish
+    hit = await world.ask()
+    world.ledger.records = world.ledger.records[1:]
+    again = await world.replay()
+    assert (again.profile_label, again.cache, again.evidence) == (hit.profile_label, hit.cache, hit.evidence)
+
+
+async def test_a_replay_says_when_another_profile_took_the_place_of_the_built_in_one(world):
+    world.profiles.profile = replace(world.profiles.profile, version="")
+    await world.ask()
+    world.profiles.profile = replace(world.profiles.profile, version="v2")
+    with pytest.raises(errors.ScicError) as caught:
+        await world.replay()
+    assert (caught.value.reason, caught.value.field_violations[0].field) == ("UNKNOWN_PROFILE", "profile")
+    assert (await world.replay("default@v2")).profile_version == "v2"
+
+
+async def test_a_replay_keeps_to_the_recorded_bound_where_nobody_else_names_one(world):
+    world.profiles.profile = replace(world.profiles.profile, max_tokens=400)
+    await world.ask(max_tokens=0)
+    world.profiles.profile = replace(world.profiles.profile, max_tokens=0)
+    assert (await world.replay("other")).tokens.max_tokens == 400
 
 
 async def test_without_a_ledger_nothing_is_recorded_and_no_name_is_given(world):

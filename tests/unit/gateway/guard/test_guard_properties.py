@@ -137,7 +137,7 @@ def test_no_part_of_a_value_survives_a_cut(detectors, cut, gap):
 @given(TEXTS)
 @settled
 def test_a_scan_says_what_a_search_says(detectors, text):
-    assert read_scan(scan_passage(detectors, [], text, {}, "")) == tuple(detectors.find(f"{text}\n\n"))
+    assert read_scan(scan_passage(detectors, [], text, {})) == tuple(detectors.find(text))
 
 
 @pytest.mark.parametrize("text", ["", " ", "\n"])

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from scic.gateway.v1 import context_service_pb2 as context
 from scic.gateway.v1 import ledger_service_pb2 as pb
-from scic.type.v1 import message_pb2
+from scic.type.v1 import message_pb2, prompt_pb2, source_pb2
 from services.gateway.ledger.diff import diff
 from tests.unit.gateway.ledger.records import record
 
@@ -36,7 +36,6 @@ def test_a_record_does_not_differ_from_itself_at_another_time(documents: list[st
         pytest.param(
             "request.sources", "", '[{"limit": 3, "name": "docs", "required": true}]', id="a list of messages"
         ),
-        pytest.param("response.quality", "", '{"completeness": 0.5}', id="quality"),
     ],
 )
 def test_fields_that_differ_are_named(field: str, before: str, after: str) -> None:
@@ -47,10 +46,35 @@ def test_fields_that_differ_are_named(field: str, before: str, after: str) -> No
     other.response.profile_version = "0011223344556677"
     other.response.corpus_version = 8
     other.response.cache = context.CACHE_STATUS_HIT
-    other.response.quality.completeness = 0.5
     changes = changed_fields(one, other)
     assert changes[field] == (before, after)
-    assert len(changes) == 7
+    assert len(changes) == 6
+
+
+REQUEST = context.BuildContextRequest(
+    question="Why?",
+    max_tokens=500,
+    model="gpt-4",
+    profile="support@canary",
+    sources=[context.SourceSelection(name="docs")],
+    filter=[source_pb2.MetadataCondition(key="team", any_of=["sales"])],
+    conversation=[message_pb2.ConversationTurn(role=message_pb2.ROLE_USER, text="Hello.")],
+    passages=[context.InlinePassage(text="Keys are rotated by hand.")],
+    request_id="another",
+    conversation_id="c-51",
+    reserved_output_tokens=0,
+    render=prompt_pb2.PROMPT_FORMAT_ANTHROPIC,
+)
+
+
+@pytest.mark.parametrize("field", context.BuildContextRequest.DESCRIPTOR.fields_by_name)
+def test_every_field_of_the_request_but_its_name_is_compared(field: str) -> None:
+    """Also one that the proto gets later: REQUEST sets all."""
+    before = pb.Record(request=REQUEST)
+    after = pb.Record(request=REQUEST)
+    assert REQUEST.HasField(field) if field == "reserved_output_tokens" else getattr(REQUEST, field)
+    after.request.ClearField(field)
+    assert list(changed_fields(before, after)) == ([] if field == "request_id" else [f"request.{field}"])
 
 
 def test_candidates_with_another_fate_are_named_in_the_order_of_the_prompts() -> None:
@@ -91,9 +115,26 @@ def test_quality_stands_beside_quality() -> None:
     found = diff(before, after)
     assert found.quality_before.relevance == 0.25
     assert not found.HasField("quality_after")
+    assert not found.fields
 
 
-def test_a_failed_request_differs_in_all() -> None:
-    found = diff(record(1, failed=True), record(2, "a.md"))
-    assert [change.passage_id for change in found.passages] == ["a.md#0"]
-    assert "response.model" in {change.field for change in found.fields}
+ANSWERED, TOO_SMALL = '"answered"', '"BUDGET_TOO_SMALL: too small"'
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "outcome"),
+    [
+        pytest.param(record(1, "a.md"), record(2, failed=True), (ANSWERED, TOO_SMALL), id="answered, then failed"),
+        pytest.param(record(1, failed=True), record(2, "a.md"), (TOO_SMALL, ANSWERED), id="failed, then answered"),
+        pytest.param(record(1, failed=True), record(2, failed=True), None, id="failed for the same reason"),
+    ],
+)
+def test_of_a_failed_request_its_outcome_is_all_that_differs(
+    before: pb.Record, after: pb.Record, outcome: tuple[str, str] | None
+) -> None:
+    before.request.max_tokens = 500
+    assert MessageToDict(diff(before, after)).keys() == {"fields"}
+    assert changed_fields(before, after) == {
+        "request.max_tokens": ("500", "1000"),
+        **({"outcome": outcome} if outcome else {}),
+    }

@@ -164,7 +164,7 @@ async def gateway(
     clock, calendar = Clock(), Calendar()
     background: list[Coroutine[Any, Any, None]] = []
     async with KnownProfiles(store, base, clock=clock) as known:
-        catalogue = Catalogue(store, known)
+        catalogue = Catalogue(store, known, base, shared_tenant=shared_tenant)
         labels = Labels(store, known, shared_tenant=shared_tenant, now=calendar)
         retention = Retention(store, catalogue, keep_count=keep_count, keep_age=timedelta(days=keep_days), now=calendar)
         publisher = Publisher(

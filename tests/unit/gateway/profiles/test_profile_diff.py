@@ -2,14 +2,17 @@
 
 import json
 
+import pytest
 from hypothesis import given
 
 from scic.gateway.v1 import profile_service_pb2 as pb
 from scic.type.v1 import guard_pb2, prompt_pb2
 from services.gateway.profiles.diff import changes
+from services.gateway.profiles.version import normalised
 from tests.unit.gateway.profiles.recipes import RECIPES
 
-EMAIL = guard_pb2.SENSITIVE_TYPE_EMAIL
+EMAIL, SECRET = guard_pb2.SENSITIVE_TYPE_EMAIL, guard_pb2.SENSITIVE_TYPE_SECRET
+ALLOW, MASK, DROP = guard_pb2.GUARD_ACTION_ALLOW, guard_pb2.GUARD_ACTION_MASK, guard_pb2.GUARD_ACTION_DROP
 
 
 def told(before, after):
@@ -45,8 +48,29 @@ def test_fields_come_in_the_order_of_the_recipe_with_json_values():
         ("conversation_share", "", "0.0"),
         ("order", "", '"EVIDENCE_ORDER_BY_SOURCE"'),
         ("pin_patterns[1]", "", '"b"'),
-        ("guard.rules[email].type", "", '"SENSITIVE_TYPE_EMAIL"'),
-        ("guard.rules[email].action", "", '"GUARD_ACTION_DROP"'),
+        ("guard.email", '"GUARD_ACTION_ALLOW"', '"GUARD_ACTION_DROP"'),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        pytest.param({SECRET: DROP}, {SECRET: MASK}, [("guard.secret", DROP, MASK)], id="another action"),
+        pytest.param({SECRET: DROP}, {}, [("guard.secret", DROP, MASK)], id="what holds without a rule"),
+        pytest.param({}, {EMAIL: MASK}, [("guard.email", ALLOW, MASK)], id="a new rule"),
+        pytest.param({EMAIL: MASK, SECRET: DROP}, {SECRET: DROP}, [("guard.email", MASK, ALLOW)], id="one of two"),
+        pytest.param({SECRET: MASK}, {}, [], id="a rule that holds anyway"),
+    ],
+)
+def test_a_rule_of_the_guard_is_one_change(before, after, expected):
+    one, other = (
+        normalised(
+            pb.Profile(guard=guard_pb2.Guard(rules=[guard_pb2.GuardRule(type=t, action=a) for t, a in rules.items()]))
+        )
+        for rules in (before, after)
+    )
+    assert told(one, other) == [
+        (field, *(json.dumps(guard_pb2.GuardAction.Name(action)) for action in actions)) for field, *actions in expected
     ]
 
 

@@ -40,9 +40,22 @@ async def test_a_caller_that_saw_another_generation_moves_nothing(expected):
         await g.move("live", {first: 100}, expected_generation=2)
 
 
+async def test_a_move_to_where_the_label_is_makes_no_generation():
+    """Also where it was seen before that move: the same move sent again, whose first answer was lost on its way."""
+    async with gateway() as g:
+        first, second = await g.publish("first"), await g.publish("second")
+        moved = await g.move("live", {first: 90, second: 10}, expected_generation=1)
+        for expected in ({"expected_generation": 1}, {"expected_generation": 2}, {}):
+            again = await g.move("live", {first: 90, second: 10}, **expected)
+            assert (again.label, again.before) == (moved.label, moved.label)
+        assert (await g.store.generations("acme", "support"))["live"] == [1, 2]
+        error = await refusal(g.move("live", {first: 91, second: 9}, expected_generation=1))
+        assert error.reason == "LABEL_MOVED", "other shares are another move"
+
+
 async def test_of_those_who_saw_the_same_generation_one_moves_the_label():
     async with gateway() as one, gateway(one.store) as other:
-        versions = [await one.publish(f"v{number}") for number in range(6)]
+        _, *versions = [await one.publish(f"v{number}") for number in range(7)]
         moves = [
             (one, other)[number % 2].move("live", {version: 100}, expected_generation=1)
             for number, version in enumerate(versions)
@@ -57,7 +70,7 @@ async def test_of_those_who_saw_the_same_generation_one_moves_the_label():
 
 async def test_those_who_expect_nothing_all_move_it_one_after_the_other():
     async with gateway() as g:
-        versions = [await g.publish(f"v{number}") for number in range(5)]
+        _, *versions = [await g.publish(f"v{number}") for number in range(6)]
         moved = await asyncio.gather(*(g.move("live", {version: 100}) for version in versions))
         assert sorted(each.label.generation for each in moved) == [2, 3, 4, 5, 6]
         by_generation = {each.label.generation: each.label for each in moved}
@@ -69,16 +82,16 @@ async def test_those_who_expect_nothing_all_move_it_one_after_the_other():
 async def test_a_move_that_comes_too_late_changes_nothing_although_its_number_is_free():
     """While it hung, others moved the label so often that its generation was made, and forgotten."""
     async with gateway() as slow, gateway(slow.store) as fast:
-        first, second = await slow.publish("first"), await slow.publish("second")
+        first, second, third = [await slow.publish(text) for text in ("first", "second", "third")]
 
         async def meanwhile():
-            for _ in range(25):
-                await fast.move("live", {first: 100})
+            for number in range(25):
+                await fast.move("live", {(third, first)[number % 2]: 100})
 
         slow.store.before["create_generation"] = meanwhile
         error = await refusal(slow.move("live", {second: 100}, expected_generation=1))
         assert (error.reason, error.metadata["generation"]) == ("LABEL_MOVED", "26")
-        assert (await slow.catalogue.labels("acme", "support"))[0].variants[0].version == first
+        assert (await slow.catalogue.labels("acme", "support"))[0].variants[0].version == third
         assert (await slow.store.generations("acme", "support"))["live"] == list(range(7, 27))
 
 

@@ -112,6 +112,28 @@ async def test_what_names_nothing_is_refused_with_the_names_there_are(reference)
         assert [violation.field for violation in error.field_violations] == ["profile"]
 
 
+@pytest.mark.parametrize(
+    ("reference", "sentence"),
+    [
+        ("mail", "there is no profile 'mail'; there are: default, house-style, support"),
+        ("support@old", "support has no label 'old'; there are: live, next"),
+        ("house-style@next", "house-style has no label 'next'; there are: live"),
+        (
+            f"support@{OTHER}",
+            f"support has no version {OTHER}; it may have been removed, as old ones without a label are",
+        ),
+        ("support@live~1", "a request follows support@live as it is now; name the version that it was before"),
+        ("default@canary", "nothing was published as default, so it has neither labels nor versions"),
+    ],
+)
+async def test_a_refusal_says_what_is_wrong_and_what_there_is(reference, sentence):
+    async with gateway() as g:
+        await g.publish("house", tenant=SHARED, name="house-style")
+        version = await g.publish("first")
+        await g.move("next", {version: 100})
+        assert (await refusal(g.library, reference)).message == sentence
+
+
 async def test_a_request_costs_no_look_into_the_storage():
     async with gateway() as g:
         version = await g.publish("x", tenant=SHARED)
@@ -145,9 +167,8 @@ async def test_a_gateway_that_slept_through_many_moves_follows():
     async with gateway() as mover, gateway(mover.store) as other:
         first, second = await mover.publish("first"), await mover.publish("second")
         assert await other.instructions("support") == "first"
-        for _ in range(25):
-            await mover.move("live", {first: 100})
-        await mover.move("live", {second: 100})
+        for number in range(25):
+            await mover.move("live", {(second, first)[number % 2]: 100})
         other.clock.seconds = 60
         assert await other.instructions("support") == "second"
 
@@ -164,10 +185,10 @@ async def test_to_see_that_nothing_moved_takes_no_listing():
 
 async def test_an_erased_tenant_has_nothing_and_others_keep_theirs():
     async with gateway() as g:
-        version = await g.publish("acme's")
+        version, other = await g.publish("acme's"), await g.publish("acme's other")
         await g.publish("zenith's", tenant="zenith")
-        await g.move("live", {version: 100})
-        assert await g.library.erase_tenant("acme") == 3
+        await g.move("live", {other: 100})
+        assert await g.library.erase_tenant("acme") == 4
         for reference in ("support", f"support@{version}"):
             assert (await refusal(g.library, reference)).reason == "UNKNOWN_PROFILE"
         assert await g.store.names("acme") == []

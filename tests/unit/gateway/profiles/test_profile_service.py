@@ -116,15 +116,51 @@ async def test_two_versions_are_compared(operator):
     assert list((await operator.diff_profiles("support", "support@live")).changes) == []
 
 
-@pytest.mark.parametrize("reference", ["mail", "support@next", f"support@{VERSION}", "support@live~1", "../zenith"])
-async def test_what_is_not_there_is_not_found(operator, reference):
-    await operator.publish_profile("support", recipe())
-    assert (await refusal(operator.get_profile(reference))).reason == "PROFILE_NOT_FOUND"
+@pytest.mark.parametrize(
+    ("reference", "sentence"),
+    [
+        ("mail", "there is no profile 'mail'; there are: default, support"),
+        ("support@next", "support has no label 'next'; there are: beta, live"),
+        (
+            f"support@{VERSION}",
+            f"support has no version {VERSION}; it may have been removed, as old ones without a label are",
+        ),
+        ("support@beta~1", "support@beta was nothing before: it was never moved"),
+        ("support@live~19", "support@live~19 is not known; of its moves the last 2 are kept, so ~1 to ~2 are"),
+        (
+            "../zenith",
+            "'../zenith' is not NAME, NAME@LABEL, NAME@LABEL~N or NAME@VERSION of a profile; "
+            "there are: default, support",
+        ),
+        ("default@next", "nothing was published as default, so it has neither labels nor versions"),
+    ],
+)
+async def test_what_is_not_there_is_not_found_and_what_is_there_is_said(operator, reference, sentence):
+    first, second = [
+        (await operator.publish_profile("support", recipe(text))).version.version for text in ("first", "second")
+    ]
+    await operator.set_label("support", "beta", {first: 100})
+    for version in (second, first):
+        await operator.set_label("support", "live", {version: 100})
+    error = await refusal(operator.get_profile(reference))
+    assert (error.reason, error.message) == ("PROFILE_NOT_FOUND", sentence)
     error = await refusal(operator.diff_profiles("support", reference))
     assert (error.reason, [violation.field for violation in error.field_violations]) == (
         "PROFILE_NOT_FOUND",
         ["to_profile"],
     )
+
+
+async def test_the_built_in_profile_can_be_looked_at_until_one_of_its_name_is_published(operator):
+    found = await operator.get_profile("default")
+    assert (found.version.name, found.version.version, list(found.labels)) == ("default", "", [])
+    assert found.version.profile.instructions == BASE.instructions
+    assert not found.version.HasField("create_time")
+    await operator.publish_profile("support", recipe())
+    changes = (await operator.diff_profiles("default", "support")).changes
+    assert changes[0].field == "instructions"
+    published = await operator.publish_profile("default", found.version.profile)
+    assert (await operator.get_profile("default")).version.version == published.version.version
 
 
 async def test_a_tenant_sees_its_own_alone(mesh):
@@ -174,10 +210,13 @@ async def test_without_a_storage_every_method_says_so():
         calls = (
             caller.publish_profile("support", recipe()),
             caller.get_profile("support"),
+            caller.get_profile("default@next"),
+            caller.get_profile("X"),
             anext(caller.list_profiles()),
             caller.diff_profiles("support", "support"),
             caller.set_label("support", "live", {VERSION: 100}),
         )
         for call in calls:
             assert (await refusal(call)).reason == "STORAGE_NOT_CONFIGURED"
+        assert (await caller.get_profile("default")).version.profile.instructions == BASE.instructions
         assert (await mesh.profiles.resolve("acme", "", "u")).profile is BASE

@@ -29,6 +29,7 @@ def guard(*rules, **fields):
     ("one", "other"),
     [
         pytest.param({}, {"format": prompt_pb2.PROMPT_FORMAT_OPENAI}, id="format"),
+        pytest.param({"instructions": "Answer."}, {"instructions": "Answer.\n\n"}, id="line ends of instructions"),
         pytest.param({}, {"order": prompt_pb2.EVIDENCE_ORDER_BY_SCORE}, id="order"),
         pytest.param({}, {"conversation_share": 0.5}, id="conversation share"),
         pytest.param({}, {"guard": guard()}, id="a guard that says nothing"),
@@ -83,7 +84,8 @@ def test_to_normalise_changes_no_meaning_and_is_done_once(recipe):
     assert normalised(once) == once
     assert domain_profile("p", "v", once, BASE) == domain_profile("p", "v", normalised(once), BASE)
     before, after = domain_profile("p", "v", recipe, BASE), domain_profile("p", "v", once, BASE)
-    for field in ("instructions", "model", "format", "order", "conversation_share", "guard", "sources", "max_tokens"):
+    assert after.instructions == (recipe.instructions.rstrip("\n") or BASE.instructions)
+    for field in ("model", "format", "order", "conversation_share", "guard", "sources", "max_tokens"):
         assert getattr(before, field) == getattr(after, field)
 
 
