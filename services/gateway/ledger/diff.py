@@ -47,7 +47,9 @@ def diff(before: pb.Record, after: pb.Record) -> pb.ContextDiff:
 
     Where a request failed there is no reply to compare: the field `outcome` says what came of each.
     """
-    asked = _fields("request", _REQUEST_FIELDS, before.request, after.request)
+    # What failed before the guard had read it has no text and says nothing of what was asked, but the budget.
+    both_kept = before.request.question and after.request.question
+    asked = _fields("request", _REQUEST_FIELDS if both_kept else ("max_tokens",), before.request, after.request)
     if before.HasField("error") or after.HasField("error"):
         return pb.ContextDiff(fields=[*asked, *_outcome(before, after)])
     old, new = before.response, after.response

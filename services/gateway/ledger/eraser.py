@@ -1,7 +1,8 @@
 """Erases records from the archive, which is the truth, and from the index."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 from services.chassis.logs import get_logger
 from services.gateway.ledger.archive import Archive, ArchiveUnavailableError, SegmentMissingError
@@ -29,8 +30,9 @@ class Eraser:
     """Erases what names a document, or everything.
 
     First what waits here is written, then the erasure is noted, then all headers are read and segments rewritten. What
-    another gateway writes after that meets the note, and is never seen. Raises ArchiveUnavailableError and
-    CacheUnavailableError; the same call again goes on.
+    another gateway writes after that meets the note, and is never seen. Reading all headers may take longer than a
+    caller has: it goes on when he has left, and the same call again waits for it. Raises ArchiveUnavailableError and
+    CacheUnavailableError.
     """
 
     def __init__(
@@ -41,6 +43,15 @@ class Eraser:
         self._blanking = blanking
         self._writer = writer
         self._clock = clock
+        self._sweeps: dict[tuple[str, frozenset[str]], asyncio.Task[int]] = {}
+
+    async def close(self) -> None:
+        """Breaks off what is under way; the same calls, made again, begin anew."""
+        sweeps = list(self._sweeps.values())
+        for sweep in sweeps:
+            sweep.cancel()
+        if sweeps:
+            await asyncio.wait(sweeps)
 
     async def begin(self, tenant: str, name: str) -> bool:
         """Notes that an erasure begins; True where one of that name has begun before and never ended."""
@@ -54,13 +65,33 @@ class Eraser:
         """Erases all records that name one of the documents; returns how many there were."""
         if not document_ids:
             return 0
-        await self._settle()
-        digests, until = [document_digest(document_id) for document_id in document_ids], self._until()
-        await self._index.mark(tenant, digests, until)
-        return await self._sweep(tenant, Marks(documents=dict.fromkeys(digests, until)))
+        digests = frozenset(map(document_digest, document_ids))
+        return await self._once(tenant, digests, lambda: self._erase_documents(tenant, digests))
 
     async def erase_tenant(self, tenant: str) -> int:
         """Erases all records; returns how many there were."""
+        return await self._once(tenant, frozenset(), lambda: self._erase_everything(tenant))
+
+    async def _once(self, tenant: str, digests: frozenset[str], work: Callable[[], Coroutine[Any, Any, int]]) -> int:
+        """What `work` gives, whoever began it; no digests: everything."""
+        key = (tenant, digests)
+        if key not in self._sweeps:
+            self._sweeps[key] = sweep = asyncio.create_task(work())
+            sweep.add_done_callback(lambda done: self._ended(key, done))
+        return await asyncio.shield(self._sweeps[key])
+
+    def _ended(self, key: tuple[str, frozenset[str]], sweep: asyncio.Task[int]) -> None:
+        del self._sweeps[key]
+        if not sweep.cancelled() and (error := sweep.exception()):
+            _log.warning("ledger_erasure_failed", error=type(error).__name__)
+
+    async def _erase_documents(self, tenant: str, digests: frozenset[str]) -> int:
+        await self._settle()
+        until = self._until()
+        await self._index.mark(tenant, digests, until)
+        return await self._sweep(tenant, Marks(documents=dict.fromkeys(digests, until)))
+
+    async def _erase_everything(self, tenant: str) -> int:
         await self._settle()
         until = self._until()
         await self._index.mark_everything(tenant, until)

@@ -62,11 +62,12 @@ async def open_ledger(
         rebuilding = Rebuilding(archive, index, adoption, days=days, max_records=max_records, clock=clock)
         maintenance = Maintenance(archive, index, adoption, rebuilding, days=days, clock=clock)
         async with rebuilding, _running(maintenance.run()), _writing(writer):
-            yield StoredLedger(
-                writer,
-                LedgerReader(archive, index, adoption, rebuilding, executor, days=days, clock=clock),
-                Eraser(archive, index, blanking, writer, clock=clock),
-            )
+            eraser = Eraser(archive, index, blanking, writer, clock=clock)
+            reader = LedgerReader(archive, index, adoption, rebuilding, executor, days=days, clock=clock)
+            try:
+                yield StoredLedger(writer, reader, eraser)
+            finally:
+                await eraser.close()
 
 
 @asynccontextmanager

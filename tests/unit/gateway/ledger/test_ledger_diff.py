@@ -73,7 +73,10 @@ def test_every_field_of_the_request_but_its_name_is_compared(field: str) -> None
     before = pb.Record(request=REQUEST)
     after = pb.Record(request=REQUEST)
     assert REQUEST.HasField(field) if field == "reserved_output_tokens" else getattr(REQUEST, field)
-    after.request.ClearField(field)
+    if field == "question":
+        after.request.question = "When?"
+    else:
+        after.request.ClearField(field)
     assert list(changed_fields(before, after)) == ([] if field == "request_id" else [f"request.{field}"])
 
 
@@ -138,3 +141,10 @@ def test_of_a_failed_request_its_outcome_is_all_that_differs(
         "request.max_tokens": ("500", "1000"),
         **({"outcome": outcome} if outcome else {}),
     }
+
+
+def test_of_a_request_whose_text_was_not_kept_only_the_budget_is_compared() -> None:
+    before, after = record(1, "a.md"), record(2, failed=True, question="")
+    before.request.profile = "support"
+    after.request.max_tokens = 100
+    assert changed_fields(before, after).keys() == {"request.max_tokens", "outcome"}

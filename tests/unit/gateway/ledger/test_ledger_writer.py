@@ -87,3 +87,31 @@ async def test_the_upkeep_goes_on_after_whatever_happened(monkeypatch, error):
     async with open_ledger(MemoryStore(), None, days=7, max_records=1000, clock=Clock()), asyncio.timeout(30):
         for _ in range(3):
             await rounds.get()
+
+
+async def test_an_erasure_goes_on_when_its_caller_has_left_and_the_next_call_waits_for_it(monkeypatch):
+    sweeps, begun, may_go_on = 0, asyncio.Event(), asyncio.Event()
+    hours = ObjectArchive.hours
+
+    async def slow(self, tenant):
+        nonlocal sweeps
+        sweeps += 1
+        begun.set()
+        await may_go_on.wait()
+        return await hours(self, tenant)
+
+    async with open_ledger(MemoryStore(), None, days=7, max_records=1000, clock=Clock()) as ledger, asyncio.timeout(30):
+        ledger.record(ADMIN, record(1, "a.md"))
+        await flushed(ledger)
+        monkeypatch.setattr(ObjectArchive, "hours", slow)
+        first = asyncio.create_task(ledger.erase_documents("acme", ["a.md"]))
+        await begun.wait()
+        first.cancel()
+        with suppress(asyncio.CancelledError):
+            await first
+        second = asyncio.create_task(ledger.erase_documents("acme", ["a.md"]))
+        await asyncio.sleep(0)
+        may_go_on.set()
+        assert await second == 1
+        assert sweeps == 1
+        assert not (await ledger.list(ADMIN, pb.ListRecordsRequest())).records
