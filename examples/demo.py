@@ -29,7 +29,7 @@ def main() -> None:
         run("status", *data)
         run("ingest", "README.md", "docs", "protos/scic", "services", "scic", "examples/conversation.jsonl", *data)
         for question in QUESTIONS:
-            run("context", question, "--max-tokens", "800", *data)
+            run("context", question, "--max-tokens", "1600", *data)
         run("ledger", "list", *data)
         run("ledger", "show", *data)
         run("profiles", "publish", "examples/profiles/support.yaml", *data)

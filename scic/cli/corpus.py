@@ -77,7 +77,7 @@ def delete(
     api_key: ApiKey = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Delete documents, and every cached reply. Ids that do not exist are no error."""
+    """Delete documents, every cached reply, and the ledger's records of them. Ids that do not exist are no error."""
 
     async def ask() -> None:
         async with connect(address, api_key, data_dir) as client:

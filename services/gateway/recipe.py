@@ -112,7 +112,8 @@ def encoding_of(model: str) -> Encoding:
     try:
         return encoding_for(model)
     except UnknownModelError:
-        raise _unknown(errors.UNKNOWN_MODEL, "model", model, valid=ENCODING_NAMES) from None
+        valid = (*ENCODING_NAMES, "models of OpenAI", "any by a profile that names model and encoding")
+        raise _unknown(errors.UNKNOWN_MODEL, "model", model, valid=valid) from None
 
 
 def _encoding(model: str, profile: Profile) -> Encoding:

@@ -79,7 +79,7 @@ class RedisContextCache:
         return await call(self._breaker, lambda: self._unlink_all(tenant))
 
     async def forget_history(self) -> None:
-        """See ContextCache. Redis rewrites its append-only file in the background; nodes of a cluster see to their own."""
+        """See ContextCache. Redis rewrites its append-only file in the background; nodes of a cluster see to theirs."""
         if isinstance(self._redis, RedisCluster):
             return
         try:

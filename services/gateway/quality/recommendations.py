@@ -75,7 +75,8 @@ def _add_sources(context: Context) -> _Advice | None:
     held = frozenset().union(*(passage.asked for passage in context.passages))
     missing = list(dict.fromkeys(word for term, word in context.asked.items() if term not in held))
     part = len(context.asked.keys() - held) / len(context.asked) if context.asked else 0.0
-    if part < _UNCOVERED:
+    if part < _UNCOVERED or (not context.passages and _dropped_for_room(context)):
+        # What was found and found no room may well hold them.
         return None
     named = ", ".join(f"“{word}”" for word in missing[:_NAMED])
     more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
@@ -114,13 +115,14 @@ def _reduce_redundancy(context: Context) -> _Advice | None:
 
 
 def _raise_budget(context: Context) -> _Advice | None:
-    good = _good_dropped(context)
+    good = _good_dropped(context) if context.passages else _dropped_for_room(context)
     missed = sum(passage.token_count for passage in good)
     part = missed / (missed + evidence_tokens(context.passages)) if missed else 0.0
     if part < _MISSED:
         return None
+    which = "Passages that fit the question well" if context.passages else "All passages"
     detail = (
-        f"Passages that fit the question well were left out for want of room: {len(good)} with {missed:,} tokens. "
+        f"{which} were left out for want of room: {len(good)} with {missed:,} tokens. "
         f"max_tokens of about {context.tokens.max_tokens + missed:,} instead of {context.tokens.max_tokens:,} would "
         "hold them."
     )
@@ -164,13 +166,16 @@ _RULES: Final[tuple[Callable[[Context], _Advice | None], ...]] = (
 """In the order in which equal gains stand."""
 
 
+def _dropped_for_room(context: Context) -> list[pb.DroppedPassage]:
+    return [passage for passage in context.dropped if passage.reason in _FOR_ROOM]
+
+
 def _good_dropped(context: Context) -> list[pb.DroppedPassage]:
     """Those left out for want of room that fit well, as far as titles and scores tell."""
     return [
         passage
-        for passage in context.dropped
-        if passage.reason in _FOR_ROOM
-        and fit_of(context.asked.keys() & set(terms_of(" ".join(passage.title_path))), context.asked, passage.score)
+        for passage in _dropped_for_room(context)
+        if fit_of(context.asked.keys() & set(terms_of(" ".join(passage.title_path))), context.asked, passage.score)
         >= _GOOD_FIT
     ]
 

@@ -38,7 +38,7 @@ def kinds(found: quality_pb2.Quality) -> list[str]:
     [
         pytest.param([GOOD], [], [], id="a good context needs nothing"),
         pytest.param([], [], ["ADD_SOURCES"], id="nothing was found"),
-        pytest.param([], [dropped(200, *TITLES, cosine=0.6)], ["ADD_SOURCES", "RAISE_BUDGET"], id="nothing had room"),
+        pytest.param([], [dropped(200, *TITLES, cosine=0.6)], ["RAISE_BUDGET"], id="nothing had room"),
         pytest.param([GOOD, COPY], [], ["REDUCE_REDUNDANCY"], id="the same in two documents"),
         pytest.param(STRANGERS, [], ["ADD_SOURCES", "IMPROVE_RELEVANCE"], id="passages for other questions"),
         pytest.param([GOOD, *STRANGERS], [], ["LOWER_BUDGET", "IMPROVE_RELEVANCE"], id="the answer among others"),
