@@ -77,7 +77,7 @@ def show(
     async def ask() -> None:
         async with connect(address, api_key, data_dir) as client:
             name = await _known(client, record_id) if record_id else (await _newest(client)).record_id
-            with _explaining(record_id):
+            with _explaining(record_id or name):
                 record = await client.get_record(name)
         if as_json:
             print_json(record)
@@ -142,7 +142,7 @@ def replay(
                 newest = await _newest(client, runnable=True)
                 name = newest.record_id
                 typer.echo(f"record {name}: {' '.join(newest.question.split())}", err=True)
-            with _explaining(record_id):
+            with _explaining(record_id or name):
                 answer = await client.replay_record(name, profile=profile, present_corpus=present_corpus)
         if as_json:
             print_json(answer)
@@ -184,10 +184,10 @@ async def _known(client: Client, name: str) -> str:
 @contextmanager
 def _explaining(*names: str) -> Iterator[None]:
     """Says of which record an error speaks, and by which option it can be helped."""
-    which = " or ".join(filter(None, names))
+    which = f": {' or '.join(names)}"
     more = {
-        errors.RECORD_NOT_FOUND.name: f": {which}" if which else "",
-        errors.RECORD_ERASED.name: f": {which}" if which else "",
+        errors.RECORD_NOT_FOUND.name: which,
+        errors.RECORD_ERASED.name: which,
         errors.CORPUS_VERSION_GONE.name: "; --present-corpus searches it as it is now",
     }
     try:

@@ -2,8 +2,8 @@
 
 import json
 import re
-from collections.abc import Hashable, Sequence
-from typing import Any
+from collections.abc import Hashable
+from typing import Any, NamedTuple
 
 import yaml
 from google.protobuf.json_format import MessageToDict
@@ -21,20 +21,29 @@ _OTHER_BREAKS = re.compile("[\r\x85\u2028\u2029]")
 """To YAML they end a line; without quotes they would come back as spaces."""
 
 
-def read_profile(text: str) -> tuple[str, pb.Profile]:
-    """The name that stands in a file, "" where none does, and the recipe.
+class ProfileFile(NamedTuple):
+    """What stands in a file."""
 
-    Raises ScicError INVALID_FIELD with every mistake by its path, such as `sources.docs.priority`.
-    """
+    name: str
+    """What it calls the profile; "" where it does not."""
+
+    profile: pb.Profile
+    """The recipe, without what is wrong."""
+
+    mistakes: list[tuple[str, str]]
+    """Paths, such as `sources.docs.priority`, and what is expected there."""
+
+
+def read_profile(text: str, file: str = "file") -> ProfileFile:
+    """Reads a file that is called `file`. Raises ScicError INVALID_FIELD, which says where, for what is no YAML."""
     try:
         content = yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader, only stricter
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise _refused([("file", f"must be YAML: {' '.join(str(error).split())}")]) from None
-    reading = Reading()
+        expectation = _trouble(error, text)
+        raise errors.INVALID_FIELD.error(f"{file}: {expectation}", field_violations=[(file, expectation)]) from None
+    reading = Reading(file)
     profile = reading.profile(content)
-    if reading.mistakes:
-        raise _refused(reading.mistakes)
-    return reading.name, profile
+    return ProfileFile(reading.name, profile, reading.mistakes)
 
 
 def write_profile(name: str, profile: pb.Profile) -> str:
@@ -55,9 +64,16 @@ def write_profile(name: str, profile: pb.Profile) -> str:
     return yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
 
 
-def _refused(mistakes: Sequence[tuple[str, str]]) -> errors.ScicError:
-    sentence = "; ".join(f"{path}: {expectation}" for path, expectation in mistakes)
-    return errors.INVALID_FIELD.error(sentence, field_violations=mistakes)
+def _trouble(error: Exception, text: str) -> str:
+    """Why a text is no YAML, and where as far as the library says."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
+        said = ", ".join(filter(None, (error.context, error.problem)))
+        return f"line {error.problem_mark.line + 1}, column {error.problem_mark.column + 1}: {said}"
+    if isinstance(error, yaml.reader.ReaderError):
+        before = text[: error.position]
+        column = len(before) - before.rfind("\n")
+        return f"line {before.count(chr(10)) + 1}, column {column}: {error.reason}"
+    return f"must be YAML: {error}"
 
 
 class _Loader(yaml.SafeLoader):
@@ -69,9 +85,12 @@ class _Loader(yaml.SafeLoader):
     }
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-        if twice := next((key for index, key in enumerate(keys) if key in keys[:index]), None):
-            raise yaml.MarkedYAMLError(problem=f"{twice} stands twice", problem_mark=node.start_mark)
+        seen = set[str]()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    raise yaml.MarkedYAMLError(problem=f"{key.value} stands twice", problem_mark=key.start_mark)
+                seen.add(key.value)
         return super().construct_mapping(node, deep=deep)
 
 

@@ -41,14 +41,15 @@ class Reading:
     Nothing is guessed and nothing passed over: what is misspelt would not hold, and nobody would notice.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, file: str) -> None:
+        self._file = file
         self.mistakes: list[tuple[str, str]] = []
         """Paths, such as `sources.docs.priority`, and what is expected there."""
         self.name = ""
         """What the file says the profile is called."""
 
     def profile(self, content: Any) -> pb.Profile:
-        """The recipe; only worth something without mistakes."""
+        """The recipe, as far as it can be read."""
         result = pb.Profile()
         apart = ("sources", "tools", "examples", "guard")
         values = self._fields(result, content, "", beside=("name", *apart), apart=apart)
@@ -150,7 +151,7 @@ class Reading:
         if isinstance(value, dict) and all(isinstance(name, str) for name in value):
             return value
         if value is not None:
-            self._wrong(path or "file", "must be names with values")
+            self._wrong(path or self._file, "must be names with values")
         return {}
 
     def _known(self, values: dict[str, Any], path: str, names: Iterable[str]) -> dict[str, Any]:

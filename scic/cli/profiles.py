@@ -2,23 +2,28 @@
 
 import asyncio
 import sys
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from scic import errors
-from scic.cli.connection import Address, ApiKey, DataDir, connect
+from scic.cli.connection import Address, ApiKey, DataDir, NoConnectionError, connect
 from scic.cli.json_output import one_line, print_json
 from scic.cli.profile_file import read_profile, write_profile
-from scic.cli.show_profiles import LISTING_HEADER, change_lines, head_lines, label_line, listing_line, move_line
+from scic.cli.profile_listing import lines_of_names, lines_of_versions
+from scic.cli.profile_mistakes import Mistake, further_mistakes
+from scic.cli.profile_paths import in_words
+from scic.cli.show_profiles import compared_line, head_lines, move_line, recipe_lines, split_line
+from scic.cli.variants import VERSION, find_versions, option_of, read_variants
+from scic.client import Client
 from scic.errors import ScicError
 from scic.gateway.v1 import profile_service_pb2 as pb
 
 profiles = typer.Typer(name="profiles", no_args_is_help=True, rich_markup_mode=None)
 
 _EXIT_MISTAKE = 2
-_HUNDRED = 100
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the reply as JSON.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The profile's name.", show_default=False)]
@@ -50,23 +55,25 @@ def publish(
     data_dir: DataDir = None,
 ) -> None:
     """Store a recipe as a version; the first one of a name answers at once, later ones once a label is moved."""
+    own_name, profile, mistakes = read_profile(_read(file), "standard input" if file == "-" else file)
+    called = name or own_name
+    if not called and "name" not in dict(mistakes):
+        mistakes.append(("name", "must be given, here or with --name"))
 
-    async def ask() -> pb.PublishProfileResponse:
-        own_name, profile = read_profile(_read(file))
-        if not (name or own_name):
-            raise typer.BadParameter("the file has no `name`; give one with --name", param_hint="FILE")
+    async def ask() -> pb.PublishProfileResponse | None:
         async with connect(address, api_key, data_dir) as client:
-            return await client.publish_profile(name or own_name, profile, dry_run=dry_run)
+            return await _published(client, called, profile, mistakes, dry_run=dry_run)
 
     try:
         response = asyncio.run(ask())
-    except ScicError as error:
-        # One sentence has no room for all that may be wrong with a file.
-        if len(error.field_violations) <= 1:
+    except (NoConnectionError, ScicError) as error:
+        if not mistakes:
             raise
-        for field, expectation in error.field_violations:
-            print(f"scic: {field}: {expectation}", file=sys.stderr)
+        _tell([*mistakes, ("what else may be wrong", f"could not be checked: {error}")])
         raise typer.Exit(_EXIT_MISTAKE) from None
+    if response is None:
+        _tell(mistakes)
+        raise typer.Exit(_EXIT_MISTAKE)
     if as_json:
         print_json(response)
         return
@@ -84,19 +91,25 @@ def list_(
     api_key: ApiKey = None,
     data_dir: DataDir = None,
 ) -> None:
-    """List the newest version of each profile, or the versions and labels of one."""
+    """List what answers of each profile, and its newest version; or the versions and labels of one."""
+    if "@" in name:
+        raise typer.BadParameter("a name is wanted, without label or version", param_hint="NAME")
 
     async def ask() -> None:
-        begun = as_json
+        begun = False
         async with connect(address, api_key, data_dir) as client:
-            async for version in client.list_profiles(name):
-                if not begun:
-                    print(LISTING_HEADER)
-                    begun = True
-                print(one_line(version) if as_json else listing_line(version))
-            if name and begun and not as_json:
-                for label in (await client.get_profile(name)).labels:
-                    print(label_line(label))
+            lines: AsyncIterator[str]
+            if as_json:
+                lines = (one_line(version) async for version in client.list_profiles(name))
+            else:
+                lines = lines_of_versions(client, name) if name else lines_of_names(client)
+            async for line in lines:
+                begun = True
+                print(line)
+            if name and not begun:
+                # It says that there is none, save for the built-in one.
+                await client.get_profile(name)
+                print(f"{name} is built in and has no versions; see `scic profiles show {name}`", file=sys.stderr)
 
     asyncio.run(ask())
 
@@ -135,23 +148,26 @@ def diff(
     api_key: ApiKey = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Say in which fields two versions differ."""
+    """Say in which fields two versions differ, and in which shares two labels."""
 
-    async def ask() -> pb.DiffProfilesResponse:
+    async def ask() -> tuple[pb.DiffProfilesResponse, str]:
         async with connect(address, api_key, data_dir) as client:
-            return await client.diff_profiles(from_, to)
+            compared = await client.diff_profiles(from_, to)
+            before, after = [await _label_of(client, reference) for reference in (from_, to)]
+            return compared, split_line(before, after)
 
-    compared = asyncio.run(ask())
+    compared, split = asyncio.run(ask())
     if as_json:
         print_json(compared)
         return
-    older, newer = compared.from_version, compared.to_version
-    print(f"{older.name}@{older.version} → {newer.name}@{newer.version}")
+    print(compared_line(compared))
+    if split:
+        print(split)
     for change in compared.changes:
-        for line in change_lines(change):
+        for line in recipe_lines(change):
             print(line)
     if not compared.changes:
-        print("no difference")
+        print("no difference in the recipe with the largest share" if split else "no difference")
 
 
 @profiles.command()
@@ -162,7 +178,8 @@ def label(
         list[str],
         typer.Argument(
             metavar="VERSION[=PERCENT]...",
-            help="What shall answer; one of them without a percentage gets the rest.",
+            help="What shall answer: a version, or a label for what it leads to, either also behind NAME@; one of them "
+            "without a percentage gets the rest.",
             show_default=False,
         ),
     ],
@@ -183,11 +200,18 @@ def label(
     data_dir: DataDir = None,
 ) -> None:
     """Move a label to a version, or split it among several."""
-    variants = _variants(versions, tenant or [])
+    written = read_variants(versions, tenant or [])
 
     async def ask() -> pb.SetLabelResponse:
         async with connect(address, api_key, data_dir) as client:
-            return await client.set_label(name, label_, variants, expected_generation=expected)
+            variants = await find_versions(client, name, written)
+            try:
+                return await client.set_label(name, label_, variants, expected_generation=expected)
+            except ScicError as error:
+                if error.reason != errors.INVALID_FIELD.name:
+                    raise
+                _tell((option_of(field, variants), in_words(said)) for field, said in error.field_violations)
+                raise typer.Exit(_EXIT_MISTAKE) from None
 
     _show_move(asyncio.run(ask()), as_json=as_json)
 
@@ -205,19 +229,45 @@ def rollback(
 
     async def ask() -> pb.SetLabelResponse:
         async with connect(address, api_key, data_dir) as client:
-            try:
-                found = await client.get_profile(f"{name}@{label_}~1")
-            except ScicError as error:
-                if error.reason != errors.PROFILE_NOT_FOUND.name:
-                    raise
-                raise errors.PROFILE_NOT_FOUND.error(
-                    f"{name}@{label_} was nothing before, so there is no way back"
-                ) from None
+            found = await client.get_profile(f"{name}@{label_}~1")
             before = next(label for label in found.labels if label.label == label_)
             # Somebody who moves it meanwhile must not be undone by mistake.
             return await client.set_label(name, label_, before.variants, expected_generation=before.generation + 1)
 
     _show_move(asyncio.run(ask()), as_json=as_json)
+
+
+async def _published(
+    client: Client, name: str, profile: pb.Profile, mistakes: list[Mistake], *, dry_run: bool
+) -> pb.PublishProfileResponse | None:
+    """The reply; None where there are mistakes, which then are all in the list."""
+    if mistakes:
+        mistakes.extend(await further_mistakes(client, name, profile, mistakes))
+        return None
+    try:
+        return await client.publish_profile(name, profile, dry_run=dry_run)
+    except ScicError as error:
+        if error.reason != errors.INVALID_FIELD.name:
+            raise
+        mistakes.extend(await further_mistakes(client, name, profile, ()))
+        if not mistakes:
+            raise
+        return None
+
+
+async def _label_of(client: Client, reference: str) -> pb.Label | None:
+    """The label that a reference goes by, as it is or was; None where it names a version, or what is built in."""
+    rest = reference.partition("@")[2]
+    if VERSION.fullmatch(rest):
+        return None
+    wanted = rest.partition("~")[0] or "live"
+    labels = (await client.get_profile(reference)).labels
+    return next((label for label in labels if label.label == wanted), None)
+
+
+def _tell(mistakes: Iterable[Mistake]) -> None:
+    for path, expectation in mistakes:
+        print(f"scic: {path}: {expectation}", file=sys.stderr)
 
 
 def _show_move(moved: pb.SetLabelResponse, *, as_json: bool) -> None:
@@ -234,32 +284,3 @@ def _read(file: str) -> str:
         raise typer.BadParameter(f"{file}: {(error.strerror or str(error)).lower()}", param_hint="FILE") from None
     except UnicodeDecodeError as error:
         raise typer.BadParameter(f"{file}: not UTF-8 at byte {error.start}", param_hint="FILE") from None
-
-
-def _variants(versions: list[str], tenants: list[str]) -> list[pb.Variant]:
-    """What `VERSION[=PERCENT]` and `TENANT=VERSION` say."""
-    variants: dict[str, pb.Variant] = {}
-    open_ones = []
-    for text in versions:
-        version, given, percent = text.partition("=")
-        variant = variants[version] = pb.Variant(version=version)
-        if not given:
-            open_ones.append(variant)
-            continue
-        try:
-            variant.percent = float(percent.removesuffix("%"))
-        except ValueError:
-            raise typer.BadParameter(f"{text!r} is not VERSION or VERSION=PERCENT", param_hint="VERSION") from None
-    rest = _HUNDRED - sum(variant.percent for variant in variants.values())
-    if len(open_ones) > 1 or len(variants) < len(versions) or (open_ones and rest < 0):
-        raise typer.BadParameter(
-            "name each version once, all but one with a percentage, at most 100 together", param_hint="VERSION"
-        )
-    for variant in open_ones:
-        variant.percent = round(rest, 2)
-    for text in tenants:
-        tenant, given, version = text.partition("=")
-        if not (tenant and given and version):
-            raise typer.BadParameter(f"{text!r} is not TENANT=VERSION", param_hint="--tenant")
-        variants.setdefault(version, pb.Variant(version=version)).tenants.append(tenant)
-    return list(variants.values())

@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Sequence
 
 from rich.console import Console
-from rich.markup import escape
 from rich.padding import Padding
 from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from scic.cli.printable import escape, printable
 from scic.cli.show_compression import show_decision, show_degradation, show_retention
 from scic.cli.show_quality import show_cost, show_guarded, show_isolation, show_profile, show_quality
 from scic.gateway.v1 import context_service_pb2 as pb
@@ -26,14 +26,15 @@ def show_context(console: Console, built: pb.BuildContextResponse, *, explain: b
     for message in built.messages:
         role = _name(message_pb2.Role.Name(message.role))
         console.print(Rule(role, style=_ROLE_STYLE[message.role], align="left"))
-        console.print(Text(message.content), soft_wrap=True)
+        console.print(Text(printable(message.content)), soft_wrap=True)
     console.print(Rule("citations", align="left"))
     _show_evidence(console, built.evidence, explain=explain)
     if explain:
         _show_dropped(console, built.dropped)
     _show_figures(console, built)
-    record = f" · record {built.record_id}" if built.record_id else ""
-    console.print(f"cache: {_name(pb.CacheStatus.Name(built.cache))} · request {escape(built.request_id)}{record}")
+    console.print(f"cache: {_name(pb.CacheStatus.Name(built.cache))} · request {escape(built.request_id)}")
+    if built.record_id:
+        console.print(f"record {built.record_id}", highlight=False)
 
 
 def show_plan(console: Console, planned: pb.PlanContextResponse, *, explain: bool) -> None:

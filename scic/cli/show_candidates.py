@@ -10,12 +10,13 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from scic.cli.printable import printable
 from scic.cli.show_quality import guarded_types, masked_types
 from scic.gateway.v1 import context_service_pb2 as pb
 from scic.type.v1 import score_pb2, trust_pb2
 
-_HEADINGS = ("source", "trust", "tokens", "score (bm25+cosine)")
-_TOKENS = _HEADINGS.index("tokens")
+_HEADINGS = ("fate", "tokens", "score (bm25+cosine)", "source and trust")
+_SCORE = _HEADINGS.index("score (bm25+cosine)")
 _FATE_STYLE = {"whole": "green", "compressed": "cyan", "summarised": "magenta"}
 _PSEUDONYM = re.compile(r"\[([A-Z_]+)_[1-9][0-9]*\]")
 _TIMES = "\N{MULTIPLICATION SIGN}"
@@ -26,8 +27,8 @@ class Place:
     """A passage's id, which breaks after `/` and `#` alone, then its titles."""
 
     def __init__(self, passage_id: str, titles: str = "", style: str = "") -> None:
-        words = f"· {titles}".split() if titles else ()
-        self._pieces = [*_ID_PART.findall(passage_id), *(f" {word}" for word in words)]
+        words = printable(f"· {titles}").split() if titles else ()
+        self._pieces = [*_ID_PART.findall(printable(passage_id)), *(f" {word}" for word in words)]
         self._style = style
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
@@ -55,8 +56,10 @@ class _Candidate:
     mark: str
     place: Place
     facts: tuple[str, ...]
-    fate: str
+    """A cell for each heading; the first is the fate."""
+
     style: str = ""
+    """Of the fate."""
 
 
 def show_candidates(console: Console, response: pb.BuildContextResponse) -> None:
@@ -68,12 +71,14 @@ def show_candidates(console: Console, response: pb.BuildContextResponse) -> None
     widths = [max(map(cell_len, column)) for column in zip(_HEADINGS, *(one.facts for one in candidates), strict=True)]
     table = Table.grid(padding=(0, 1, 0, 0))
     table.add_row("", Text("candidate", "bold"))
-    table.add_row("", Text(_aligned(_HEADINGS, widths) + "fate", "bold"))
+    table.add_row("", Text(_aligned(_HEADINGS, widths), "bold"))
     for one in candidates:
         table.add_row(Text(one.mark), one.place)
-        table.add_row("", Text(_aligned(one.facts, widths)).append(one.fate, one.style))
+        facts = Text(_aligned(one.facts, widths))
+        facts.stylize(one.style, 0, len(one.facts[0]))
+        table.add_row("", facts)
     console.print(table)
-    if any(_TIMES in one.facts[-1] for one in candidates):
+    if any(_TIMES in one.facts[_SCORE] for one in candidates):
         console.print(f"score: (bm25 + cosine) {_TIMES} recency {_TIMES} novelty", style="dim", highlight=False)
 
 
@@ -85,8 +90,7 @@ def _kept(response: pb.BuildContextResponse) -> Iterator[_Candidate]:
         yield _Candidate(
             f"[{item.citation}]",
             Place(item.passage_id, _titles(item.title_path), "bold"),
-            _facts(item, _tokens(item.original_token_count, item.token_count)),
-            f"{fate}, masked" if hides else fate,
+            _facts(f"{fate}, masked" if hides else fate, _tokens(item.original_token_count, item.token_count), item),
             _FATE_STYLE.get(fate, ""),
         )
 
@@ -99,19 +103,16 @@ def _left_out(response: pb.BuildContextResponse) -> Iterator[_Candidate]:
             reason += f" ({types})"
         titles = f"the same as {item.duplicate_of}" if item.duplicate_of else _titles(item.title_path)
         tokens = _tokens(item.token_count, 0) if item.token_count else ""
-        yield _Candidate("-", Place(item.passage_id, titles), _facts(item, tokens), f"out: {reason}")
+        yield _Candidate("-", Place(item.passage_id, titles), _facts(f"out: {reason}", tokens, item))
 
 
-def _facts(item: pb.Evidence | pb.DroppedPassage, tokens: str) -> tuple[str, ...]:
+def _facts(fate: str, tokens: str, item: pb.Evidence | pb.DroppedPassage) -> tuple[str, ...]:
     trust = _word(trust_pb2.TrustLabel.Name(item.trust), "TRUST_LABEL_") if item.trust else ""
-    return item.source, trust, tokens, _score(item.score)
+    return fate, tokens, _score(item.score), f"{item.source} {trust}".rstrip()
 
 
 def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
-    return "".join(
-        f"{cell.rjust(width) if number == _TOKENS else set_cell_size(cell, width)}  "
-        for number, (cell, width) in enumerate(zip(cells, widths, strict=True))
-    )
+    return "  ".join(set_cell_size(cell, width) for cell, width in zip(cells, widths, strict=True)).rstrip()
 
 
 def _score(score: score_pb2.Score) -> str:
@@ -120,13 +121,13 @@ def _score(score: score_pb2.Score) -> str:
         return "-"
     text = f"{score.value:.2f} ({_part(score.lexical_part)}+{_part(score.dense_part)})"
     factors = (score.recency, score.novelty)
-    if any(factor > 0 and f"{factor:.2f}" != "1.00" for factor in factors):
+    if any(factor > 0 and _part(factor) != "1" for factor in factors):
         text += "".join(f" {_TIMES}{_part(factor)}" for factor in factors)
     return text
 
 
 def _part(share: float) -> str:
-    return f"{share:.2f}".removeprefix("0")
+    return f"{share:.2f}".removeprefix("0").replace("1.00", "1")
 
 
 def _tokens(before: int, after: int) -> str:

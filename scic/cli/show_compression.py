@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from rich.console import Console
-from rich.markup import escape
 from rich.rule import Rule
 from rich.text import Text
 
+from scic.cli.printable import escape
 from scic.gateway.v1 import context_service_pb2 as pb
 from scic.type.v1 import compression_pb2, degradation_pb2, retention_pb2
 

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from scic.cli.counted import counted
+from scic.cli.printable import printable
 from scic.cli.show_candidates import Place
 from scic.cli.show_profiles import change_lines
 from scic.cli.show_quality import FIGURES
@@ -86,7 +87,9 @@ def _figures(diff: pb.ContextDiff) -> Iterator[tuple[str, str, str]]:
         before = f"{old:.2f}" if diff.HasField("quality_before") else "-"
         after = f"{new:.2f}" if diff.HasField("quality_after") else "-"
         if before != after:
-            yield name.replace("_", " "), before, f"{after} ({new - old:+.2f})" if both else after
+            # Of the figures as they are shown, so that they add up.
+            change = f" ({float(after) - float(before):+.2f})" if both else ""
+            yield name.replace("_", " "), before, f"{after}{change}"
 
 
 def _hint_lines(before: quality_pb2.Quality, after: quality_pb2.Quality) -> Iterator[str]:
@@ -102,7 +105,7 @@ def _section(section: message_pb2.Section.ValueType) -> str:
 
 def _show_lines(console: Console, lines: Iterable[str]) -> None:
     for line in lines:
-        console.print(Text(line), soft_wrap=True)
+        console.print(Text(printable(line)), soft_wrap=True)
 
 
 def _show_table(console: Console, what: str, rows: Iterable[tuple[RenderableType, ...]]) -> None:

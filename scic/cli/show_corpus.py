@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from scic.cli.counted import counted
+from scic.cli.printable import escape
 from scic.gateway.v1 import corpus_service_pb2 as pb
 from scic.type.v1 import trust_pb2
 

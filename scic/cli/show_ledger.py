@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 from rich.bar import Bar
 from rich.console import Console
-from rich.markup import escape
 from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
 from scic import errors
+from scic.cli.printable import escape, printable
 from scic.cli.show_candidates import show_candidates
 from scic.cli.show_compression import show_decision, show_degradation, show_retention
 from scic.cli.show_corpus import time
@@ -27,7 +27,7 @@ def listing_line(record: pb.RecordSummary) -> str:
     """A record in a line that can be cut into columns: the question stands last."""
     tokens = f"{record.token_count}/{record.max_tokens}"
     milliseconds = record.duration.ToNanoseconds() / 1e6
-    question = " ".join(record.question.split())
+    question = printable(" ".join(record.question.split()))
     return (
         f"{time(record.create_time):<20} {record.record_id:<26} {tokens:>13} {record.evidence_count:>4} "
         f"{record.dropped_count:>4} {milliseconds:>7.1f} {_outcome(record):<18} {question}"
@@ -69,7 +69,7 @@ def show_prompt(console: Console, messages: Sequence[message_pb2.Message]) -> No
     """The messages as the model got them."""
     for message in messages:
         console.print(Rule(_word(message_pb2.Role.Name(message.role), "ROLE_"), align="left"))
-        console.print(Text(message.content), soft_wrap=True)
+        console.print(Text(printable(message.content)), soft_wrap=True)
 
 
 def _show_stages(console: Console, record: pb.Record) -> None:

@@ -5,9 +5,9 @@ from types import MappingProxyType
 from typing import Final
 
 from rich.console import Console
-from rich.markup import escape
 
 from scic.cli.counted import counted
+from scic.cli.printable import escape
 from scic.gateway.v1 import context_service_pb2 as pb
 from scic.gateway.v1 import quality_pb2
 from scic.type.v1 import guard_pb2, prompt_pb2

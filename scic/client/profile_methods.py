@@ -24,7 +24,7 @@ class ProfileMethods:
         return await answer(self._profiles.PublishProfile(request, metadata=self._metadata, timeout=timeout))
 
     async def get_profile(self, profile: str, *, timeout: float | None = None) -> pb.GetProfileResponse:
-        """A version with its recipe, and the labels of its name.
+        """A version with its recipe, and the labels of its name. The built-in `default` has no version.
 
         Args:
             profile: `NAME` (its label `live`), `NAME@LABEL`, `NAME@LABEL~1` (what that was before the last move) or

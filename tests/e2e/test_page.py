@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # One loop for all, so that they share a browser.
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
 
-NEWEST, FAILED = "01JPK0100", "01JPK0096"
+NEWEST, REFUSED, FAILED = "01JPK0100", "01JPK0095", "01JPK0096"
 WIDE, NARROW = (1400, 1000), (420, 900)
 
 
@@ -78,6 +78,19 @@ async def test_a_key_opens_the_list_and_a_click_shows_everything_about_a_request
     for selector, expected in count.items():
         await expect(visit.tab.locator(f"#record {selector}")).to_have_count(expected)
     assert await visit.tab.locator(".prompt pre").all_text_contents() == [m.content for m in shown.messages]
+    tile = visit.tab.locator(".headline li", has_text="compression")
+    await expect(tile.locator("small")).to_have_text(
+        ["821 → 402, medium", "$0.002052 → $0.001005", "facts: 20 kept, 6 dropped"]
+    )
+    await expect(visit.tab.locator(".versions div", has_text="Corpus version").locator("dd")).to_have_text("1418")
+    fates = await visit.tab.locator(".candidates tbody > tr:first-child > td:nth-child(5)").all_inner_texts()
+    assert [fate for fate in fates if "masked" in fate or "guard" in fate] == [
+        "summarised, masked",
+        "dropped\nguard: IBAN",
+    ]
+    # The last one, a turn of the conversation, was not ranked.
+    scores = await visit.tab.locator(".candidates tbody td.score").all_inner_texts()
+    assert [scores[0], *scores[-2:]] == ["0.91", "0.31", ""]
     await expect(visit.tab.get_by_role("img", name="Time by stage: select 11 ms, compress 20 ms")).to_be_visible()
     await visit.tab.screenshot(path=tmp_path / "page.png")
     await visit.untouched()
@@ -173,6 +186,23 @@ async def test_an_address_leads_to_its_record_and_the_key_lasts_until_it_is_forg
     assert await visit.in_page("sessionStorage.length") == 0
 
 
+async def test_a_request_without_text_says_why_it_was_refused_in_its_place(visit: Visit) -> None:
+    await visit.open(f"#{REFUSED}")
+    await visit.shows(REFUSED)
+    await expect(visit.tab.locator("h1").last).to_have_text("Request req-0095 failed: BUDGET_TOO_SMALL")
+    line = visit.tab.locator(f'#requests a[href="#{REFUSED}"]')
+    await expect(line.locator(".question")).to_have_text("BUDGET_TOO_SMALL")
+    await expect(line.locator(".mark")).to_have_text("✕ failed")
+
+
+async def test_a_part_that_is_there_is_never_0_percent(visit: Visit) -> None:
+    usage = visit.ledger.records["acme"][-1].response.tokens
+    usage.max_tokens = 100_000
+    await visit.open(f"#{NEWEST}")
+    await visit.shows(NEWEST)
+    await expect(visit.tab.locator(".tokens .legend li", has_text="question").locator("small")).to_have_text("<1 %")
+
+
 async def test_a_record_that_is_gone_is_said_and_the_list_stays(visit: Visit) -> None:
     await visit.open("#gone")
     await expect(visit.tab.get_by_role("status").first).to_contain_text("RECORD_NOT_FOUND")
@@ -192,7 +222,7 @@ async def test_the_list_goes_on_and_can_be_narrowed(visit: Visit) -> None:
     await expect(visit.tab.locator("#more")).to_be_hidden()
 
     await visit.tab.get_by_label("Only failed or degraded").check()
-    await expect(links).to_have_count(5)
+    await expect(links).to_have_count(6)
     await visit.tab.get_by_label("Profile").fill("nothing@live")
     await visit.tab.get_by_role("button", name="Refresh").click()
     await expect(visit.tab.get_by_text("No request matches.")).to_be_visible()

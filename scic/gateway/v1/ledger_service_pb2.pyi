@@ -404,7 +404,9 @@ class ContextDiff(message.Message):
     QUALITY_AFTER_FIELD_NUMBER: builtins.int
     @builtins.property
     def fields(self) -> containers.RepeatedCompositeFieldContainer[profile_service_pb2.FieldChange]:
-        """Fields of request and reply that differ: question, profile, version, model, budget, corpus version, cache, quality …"""
+        """Fields of request and reply that differ: question, profile, version, model, budget, corpus version, cache …; where a
+        request failed, only those of the request, and `outcome`: `answered`, or the error's reason and message.
+        """
 
     @builtins.property
     def passages(self) -> containers.RepeatedCompositeFieldContainer[ContextDiff.PassageChange]:

@@ -486,7 +486,7 @@ class FieldChange(message.Message):
     field: builtins.str
     """Path of the field, such as `sources[docs].priority`."""
     before: builtins.str
-    """What it was, as JSON; empty where it was not set."""
+    """What it was, as JSON; empty where it was not set. For a guard's action what holds without a rule."""
     after: builtins.str
     """What it is, as JSON; empty where it is not set."""
     def __init__(

@@ -77,7 +77,8 @@ class ProfileServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetProfile(self, request, context):
-        """Returns a version. Role: reader. PROFILE_NOT_FOUND where there is none.
+        """Returns a version. Role: reader. PROFILE_NOT_FOUND where there is none. The built-in `default` has an empty version; it is
+        returned where none is published.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -40,7 +40,9 @@ class ProfileServiceStub:
     the label `live`. Role: operator. INVALID_FIELD names each field at fault; then nothing is stored.
     """
     GetProfile: _grpc.UnaryUnaryMultiCallable[_profile_service_pb2.GetProfileRequest, _profile_service_pb2.GetProfileResponse]
-    """Returns a version. Role: reader. PROFILE_NOT_FOUND where there is none."""
+    """Returns a version. Role: reader. PROFILE_NOT_FOUND where there is none. The built-in `default` has an empty version; it is
+    returned where none is published.
+    """
     ListProfiles: _grpc.UnaryUnaryMultiCallable[_profile_service_pb2.ListProfilesRequest, _profile_service_pb2.ListProfilesResponse]
     """Lists names, or the versions of a name, newest first, with the labels. Role: reader."""
     DiffProfiles: _grpc.UnaryUnaryMultiCallable[_profile_service_pb2.DiffProfilesRequest, _profile_service_pb2.DiffProfilesResponse]
@@ -62,7 +64,9 @@ class ProfileServiceAsyncStub(ProfileServiceStub):
     the label `live`. Role: operator. INVALID_FIELD names each field at fault; then nothing is stored.
     """
     GetProfile: _aio.UnaryUnaryMultiCallable[_profile_service_pb2.GetProfileRequest, _profile_service_pb2.GetProfileResponse]  # type: ignore[assignment]
-    """Returns a version. Role: reader. PROFILE_NOT_FOUND where there is none."""
+    """Returns a version. Role: reader. PROFILE_NOT_FOUND where there is none. The built-in `default` has an empty version; it is
+    returned where none is published.
+    """
     ListProfiles: _aio.UnaryUnaryMultiCallable[_profile_service_pb2.ListProfilesRequest, _profile_service_pb2.ListProfilesResponse]  # type: ignore[assignment]
     """Lists names, or the versions of a name, newest first, with the labels. Role: reader."""
     DiffProfiles: _aio.UnaryUnaryMultiCallable[_profile_service_pb2.DiffProfilesRequest, _profile_service_pb2.DiffProfilesResponse]  # type: ignore[assignment]
@@ -93,7 +97,9 @@ class ProfileServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _profile_service_pb2.GetProfileRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_profile_service_pb2.GetProfileResponse, _abc.Awaitable[_profile_service_pb2.GetProfileResponse]]:
-        """Returns a version. Role: reader. PROFILE_NOT_FOUND where there is none."""
+        """Returns a version. Role: reader. PROFILE_NOT_FOUND where there is none. The built-in `default` has an empty version; it is
+        returned where none is published.
+        """
 
     @_abc_1.abstractmethod
     def ListProfiles(

@@ -6,7 +6,7 @@ from services.gateway.profiles.built_in import BUILT_IN, names_built_in
 from services.gateway.profiles.known import KnownProfiles
 from services.gateway.profiles.ports import ProfileStore, ResolvedProfile
 from services.gateway.profiles.reference import DEFAULT, Reference, parse_reference
-from services.gateway.profiles.refusals import unknown_profile
+from services.gateway.profiles.refusals import Moves, unknown_profile
 
 
 class ProfileLibrary:
@@ -45,7 +45,8 @@ class ProfileLibrary:
 
     async def _unknown(self, tenant: str, reference: str, wanted: Reference | None) -> errors.ScicError:
         """The refusal of what names nothing, with what there is."""
-        names, moves = {BUILT_IN}, {}
+        names = {BUILT_IN}
+        moves: Moves = {}
         for owner in self._owners(tenant):
             names.update(await self._store.names(owner))
             if wanted is not None:

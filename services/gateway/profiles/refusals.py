@@ -78,7 +78,7 @@ def _absence_below(wanted: Reference, moves: Moves) -> str:
     kept = max(moves[label]) - min(moves[label])
     if not kept:
         return f"{name}@{label} was nothing before: it was never moved"
-    return f"{name}@{label}~{wanted.back} is not known; of its moves the last {kept} are kept, so ~1 to ~{kept} are"
+    return f"{name}@{label}~{wanted.back} is not kept; the oldest that is: ~{kept}"
 
 
 def _some(names: Collection[str]) -> str:

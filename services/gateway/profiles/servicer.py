@@ -64,7 +64,9 @@ class ProfileServicer(rpc.ProfileServiceServicer):
 
 
 class NoStorageProfileServicer(rpc.ProfileServiceServicer):
-    """Answers for a gateway that has nowhere to keep recipes: STORAGE_NOT_CONFIGURED, but for a look at the built-in one."""
+    """Answers for a gateway that has nowhere to keep recipes: it shows the built-in one, and refuses all else with
+    STORAGE_NOT_CONFIGURED.
+    """
 
     def __init__(self, base: Profile) -> None:
         self._base = base

@@ -78,7 +78,8 @@ class ObjectProfileStore:
         found = defaultdict[str, list[int]](list)
         for path in sorted(await self._list(f"{tenant}/profiles/{name}/labels")):
             label, _, generation = path.partition("/")
-            found[label].append(int(generation))
+            if generation.isdecimal():  # whoever looks at a folder may leave files in it
+                found[label].append(int(generation))
         return dict(found)
 
     async def read_generation(self, tenant: str, name: str, label: str, generation: int) -> Placement | None:
@@ -104,7 +105,8 @@ class ObjectProfileStore:
     async def read_label(self, tenant: str, name: str, label: str) -> Placement | None:
         """See `ProfileStore`."""
         for _ in range(_RACES):
-            generations = await self._list(f"{tenant}/profiles/{name}/labels/{label}")
+            listed = await self._list(f"{tenant}/profiles/{name}/labels/{label}")
+            generations = [generation for generation in listed if generation.isdecimal()]
             if not generations:
                 return None
             found = await self.read_generation(tenant, name, label, int(max(generations)))

@@ -16,6 +16,7 @@ _KNOWN_WORDS: Final = 1 << 15
 """Words whose terms are remembered, with the punctuation they touch: at most about 10 MB."""
 _LONGEST: Final = 32
 """Characters of a word that is named as it stands; of a longer one, and of writing without spaces, its terms are."""
+_PSEUDONYM: Final = re.compile(r"\[[A-Z]+(?:_[A-Z]+)*_[0-9]+\]")
 _EDGES: Final = re.compile(r"^\W+|\W+$")
 
 
@@ -41,7 +42,8 @@ def asked_terms(question: str) -> Mapping[str, str]:
     """The terms of a question in order, each with the word it comes from; of asking words where it has no others."""
     words: dict[str, str] = {}
     rest: dict[str, str] = {}
-    for word in question.split():
+    # Pseudonyms of what is masked stand in the evidence or they do not: nobody asks for them.
+    for word in _PSEUDONYM.sub(" ", question).split():
         plain = _EDGES.sub("", word)
         for term in _known[word]:
             named = plain if len(plain) <= _LONGEST else term

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from obstore.store import MemoryStore
 from pydantic import SecretStr
 
+from scic import errors
 from scic.gateway.v1 import ledger_service_pb2_grpc
 from services.chassis.app import App
 from services.chassis.health import Health
@@ -25,17 +26,22 @@ from tests.unit.gateway.ledger.records import ADMIN, NOON, record
 KEYS = {"empty": "other", "admin": "acme"}
 """Tenant by key."""
 
+ULID = "01KB0C7Z9GXQ2V5W8Y3T6R4M1N"
+"""A request's own name, which looks like that of a record."""
+
 RECORDS = [
     record(1, "a.md", dropped=["b.md"]),
-    record(2, "b.md", at=NOON + 1, degraded=True, profile="support"),
-    record(3, at=NOON + 2, failed=True),
+    record(2, "b.md", at=NOON + 1, degraded=True, profile="support", request_id=ULID),
+    record(3, at=NOON + 2, failed=True, question=""),
 ]
 
 
 class Replay:
-    """Finds one passage more."""
+    """Finds one passage more; of the second record the corpus has gone."""
 
     async def replay(self, principal, record_, profile, *, present_corpus, deadline):
+        if record_.request.request_id == ULID and not present_corpus:
+            raise errors.CORPUS_VERSION_GONE.error("the corpus has changed", metadata={"recorded": "7"})
         again = record(1, "a.md", "b.md", version="0011223344556677" if profile else "").response
         again.corpus_version = 8 if present_corpus else 7
         return again

@@ -15,7 +15,7 @@ from scic.cli import ledger as commands
 from scic.client.ledger_methods import LedgerMethods
 from scic.errors import ScicError
 from scic.gateway.v1 import ledger_service_pb2_grpc
-from tests.unit.cli.ledger_server import RECORDS
+from tests.unit.cli.ledger_server import RECORDS, ULID
 
 FIRST, DEGRADED, FAILED = (record.record_id for record in RECORDS)
 
@@ -89,14 +89,28 @@ def test_list_as_json(ledger) -> None:
 
 def test_show_explains_a_record(ledger) -> None:
     text = ledger("show", FIRST).stdout
-    assert f"record {FIRST}" in text
+    assert f"\nrecord {FIRST}\n" in text
     assert re.search(r"\[1\] +a\.md#0", text)
     assert "Keys are rotated by hand." not in text
     assert ledger("show", "request-1").stdout == text
 
 
 def test_show_without_a_name_shows_the_newest(ledger) -> None:
-    assert f"record {FAILED}" in ledger("show").stdout
+    text = ledger("show").stdout
+    assert text.startswith("request request-3 failed: BUDGET_TOO_SMALL ─")
+    assert f"record {FAILED}\n" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        pytest.param(FIRST.upper(), FIRST, id="a record in upper case"),
+        pytest.param(ULID, DEGRADED, id="a request whose name is a ULID"),
+    ],
+)
+def test_a_ulid_in_upper_case_is_found(ledger, name: str, shown: str) -> None:
+    assert f"record {shown}\n" in ledger("show", name).stdout
+    assert ledger("diff", name, shown).stdout == "nothing differs\n"
 
 
 def test_show_with_the_prompt(ledger) -> None:
@@ -109,22 +123,57 @@ def test_show_as_json(ledger) -> None:
 
 def test_diff(ledger) -> None:
     text = ledger("diff", FIRST, DEGRADED).stdout
-    assert re.search(r'response\.profile +"default" +"support"', text)
+    assert "response.profile: default → support\n" in text
     assert re.search(r"b\.md#0 · b\.md > Keys +out: budget +\[1\] whole, 6 tokens", text)
     assert json.loads(ledger("diff", FIRST, DEGRADED, "--json").stdout)["passages"][0]["passage_id"] == "b.md#0"
 
 
 def test_replay(ledger) -> None:
     text = ledger("replay", FIRST, "--profile", "default@0011223344556677", "--present-corpus").stdout
-    assert re.search(r'response\.profile_version +- +"0011223344556677"', text)
-    assert re.search(r'response\.corpus_version +"7" +"8"', text)
+    assert "response.profile_version: (not set) → 0011223344556677\n" in text
+    assert "response.corpus_version: 7 → 8\n" in text
     assert re.search(r"b\.md#0 .* out: budget +\[2\] whole", text)
     assert json.loads(ledger("replay", FIRST, "--json").stdout)["response"]["corpus_version"] == "7"
 
 
-def test_what_is_not_there_is_said_in_a_sentence(ledger) -> None:
-    with pytest.raises(ScicError, match="no such record"):
-        ledger("show", "unknown")
-    with pytest.raises(ScicError, match="holds no record"):
-        ledger("show", key="empty")
-    assert rows(ledger("list", key="empty")) == []
+def test_replay_without_a_name_takes_the_newest_whose_text_was_kept(ledger) -> None:
+    done = ledger("replay", "--present-corpus")
+    assert done.stderr == f"record {DEGRADED}: How do I rotate the keys?\n"
+    assert "response.corpus_version: 7 → 8\n" in done.stdout
+
+
+def test_where_the_corpus_has_changed_the_option_that_helps_is_named(ledger) -> None:
+    with pytest.raises(ScicError, match=r"^the corpus has changed; --present-corpus searches it") as gone:
+        ledger("replay", DEGRADED)
+    assert (gone.value.reason, dict(gone.value.metadata)) == ("CORPUS_VERSION_GONE", {"recorded": "7"})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "key", "sentence"),
+    [
+        pytest.param(("show", "unknown"), "admin", "there is no such record: unknown", id="show"),
+        pytest.param(("show", ULID), "empty", f"there is no such record: {ULID}", id="upper case"),
+        pytest.param(("replay", "unknown"), "admin", "there is no such record: unknown", id="replay"),
+        pytest.param(("diff", FIRST, "b"), "admin", f"there is no such record: {FIRST} or b", id="diff"),
+        pytest.param(("show",), "empty", "the ledger holds no record that the key may see", id="none"),
+        pytest.param(("replay",), "empty", "the ledger holds no record that can be run again", id="none to replay"),
+        pytest.param(("list",), "unknown", "the API key is not known", id="list"),
+    ],
+)
+def test_what_is_not_there_is_said_in_a_sentence(ledger, arguments: tuple[str, ...], key: str, sentence: str) -> None:
+    with pytest.raises(ScicError, match=f"^{sentence}$"):
+        ledger(*arguments, key=key)
+
+
+@pytest.mark.parametrize(
+    ("options", "key", "sentence"),
+    [
+        pytest.param((), "empty", "no records", id="none"),
+        pytest.param(("-p", "billing@1"), "admin", "no records of billing@1", id="none of a profile"),
+        pytest.param(("--troubled", "-p", "x"), "admin", "no troubled records of x", id="none in trouble"),
+        pytest.param(("--json", "-p", "x"), "admin", "no records of x", id="JSON"),
+    ],
+)
+def test_an_empty_list_is_said_beside_the_output(ledger, options: tuple[str, ...], key: str, sentence: str) -> None:
+    done = ledger("list", *options, key=key)
+    assert (done.exit_code, done.stdout, done.stderr) == (0, "", f"{sentence}\n")

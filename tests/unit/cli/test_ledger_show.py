@@ -1,16 +1,13 @@
 """What a record looks like on a terminal."""
 
-import io
-
 import pytest
-from rich.console import Console
 
 from scic import errors
-from scic.cli.show_ledger import LISTING_HEADER, listing_line, show_diff, show_prompt, show_record
+from scic.cli.show_ledger import LISTING_HEADER, listing_line, show_prompt, show_record
 from scic.gateway.v1 import context_service_pb2 as context
 from scic.gateway.v1 import ledger_service_pb2 as pb
-from scic.gateway.v1 import profile_service_pb2 as profiles
 from scic.type.v1 import degradation_pb2, message_pb2, score_pb2, trust_pb2
+from tests.unit.cli.screen import shown
 
 SCORE = score_pb2.Score(value=0.9, lexical_part=0.5, dense_part=0.4, recency=1.0, novelty=0.8)
 RECORD = pb.Record(
@@ -42,7 +39,7 @@ RECORD = pb.Record(
                 source="docs",
                 token_count=400,
                 reason=context.DroppedPassage.REASON_SECTION_FULL,
-                score=score_pb2.Score(value=0.2),
+                score=score_pb2.Score(value=0.2, lexical_part=0.12, dense_part=0.08, recency=1, novelty=1),
             ),
             context.DroppedPassage(
                 passage_id="copy.md#1",
@@ -80,12 +77,6 @@ RECORD.response.quality.relevance = 0.75
 RECORD.response.quality.recommendations.add(detail="Ask for 700 tokens.")
 
 
-def shown(show, *arguments) -> str:
-    file = io.StringIO()
-    show(Console(file=file, width=160), *arguments)
-    return file.getvalue()
-
-
 @pytest.fixture(scope="module")
 def explained() -> str:
     return shown(show_record, RECORD)
@@ -95,23 +86,21 @@ def explained() -> str:
     "line",
     [
         pytest.param("How do I rotate [the] keys?", id="question"),
-        pytest.param(
-            "record 01kazz0000000000000000000a · 2026-11-26T12:00:00Z · key sales · request r-1", id="whose it is"
-        ),
+        pytest.param("request r-1", id="the request's name"),
+        pytest.param("2026-11-26T12:00:00Z · key sales", id="whose it is"),
         pytest.param("model gpt-4o (o200k_base) · cache miss · corpus version 7", id="versions"),
         pytest.param("profile support@0011223344556677", id="profile"),
         pytest.param("10.0 25%", id="share of select"),
         pytest.param("20.0 50%", id="share of compress"),
         pytest.param("gateway", id="what no stage took"),
         pytest.param("[1] keys.md#3 · Rotation [new]", id="evidence"),
-        pytest.param(
-            "80 → 30 0.90 = bm25 0.50 + cosine 0.40, times 0.80 for novelty", id="tokens and score of evidence"
-        ),
-        pytest.param("trusted", id="trust"),
-        pytest.param("compressed", id="fate"),
-        pytest.param("out: section full", id="why it was left out"),
-        pytest.param("400 → 0", id="tokens of what was left out"),
-        pytest.param("out: duplicate of keys.md#3", id="of what it was a duplicate"),
+        pytest.param("fate tokens score (bm25+cosine) source and trust", id="headings"),
+        pytest.param("compressed 80 → 30 0.90 (.50+.40) x1 x.80 docs trusted", id="what became of evidence"),
+        pytest.param("score: (bm25 + cosine) x recency x novelty", id="how the score is made"),
+        pytest.param("- old.md#1", id="what was left out"),
+        pytest.param("out: section full 400 → 0 0.20 (.12+.08) docs", id="why it was left out"),
+        pytest.param("- copy.md#1 · the same as keys.md#3", id="of what it was a duplicate"),
+        pytest.param("out: duplicate - docs", id="not ranked"),
         pytest.param("500 of 1000", id="budget"),
         pytest.param("relevance 0.75", id="quality"),
         pytest.param("hint Ask for 700 tokens.", id="recommendation"),
@@ -120,6 +109,10 @@ def explained() -> str:
 )
 def test_a_record_explains_itself(explained: str, line: str) -> None:
     assert line in "\n".join(" ".join(one.split()) for one in explained.splitlines())
+
+
+def test_the_name_of_a_record_stands_alone_on_its_line(explained: str) -> None:
+    assert f"record {RECORD.record_id}" in explained.splitlines()
 
 
 def test_stages_follow_one_another(explained: str) -> None:
@@ -141,6 +134,8 @@ def test_a_failed_request_says_why() -> None:
     text = shown(show_record, failed)
     assert "failed BUDGET_TOO_SMALL: at least 300 tokens are needed" in text
     assert "candidate" not in text
+    failed.request.ClearField("question")
+    assert shown(show_record, failed).startswith("request r-1 failed: BUDGET_TOO_SMALL ─")
 
 
 def test_the_prompt_is_shown_as_it_is() -> None:
@@ -178,41 +173,3 @@ def test_a_listing_has_columns_and_the_question_last(fields, outcome: str) -> No
         "2026-11-26T12:00:00Z", RECORD.record_id, "500/1000", "3", "12", "40.0", outcome, "Two", "lines?",
     ]  # fmt: skip
     assert LISTING_HEADER.index("question") == line.index("Two")
-
-
-def test_a_difference_is_shown_by_what_differs() -> None:
-    state = pb.ContextDiff.PassageState
-    diff = pb.ContextDiff(
-        fields=[profiles.FieldChange(field="request.max_tokens", before="1000", after="500")],
-        passages=[
-            pb.ContextDiff.PassageChange(
-                passage_id="keys.md#3",
-                title="Keys [new]",
-                before=state(citation=1, fate="WHOLE", token_count=80),
-                after=state(citation=2, fate="COMPRESSED", token_count=30),
-                text_changed=True,
-            ),
-            pb.ContextDiff.PassageChange(
-                passage_id="old.md#1", before=state(fate="ABSENT"), after=state(fate="DROPPED: SECTION_FULL")
-            ),
-        ],
-        sections=[pb.ContextDiff.SectionChange(section=message_pb2.SECTION_EVIDENCE, before=80, after=30)],
-    )
-    diff.quality_before.relevance = 0.5
-    diff.quality_after.relevance = 0.75
-    lines = [" ".join(line.split()) for line in shown(show_diff, diff).splitlines()]
-    assert lines == [
-        "field before after",
-        "request.max_tokens 1000 500",
-        "passage before after",
-        "keys.md#3 · Keys [new] [1] whole, 80 tokens [2] compressed, 30 tokens, other text",
-        "old.md#1 absent out: section full",
-        "tokens before after",
-        "evidence 80 30 (-50)",
-        "quality before after",
-        "relevance 0.50 0.75 (+0.25)",
-    ]
-
-
-def test_where_nothing_differs_that_is_said() -> None:
-    assert shown(show_diff, pb.ContextDiff()) == "nothing differs\n"

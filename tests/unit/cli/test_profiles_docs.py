@@ -29,7 +29,8 @@ RECIPES = re.findall(r"^```yaml\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL
     [*(pytest.param(path.read_text(encoding="utf-8"), id=path.name) for path in EXAMPLES), *RECIPES],
 )
 def test_a_recipe_can_be_published(text):
-    name, profile = read_profile(text)
+    name, profile, wrong = read_profile(text)
+    assert wrong == []
     check(pb.PublishProfileRequest(name=name, profile=profile))
     assert mistakes(profile, BASE, fixed_tokens) == []
 

@@ -1,5 +1,7 @@
 """Recipes as YAML: what people may write, what is refused and how, and that nothing is lost on the way back."""
 
+import re
+
 import pytest
 from hypothesis import given, settings
 
@@ -47,7 +49,7 @@ guard:
 
 
 def test_every_field_has_a_place():
-    name, profile = read_profile(FULL)
+    name, profile, mistakes = read_profile(FULL)
     rules = [
         guard_pb2.GuardRule(type=guard_pb2.SENSITIVE_TYPE_EMAIL, action=guard_pb2.GUARD_ACTION_MASK),
         guard_pb2.GuardRule(type=guard_pb2.SENSITIVE_TYPE_PHONE, action=guard_pb2.GUARD_ACTION_DROP),
@@ -56,7 +58,7 @@ def test_every_field_has_a_place():
         '{"type":"object","properties":{"placed":{"type":"string","default":"2024-01-01"},'
         '"count":{"type":"integer","default":16}}}'
     )
-    assert name == "support"
+    assert (name, mistakes) == ("support", [])
     assert profile == pb.Profile(
         description="For the help desk.",
         instructions="Answer in one paragraph.\nCite what you use.\n",
@@ -94,7 +96,7 @@ def test_every_field_has_a_place():
     ],
 )
 def test_what_is_left_out_is_left_out(text, profile):
-    assert read_profile(text) == ("", profile)
+    assert read_profile(text) == ("", profile, [])
 
 
 @pytest.mark.parametrize(
@@ -133,41 +135,58 @@ def test_what_is_left_out_is_left_out(text, profile):
         ("tools: [{name: x, parameters: &a {b: *a}}]", "tools[0].parameters", "must be what JSON can say: "),
         ('description: "\\ud800"', "description", "cannot be sent: "),
         ("name: [a]", "name", "must be text; put it in quotes"),
-        ("[a]", "file", "must be names with values"),
-        ("a: [", "file", "must be YAML: "),
-        ("sources:\n  docs:\n  docs:", "file", "must be YAML: docs stands twice"),
-        ("model: a\nmodel: b", "file", "must be YAML: model stands twice"),
-        ("!!python/object:os.system {}", "file", "must be YAML: "),
+        ("[a]", "recipe.yaml", "must be names with values"),
     ],
 )
 def test_a_mistake_is_named_by_its_path(text, path, expectation):
-    with pytest.raises(ScicError) as caught:
-        read_profile(text)
-    assert caught.value.reason == "INVALID_FIELD"
-    ((field, said),) = caught.value.field_violations
+    ((field, said),) = read_profile(text, "recipe.yaml").mistakes
     assert field == path
     assert said.startswith(expectation)
 
 
-def test_every_mistake_is_told_at_once():
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param("a: [", r"line 1, column 5: while parsing a flow node, expected the node .*", id="open list"),
+        pytest.param("name: x\nmodel: a: b", r"line 2, column 9: mapping values are not allowed here", id="two colons"),
+        pytest.param("name: x\nmodel: *y", r"line 2, column 8: found undefined alias 'y'", id="alias"),
+        pytest.param("name: x\n---\nname: y", r"line 2, column 1: expected a single document .*", id="two documents"),
+        pytest.param("sources:\n  docs:\n  code:\n  docs:", r"line 4, column 3: docs stands twice", id="key twice"),
+        pytest.param("model: a\nmodel: b", r"line 2, column 1: model stands twice", id="field twice"),
+        pytest.param("? ''\n: a\n'': b", r"line 3, column 1:  stands twice", id="empty key twice"),
+        pytest.param("!!python/object:os.system {}", r"line 1, column 1: could not determine .*", id="an object"),
+        pytest.param("name: x\nmodel: \x07", r"line 2, column 8: special characters are not allowed", id="no text"),
+        pytest.param("max_tokens: !!int x", r"must be YAML: invalid literal for int.*", id="no number"),
+    ],
+)
+def test_what_is_no_yaml_is_refused_with_file_line_and_column(text, said):
     with pytest.raises(ScicError) as caught:
-        read_profile("modle: x\nmax_tokens: many\nguard: {email: hide, fone: mask}\ntools: [{}, {nam: x}]")
-    fields = [violation.field for violation in caught.value.field_violations]
-    assert fields == ["modle", "max_tokens", "tools[1].nam", "guard.fone", "guard.email"]
+        read_profile(text, "recipe.yaml")
+    assert caught.value.reason == "INVALID_FIELD"
+    assert re.fullmatch(rf"recipe\.yaml: ({said})", str(caught.value))
+    ((field, _),) = caught.value.field_violations
+    assert field == "recipe.yaml"
+
+
+def test_every_mistake_is_told_at_once_and_what_is_sound_is_read():
+    text = "modle: x\nmax_tokens: many\nformat: openai\nguard: {email: hide, fone: mask}\ntools: [{}, {nam: x}]"
+    _, profile, mistakes = read_profile(text)
+    assert [path for path, _ in mistakes] == ["modle", "max_tokens", "tools[1].nam", "guard.fone", "guard.email"]
+    assert profile.format == prompt_pb2.PROMPT_FORMAT_OPENAI
 
 
 @settings(max_examples=300, deadline=None)
 @given(RECIPES)
 def test_what_is_written_gives_the_same_version_again(recipe):
     stored = normalised(recipe)
-    name, read = read_profile(write_profile("support", stored))
-    assert name == "support"
+    name, read, mistakes = read_profile(write_profile("support", stored))
+    assert (name, mistakes) == ("support", [])
     assert read == stored
     assert version_of(normalised(read)) == version_of(stored)
 
 
 def test_a_file_looks_as_a_person_would_write_it():
-    _, profile = read_profile(FULL)
+    _, profile, _ = read_profile(FULL)
     written = write_profile("support", profile)
     assert "instructions: |\n  Answer in one paragraph.\n  Cite what you use.\n" in written
     assert "order: best_at_both_ends\n" in written

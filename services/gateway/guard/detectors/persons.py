@@ -25,6 +25,14 @@ _CODE = re.compile(r"[A-Z]{2,}[a-z]|[a-z]{3}[A-Z]")
 """`DisplayName` and `HTTPServer` are no names; `McQueen` is one."""
 _SHORTEST: Final = 3
 """Letters of a name: two are initials."""
+_OPENING = re.compile(r"(?:\A|[.!?:;|(*>\n\u2022-])[ \t]{0,4}\Z")
+"""What stands before a sentence, a cell or an item of a list."""
+_LONGEST_OPENING: Final = 5
+"""Characters of that."""
+_REQUEST = re.compile(rf"({_WORD})[ ](?=[a-z])")
+"""The beginning of a sentence, and no name."""
+_BELONGS = frozenset({"at", "bei", "chez", "from", "of"})
+"""What stands between a name and where its owner works: "Ann Lee of Acme <ann@…>"."""
 
 _FIELD: Final = (
     r"(?:full|first|last|middle|given|family|maiden|customer|client|patient|employee|contact|card_?holder|user|author|"
@@ -75,6 +83,7 @@ class Persons:
 
     def __init__(self) -> None:
         self._given = frozenset((_DATA / "given_names.txt").read_text(encoding="utf-8").split())
+        self._openers = frozenset((_DATA / "openers.txt").read_text(encoding="utf-8").split())
         self._no_names = frozenset((_DATA / "no_names.txt").read_text(encoding="utf-8").split())
         self._cues = Patterns(_CUES)
         self._addressed = Patterns([_BEFORE_ADDRESS])
@@ -87,12 +96,34 @@ class Persons:
 
     def _named(self, text: str) -> Iterator[Hit]:
         for _, cue in self._cues.find(text):
-            yield from self._name_at(text, cue.end())
-        for _, name in self._addressed.find(text):
-            yield from self._name_at(text, name.start())
+            if not self._is_request(text, cue):
+                yield from self._name_at(text, cue.end())
+        for _, words in self._addressed.find(text):
+            if (begin := self._addressee(text, words)) is not None:
+                yield from self._name_at(text, begin)
         for pair in _PAIR.finditer(text):
             if self._is_given(pair[1].partition("-")[0]):
                 yield from self._name_at(text, pair.start(), least=2)
+
+    def _is_request(self, text: str, cue: re.Match[str]) -> bool:
+        """Whether it is a sentence such as "Call me" that begins below "Thanks,"."""
+        found = _REQUEST.match(text, cue.end())
+        return bool(found and found[1] in self._openers and cue[0].rstrip(" \t").endswith("\n"))
+
+    def _addressee(self, text: str, words: re.Match[str]) -> int | None:
+        """Where the name begins that stands before an address, behind other words: "Please write to Ann <ann@…>"."""
+        begin, inside, belongs = None, False, False
+        opens = bool(_OPENING.search(text, max(0, words.start() - _LONGEST_OPENING), words.start()))
+        for word in _WORDS.finditer(text, *words.span(1)):
+            if word[0][0].islower():
+                if inside and not _PARTICLES.fullmatch(word[0]):
+                    inside, belongs = False, word[0] in _BELONGS
+                opens = False
+            elif not inside and not (opens and word[0] in self._openers):
+                begin, inside, opens = begin if belongs else word.start(), True, False
+            if len(word[0]) > 1 and text.startswith(".", word.end()):
+                inside, belongs, opens = False, False, True  # a new sentence
+        return begin
 
     def _is_given(self, word: str) -> bool:
         if word in self._given:

@@ -2,13 +2,17 @@
 
 import { meter } from "./bars.js";
 import { el, terms } from "./dom.js";
+import { guardedTypes, isMasked } from "./quality.js";
 import { count, words } from "./words.js";
 
 const COLUMNS = ["", "Candidate", "Source", "Trust", "Fate", "Tokens", "Score"];
 
 /** The table, with a field that filters it by text. */
-export function candidateTable(evidence, dropped) {
-  const rows = [...evidence.map(kept), ...dropped.map(leftOut)].map(rowOf);
+export function candidateTable({ evidence, dropped, isolation }) {
+  const rows = [
+    ...evidence.map((one) => kept(one, isMasked(one.text, isolation))),
+    ...dropped.map((one) => leftOut(one, guardedTypes(isolation))),
+  ].map(rowOf);
   const shown = el("span", { class: "small", role: "status" }, `${rows.length} candidates`);
   const filter = (event) => {
     const wanted = event.target.value.trim().toLowerCase();
@@ -30,10 +34,10 @@ export function candidateTable(evidence, dropped) {
 const common = ({ passageId, documentId, source, titlePath, score, trust }) =>
   ({ passageId, documentId, source, titlePath, score, trust: words(trust, "TRUST_LABEL") });
 
-const kept = (evidence) => ({
+const kept = (evidence, masked) => ({
   ...common(evidence),
   citation: evidence.citation,
-  fate: words(evidence.fate, "FATE"),
+  fate: `${words(evidence.fate, "FATE")}${masked ? ", masked" : ""}`,
   reason: "",
   tokens: evidence.tokenCount === evidence.originalTokenCount
     ? count(evidence.tokenCount) : `${count(evidence.originalTokenCount)} → ${count(evidence.tokenCount)}`,
@@ -46,11 +50,11 @@ const kept = (evidence) => ({
   },
 });
 
-const leftOut = (dropped) => ({
+const leftOut = (dropped, guarded) => ({
   ...common(dropped),
   citation: 0,
   fate: "dropped",
-  reason: words(dropped.reason, "REASON"),
+  reason: [words(dropped.reason, "REASON"), dropped.reason === "REASON_GUARD" && guarded.join(", ")].filter(Boolean).join(": "),
   tokens: dropped.tokenCount === 0 ? "" : count(dropped.tokenCount),
   text: "",
   more: { "Stands for it": dropped.duplicateOf },
@@ -78,7 +82,7 @@ function rowOf(candidate, index) {
       el("td", {}, el("span", {}, candidate.fate), candidate.reason && el("small", {}, candidate.reason)),
       el("td", { class: "number" }, candidate.tokens),
       el("td", { class: "score", title: partsOf(candidate.score) },
-        candidate.score?.value > 0 && [candidate.score.value.toFixed(2), meter(candidate.score.value)])),
+        isRanked(candidate.score) && [candidate.score.value.toFixed(2), meter(candidate.score.value)])),
     details);
   const text = [candidate.passageId, ...candidate.titlePath, candidate.source, candidate.trust, candidate.fate,
     candidate.reason, candidate.text, candidate.more.Metadata ?? ""].join("\n").toLowerCase();
@@ -98,8 +102,11 @@ function detailsOf({ documentId, score, text, more }) {
   ];
 }
 
+// What was not ranked has no score at all; a ranked candidate may have one of 0.
+const isRanked = (score) => score?.recency > 0;
+
 function partsOf(score) {
-  if (!score || score.value === 0) return "not ranked";
+  if (!isRanked(score)) return "not ranked";
   const figure = (number) => number.toFixed(2);
   return `${figure(score.value)} = (${figure(score.lexicalPart)} by words + ${figure(score.densePart)} by meaning)`
     + ` × ${figure(score.recency)} recency × ${figure(score.novelty)} novelty; BM25 ${figure(score.lexical)}, cosine ${figure(score.dense)}`;

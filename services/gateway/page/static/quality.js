@@ -34,6 +34,21 @@ export function isolationCounts({ defused, sensitive }) {
     el("li", {}, el("b", {}, count(number)), el("span", {}, type), el("small", {}, done))));
 }
 
+/** For what passages were kept out, in words. */
+export const guardedTypes = (isolation) => typesOf(isolation, ["GUARD_ACTION_DROP", "GUARD_ACTION_REFUSE"])
+  .map((type) => nameOf(type, "SENSITIVE_TYPE"));
+
+/** Whether pseudonyms, such as `[EMAIL_1]`, stand for something in a text. */
+export function isMasked(text, isolation) {
+  const masked = typesOf(isolation, ["GUARD_ACTION_MASK"]);
+  return [...text.matchAll(PSEUDONYM)].some(([, name]) => masked.includes(`SENSITIVE_TYPE_${name}`));
+}
+
+const PSEUDONYM = /\[([A-Z_]+)_[1-9][0-9]*\]/g;
+
+const typesOf = (isolation, actions) =>
+  (isolation?.sensitive ?? []).filter(({ action }) => actions.includes(action)).map(({ type }) => type);
+
 const DONE = {
   GUARD_ACTION_ALLOW: "allowed",
   GUARD_ACTION_MASK: "masked",

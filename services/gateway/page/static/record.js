@@ -6,7 +6,7 @@ import { el, panel, terms } from "./dom.js";
 import { promptMessages } from "./prompt.js";
 import { isolationCounts, qualityFigures } from "./quality.js";
 import { inOrder, sectionColour, sectionName } from "./sections.js";
-import { count, milliseconds, millisecondsOf, moment, percent, profileOf, some, words } from "./words.js";
+import { count, dollars, milliseconds, millisecondsOf, moment, percent, profileOf, reasonOf, some, words } from "./words.js";
 
 /** The right side of the page. */
 export function recordView(record) {
@@ -14,7 +14,7 @@ export function recordView(record) {
   return [
     el("a", { class: "back", href: "#" }, "← All requests"),
     el("header", {},
-      el("h1", { tabindex: "-1" }, request.question),
+      el("h1", { tabindex: "-1" }, request.question || `Request ${request.requestId} failed: ${reasonOf(error ?? {})}`),
       el("p", { class: "small" }, byline(record), " · ", el("code", {}, record.recordId))),
     error && notice("wrong", "It failed", [failure(error)]),
     response?.degradations.length > 0 && notice("less", "Done less well than asked",
@@ -38,7 +38,7 @@ function answered({ request, response, duration }) {
       tile("tokens", count(tokens.total), `of ${count(tokens.maxTokens)} allowed`),
       tile("in the prompt", count(evidence.length), `of ${some(evidence.length + dropped.length, "candidate", "candidates")}`),
       tile("duration", milliseconds(millisecondsOf(duration)), `cache: ${words(response.cache, "CACHE_STATUS")}`),
-      shortened(response.compression),
+      shortened(response.compression, response.retention),
       tile("stable prefix", count(response.prefixTokenCount), "cacheable tokens")),
     panel("Time", { name: "time", note: "as the gateway saw it" }, times(response.timings, duration)),
     panel("Tokens", { name: "tokens", note: `${percent(tokens.total / tokens.maxTokens)} of what is allowed` },
@@ -48,19 +48,29 @@ function answered({ request, response, duration }) {
       el("div", {},
         isolation && panel("Isolation", { name: "isolation", note: "defused and masked" }, isolationCounts(isolation)),
         response.sources.length > 0 && panel("Sources", { name: "sources" }, sourceList(response.sources)))),
-    panel("Candidates", { name: "candidates" }, candidateTable(evidence, dropped)),
+    panel("Candidates", { name: "candidates" }, candidateTable(response)),
     panel("Prompt", { name: "prompt", note: some(response.messages.length, "message", "messages") },
       promptMessages(response.messages, response.rendered)),
   ];
 }
 
-const tile = (name, figure, note) => el("li", {}, el("span", {}, name), el("b", {}, figure), el("small", {}, note));
+const tile = (name, figure, ...notes) =>
+  el("li", {}, el("span", {}, name), el("b", {}, figure), notes.map((note) => note && el("small", {}, note)));
 
-function shortened(compression) {
+function shortened(compression, retention) {
   if (!compression?.originalTokenCount) return tile("compression", "–", "nothing to compress");
   const { originalTokenCount: before, tokenCount: after, level } = compression;
   const note = `${count(before)} → ${count(after)}, ${words(level, "COMPRESSION_LEVEL")}`;
-  return tile("compression", after < before ? `−${percent(1 - after / before)}` : "none", note);
+  return tile("compression", after < before ? `−${percent(1 - after / before)}` : "none", note, cost(compression), pins(retention));
+}
+
+function cost({ originalCostUsd: before, costUsd: after }) {
+  return after !== undefined && `${dollars(before)} → ${dollars(after)}`;
+}
+
+function pins(retention) {
+  const sum = (what) => retention.pins.reduce((total, pin) => total + pin[what], 0);
+  return retention?.pins.length > 0 && `facts: ${count(sum("kept"))} kept, ${count(sum("dropped"))} dropped`;
 }
 
 function times(timings, duration) {
@@ -92,7 +102,7 @@ function versions({ recordId, keyId, request, response }) {
     Asked: request.profile,
     Model: response?.model ?? request.model,
     Encoding: response?.encoding,
-    "Corpus version": response && count(Number(response.corpusVersion)),
+    "Corpus version": response?.corpusVersion,
     Request: request.requestId,
     Conversation: request.conversationId,
     Record: recordId,
@@ -104,7 +114,7 @@ function notice(kind, title, items) {
   return el("section", { class: `notice ${kind}` }, el("h2", {}, title), el("ul", {}, items.map((item) => el("li", {}, ...[item].flat()))));
 }
 
-function failure({ message, details }) {
-  const info = (details ?? []).find(({ reason }) => reason);
-  return [message, info && " ", info && el("code", {}, info.reason)].filter(Boolean);
+function failure(error) {
+  const reason = reasonOf(error);
+  return [error.message, reason && " ", reason && el("code", {}, reason)].filter(Boolean);
 }

@@ -87,12 +87,12 @@ function line(record) {
       el("time", { datetime: record.createTime }, time(record.createTime)),
       el("span", { title: "tokens used / allowed" }, tokens),
       el("span", {}, milliseconds(millisecondsOf(record.duration)))),
-    el("span", { class: "question" }, record.question),
+    el("span", { class: "question" }, record.question || record.errorReason),
     el("span", { class: "what" },
       el("span", { class: "profile" }, profileOf(record)),
       cache === "hit" && el("span", { class: "mark cached" }, "cached"),
       record.degraded && el("span", { class: "mark" }, "▲ degraded"),
-      failed && el("span", { class: "mark" }, `✕ ${record.errorReason}`)));
+      failed && el("span", { class: "mark" }, record.question ? `✕ ${record.errorReason}` : "✕ failed")));
 }
 
 /** Up and down go from request to request, as in any list. */

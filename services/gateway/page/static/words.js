@@ -20,8 +20,11 @@ export function milliseconds(number) {
   return `${number >= 10 ? count(Math.round(number)) : number.toFixed(1)} ms`;
 }
 
-/** A share of 1 in percent. */
-export const percent = (share) => `${Math.round(share * 100)} %`;
+/** A share of 1 in percent; what is there is never 0. */
+export const percent = (share) => (share > 0 && share < 0.01 ? "<1 %" : `${Math.round(share * 100)} %`);
+
+/** US dollars to the millionth: a call costs little. */
+export const dollars = (amount) => `$${amount.toFixed(6)}`;
 
 /** The time of day, the day, and both of a moment in JSON. */
 export const time = (moment) => TIME.format(new Date(moment));
@@ -33,6 +36,9 @@ export function words(value, prefix) {
   const name = (value ?? "").replace(new RegExp(`^${prefix}_`), "");
   return name === "UNSPECIFIED" ? "" : name.toLowerCase().replaceAll("_", " ");
 }
+
+/** The reason of the error catalogue in a `google.rpc.Status`; empty where it has none. */
+export const reasonOf = ({ details }) => (details ?? []).find(({ reason }) => reason)?.reason ?? "";
 
 /** `name@version` of a record's profile. */
 export const profileOf = ({ profile, profileVersion }) => (profileVersion ? `${profile}@${profileVersion}` : profile);

@@ -89,7 +89,7 @@ def test_a_scan_that_found_nothing_says_so(detectors):
     assert read_scan(data) == ()
 
 
-@pytest.mark.parametrize("data", [b"", b"1[]", b"\x00\x01", b"2 oops"], ids=["empty", "older", "foreign", "broken"])
+@pytest.mark.parametrize("data", [b"", b"1[]", b"\x00\x01", b"3 oops"], ids=["empty", "older", "foreign", "broken"])
 def test_what_another_version_wrote_is_no_scan(data):
     assert read_scan(data) is None
 

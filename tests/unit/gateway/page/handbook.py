@@ -174,7 +174,9 @@ def dropped() -> list[context.DroppedPassage]:
             document_id="" if source == "conversation" else passage_id.partition("#")[0],
             source=source,
             title_path=titles,
-            score=score_pb2.Score(value=value, lexical_part=value * 0.6, dense_part=value * 0.4, recency=1, novelty=1),
+            score=score_pb2.Score(value=value, lexical_part=value * 0.6, dense_part=value * 0.4, recency=1, novelty=1)
+            if source != "conversation"
+            else None,
             token_count=tokens,
             reason=reason,
             duplicate_of=duplicate_of,

@@ -18,6 +18,7 @@ from scic.type.v1 import (
     guard_pb2,
     message_pb2,
     prompt_pb2,
+    retention_pb2,
     source_pb2,
     trust_pb2,
 )
@@ -211,7 +212,7 @@ def response(
         profile="operations",
         profile_version="7f3a91c2",
         profile_label="live",
-        corpus_version=418,
+        corpus_version=1418,
         sources=sources(),
         compression=compression_pb2.CompressionDecision(
             level=compression_pb2.COMPRESSION_LEVEL_MEDIUM,
@@ -221,6 +222,14 @@ def response(
             original_token_count=821,
             max_tokens=410,
             token_count=402,
+            original_cost_usd=0.002052,
+            cost_usd=0.001005,
+        ),
+        retention=retention_pb2.Retention(
+            pins=[
+                retention_pb2.PinCount(type=retention_pb2.PIN_TYPE_NUMBER, kept=14, dropped=5),
+                retention_pb2.PinCount(type=retention_pb2.PIN_TYPE_NEGATION, kept=6, dropped=1),
+            ]
         ),
         quality=quality(),
         isolation=isolation(),
@@ -235,8 +244,12 @@ def record(
     cache: context.CacheStatus.ValueType = context.CACHE_STATUS_MISS,
     degraded: bool = False,
     failed: bool = False,
+    refused: bool = False,
 ) -> pb.Record:
-    """The record of the request `number`; later requests have greater numbers, 47 s apart."""
+    """The record of the request `number`; later requests have greater numbers, 47 s apart.
+
+    Of one that is `refused` before its text was read, no text is kept.
+    """
     request_id = f"req-{number:04}"
     made = pb.Record(
         record_id=f"01JPK{number:04}",
@@ -245,7 +258,11 @@ def record(
         request=request(question, request_id),
         duration=milliseconds(1.2 if cache == context.CACHE_STATUS_HIT else 41.4),
     )
-    if failed:
+    if refused:
+        made.request.CopyFrom(context.BuildContextRequest(request_id=request_id, max_tokens=200))
+        refusal = errors.BUDGET_TOO_SMALL.error("max_tokens is 200, but the prompt needs 973 without any evidence")
+        made.error.CopyFrom(errors.to_status(refusal))
+    elif failed:
         error = errors.STAGE_UNAVAILABLE.error("the composer did not answer within 900 ms")
         made.error.CopyFrom(errors.to_status(error))
     else:
@@ -263,6 +280,7 @@ def records(count: int = 45) -> Sequence[pb.Record]:
             cache=context.CACHE_STATUS_HIT if number % 5 == 2 else context.CACHE_STATUS_MISS,
             degraded=number in {100, 91, 70},
             failed=number in {96, 80},
+            refused=number == 95,
         )
         for number in range(101 - count, 101)
     ]

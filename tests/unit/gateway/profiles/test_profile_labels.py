@@ -45,8 +45,8 @@ async def test_a_move_to_where_the_label_is_makes_no_generation():
     async with gateway() as g:
         first, second = await g.publish("first"), await g.publish("second")
         moved = await g.move("live", {first: 90, second: 10}, expected_generation=1)
-        for expected in ({"expected_generation": 1}, {"expected_generation": 2}, {}):
-            again = await g.move("live", {first: 90, second: 10}, **expected)
+        for expected in (1, 2, None):
+            again = await g.move("live", {first: 90, second: 10}, expected_generation=expected)
             assert (again.label, again.before) == (moved.label, moved.label)
         assert (await g.store.generations("acme", "support"))["live"] == [1, 2]
         error = await refusal(g.move("live", {first: 91, second: 9}, expected_generation=1))

@@ -126,11 +126,13 @@ async def test_two_versions_are_compared(operator):
             f"support has no version {VERSION}; it may have been removed, as old ones without a label are",
         ),
         ("support@beta~1", "support@beta was nothing before: it was never moved"),
-        ("support@live~19", "support@live~19 is not known; of its moves the last 2 are kept, so ~1 to ~2 are"),
+        ("support@live~19", "support@live~19 is not kept; the oldest that is: ~2"),
         (
             "../zenith",
-            "'../zenith' is not NAME, NAME@LABEL, NAME@LABEL~N or NAME@VERSION of a profile; "
-            "there are: default, support",
+            (
+                "'../zenith' is not NAME, NAME@LABEL, NAME@LABEL~N or NAME@VERSION of a profile; "
+                "there are: default, support"
+            ),
         ),
         ("default@next", "nothing was published as default, so it has neither labels nor versions"),
     ],
