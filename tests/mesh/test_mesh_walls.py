@@ -307,7 +307,7 @@ async def test_the_commands_say_what_is_stored(place: Place, callers: Callers, t
     assert [record["document_id"] for record in records] == BOTH
     assert await place.scic(tenant, "corpus", "list", "--source", "code") == ""
     shown = await place.scic(tenant, "corpus", "show", "keepers/salary")
-    for fact in ("keepers/salary", "docs", "text/plain", f"{len(SECRET)} bytes in 1 passages", "hr", "person:zq"):
+    for fact in ("keepers/salary", "docs", "text/plain", f"{len(SECRET)} bytes in 1 passage", "hr", "person:zq"):
         assert fact in shown
     assert "never" in shown
     counts = json.loads(await place.scic(tenant, "corpus", "stats", "--json"))
