@@ -13,7 +13,6 @@ from services.gateway.guard.policy import Action, GuardPolicy
 from services.gateway.guard.pseudonyms import Pseudonyms, identity
 from services.gateway.guard.scan import passage_text, read_scan
 from services.gateway.guard.sensitive import Sensitive
-from services.gateway.guard.visible import Visible
 
 _log = get_logger(__name__)
 
@@ -131,8 +130,7 @@ class Screen:
         return self._policy.actions[value.type]
 
     def _learn(self, found: Sequence[Sensitive], text: str) -> None:
-        # Hidden characters in it would be gone in the prompt.
-        self._pseudonyms.note(Visible.of(text).text)
+        self._pseudonyms.note(text)
         for value in found:
             if self._action(value) is not Action.ALLOW:
                 self._values.setdefault(value.text, value)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from scic.type.v1 import guard_pb2
 from services.gateway.guard.policy import SensitiveType
 from services.gateway.guard.sensitive import Sensitive
+from services.gateway.guard.visible import Visible
 
 _PSEUDONYM = re.compile(rf"\[(?:{'|'.join(kind.name for kind in SensitiveType)})_[1-9]\d*\]", re.ASCII)
 _NOT_DIGITS = re.compile(r"\D")
@@ -24,7 +25,8 @@ class Pseudonyms:
     def note(self, text: str) -> None:
         """Learns what looks like a pseudonym in a text from outside, so that it is not given out, or not given back."""
         if "[" in text:
-            self._written.update(_PSEUDONYM.findall(text))
+            # Hidden characters in it would be gone in the prompt.
+            self._written.update(_PSEUDONYM.findall(Visible.of(text).text))
 
     def of(self, value: Sensitive) -> str:
         """The value's pseudonym."""
