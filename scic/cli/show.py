@@ -11,6 +11,7 @@ from rich.text import Text
 from scic.cli.printable import escape, printable
 from scic.cli.show_compression import show_decision, show_degradation, show_retention
 from scic.cli.show_quality import show_cost, show_guarded, show_isolation, show_profile, show_quality
+from scic.cli.words import word
 from scic.gateway.v1 import context_service_pb2 as pb
 from scic.type.v1 import degradation_pb2, message_pb2, score_pb2, trust_pb2
 
@@ -77,7 +78,7 @@ def _show_dropped(console: Console, dropped: Sequence[pb.DroppedPassage]) -> Non
     for heading in ("passage", "source", "score", "tokens", "reason"):
         table.add_column(heading, justify="right" if heading in {"score", "tokens"} else "left", overflow="fold")
     for item in dropped:
-        reason = pb.DroppedPassage.Reason.Name(item.reason).removeprefix("REASON_").lower().replace("_", " ")
+        reason = word(pb.DroppedPassage.Reason.Name(item.reason), "REASON_")
         if item.duplicate_of:
             reason = f"{reason} of {item.duplicate_of}"
         table.add_row(

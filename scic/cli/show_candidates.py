@@ -12,6 +12,7 @@ from rich.text import Text
 
 from scic.cli.printable import printable
 from scic.cli.show_quality import guarded_types, masked_types
+from scic.cli.words import word
 from scic.gateway.v1 import context_service_pb2 as pb
 from scic.type.v1 import score_pb2, trust_pb2
 
@@ -85,7 +86,7 @@ def show_candidates(console: Console, response: pb.BuildContextResponse) -> None
 def _kept(response: pb.BuildContextResponse) -> Iterator[_Candidate]:
     masked = masked_types(response.isolation)
     for item in response.evidence:
-        fate = _word(pb.Evidence.Fate.Name(item.fate), "FATE_")
+        fate = word(pb.Evidence.Fate.Name(item.fate), "FATE_")
         hides = any(found[1] in masked for found in _PSEUDONYM.finditer(item.text))
         yield _Candidate(
             f"[{item.citation}]",
@@ -98,7 +99,7 @@ def _kept(response: pb.BuildContextResponse) -> Iterator[_Candidate]:
 def _left_out(response: pb.BuildContextResponse) -> Iterator[_Candidate]:
     types = ", ".join(guarded_types(response.isolation))
     for item in response.dropped:
-        reason = _word(pb.DroppedPassage.Reason.Name(item.reason), "REASON_")
+        reason = word(pb.DroppedPassage.Reason.Name(item.reason), "REASON_")
         if item.reason == pb.DroppedPassage.REASON_GUARD and types:
             reason += f" ({types})"
         titles = f"the same as {item.duplicate_of}" if item.duplicate_of else _titles(item.title_path)
@@ -107,7 +108,7 @@ def _left_out(response: pb.BuildContextResponse) -> Iterator[_Candidate]:
 
 
 def _facts(fate: str, tokens: str, item: pb.Evidence | pb.DroppedPassage) -> tuple[str, ...]:
-    trust = _word(trust_pb2.TrustLabel.Name(item.trust), "TRUST_LABEL_") if item.trust else ""
+    trust = word(trust_pb2.TrustLabel.Name(item.trust), "TRUST_LABEL_") if item.trust else ""
     return fate, tokens, _score(item.score), f"{item.source} {trust}".rstrip()
 
 
@@ -136,7 +137,3 @@ def _tokens(before: int, after: int) -> str:
 
 def _titles(path: Sequence[str]) -> str:
     return " > ".join(path[1:])
-
-
-def _word(constant: str, prefix: str) -> str:
-    return constant.removeprefix(prefix).lower().replace("_", " ")

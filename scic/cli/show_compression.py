@@ -8,6 +8,7 @@ from rich.rule import Rule
 from rich.text import Text
 
 from scic.cli.printable import escape
+from scic.cli.words import word
 from scic.gateway.v1 import context_service_pb2 as pb
 from scic.type.v1 import compression_pb2, degradation_pb2, retention_pb2
 
@@ -41,7 +42,7 @@ def show_figures(console: Console, compressed: pb.CompressTextResponse) -> None:
 
 def show_decision(console: Console, decision: compression_pb2.CompressionDecision) -> None:
     """Level, method and reason, and what it costs and saves where the price is known."""
-    method = _name(compression_pb2.CompressionMethod.Name(decision.method), "COMPRESSION_METHOD_")
+    method = word(compression_pb2.CompressionMethod.Name(decision.method), "COMPRESSION_METHOD_")
     by = "" if decision.method == compression_pb2.COMPRESSION_METHOD_NONE else f" ({method})"
     console.print(f"[bold]compression[/bold] {escape(decision.detail)}{by}", soft_wrap=True)
     if decision.HasField("cost_usd"):
@@ -57,7 +58,7 @@ def show_retention(console: Console, retention: retention_pb2.Retention) -> None
         return
     kept, dropped, breached = (sum(getattr(pin, what) for pin in retention.pins) for what in _COUNTS)
     kinds = ", ".join(
-        f"{_name(retention_pb2.PinType.Name(pin.type), 'PIN_TYPE_')} {pin.kept} of {pin.kept + pin.dropped}"
+        f"{word(retention_pb2.PinType.Name(pin.type), 'PIN_TYPE_')} {pin.kept} of {pin.kept + pin.dropped}"
         for pin in retention.pins
     )
     console.print(f"[bold]pins[/bold] {kept} kept, {dropped} dropped, {breached} breached: {kinds}", soft_wrap=True)
@@ -68,7 +69,7 @@ _COUNTS: Final = ("kept", "dropped", "breached")
 
 def show_degradation(console: Console, degradation: degradation_pb2.Degradation) -> None:
     """What stood in for what was asked."""
-    stage = _name(degradation_pb2.Stage.Name(degradation.stage), "STAGE_")
+    stage = word(degradation_pb2.Stage.Name(degradation.stage), "STAGE_")
     console.print(f"[yellow]degraded[/yellow] {stage}: {escape(degradation.detail)} ({degradation.reason})")
 
 
@@ -99,7 +100,3 @@ def _parts(compressed: pb.CompressTextResponse, text: str) -> Iterator[tuple[str
         yield text[span.start : span.end], True
         begin = span.end
     yield text[begin:], False
-
-
-def _name(constant: str, prefix: str) -> str:
-    return constant.removeprefix(prefix).lower().replace("_", " ")

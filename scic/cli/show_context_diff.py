@@ -12,6 +12,7 @@ from scic.cli.printable import printable
 from scic.cli.show_candidates import Place
 from scic.cli.show_profiles import change_lines
 from scic.cli.show_quality import FIGURES
+from scic.cli.words import word
 from scic.gateway.v1 import ledger_service_pb2 as pb
 from scic.gateway.v1 import profile_service_pb2 as profiles
 from scic.gateway.v1 import quality_pb2
@@ -100,7 +101,7 @@ def _hint_lines(before: quality_pb2.Quality, after: quality_pb2.Quality) -> Iter
 
 
 def _section(section: message_pb2.Section.ValueType) -> str:
-    return message_pb2.Section.Name(section).removeprefix("SECTION_").lower().replace("_", " ")
+    return word(message_pb2.Section.Name(section), "SECTION_")
 
 
 def _show_lines(console: Console, lines: Iterable[str]) -> None:

@@ -14,6 +14,7 @@ from scic.cli.show_candidates import show_candidates
 from scic.cli.show_compression import show_decision, show_degradation, show_retention
 from scic.cli.show_corpus import time
 from scic.cli.show_quality import show_isolation, show_profile, show_quality
+from scic.cli.words import word
 from scic.gateway.v1 import context_service_pb2 as context
 from scic.gateway.v1 import ledger_service_pb2 as pb
 from scic.type.v1 import degradation_pb2, message_pb2
@@ -48,7 +49,7 @@ def show_record(console: Console, record: pb.Record) -> None:
         console.print(f"[red]failed[/red] {error.reason}: {escape(error.message)}", highlight=False, soft_wrap=True)
     if not record.HasField("response"):
         return
-    cache = _word(context.CacheStatus.Name(response.cache), "CACHE_STATUS_")
+    cache = word(context.CacheStatus.Name(response.cache), "CACHE_STATUS_")
     corpus = f"corpus version {response.corpus_version}" if response.corpus_version else "no corpus searched"
     console.print(f"model {escape(response.model)} ({response.encoding}) · cache {cache} · {corpus}", highlight=False)
     show_profile(console, response)
@@ -68,7 +69,7 @@ def show_record(console: Console, record: pb.Record) -> None:
 def show_prompt(console: Console, messages: Sequence[message_pb2.Message]) -> None:
     """The messages as the model got them."""
     for message in messages:
-        console.print(Rule(_word(message_pb2.Role.Name(message.role), "ROLE_"), align="left"))
+        console.print(Rule(word(message_pb2.Role.Name(message.role), "ROLE_"), align="left"))
         console.print(Text(printable(message.content)), soft_wrap=True)
 
 
@@ -76,7 +77,7 @@ def _show_stages(console: Console, record: pb.Record) -> None:
     """Each stage as a bar, beginning where the one before it ended; what no stage took comes last."""
     whole = record.duration.ToNanoseconds() / 1e6
     stages = [
-        (_word(degradation_pb2.Stage.Name(t.stage), "STAGE_"), t.duration.ToNanoseconds() / 1e6)
+        (word(degradation_pb2.Stage.Name(t.stage), "STAGE_"), t.duration.ToNanoseconds() / 1e6)
         for t in record.response.timings
     ]
     stages.append(("gateway" if stages else "all", max(whole - sum(taken for _, taken in stages), 0.0)))
@@ -95,7 +96,7 @@ def _show_tokens(console: Console, tokens: context.TokenUsage) -> None:
     )
     for section in tokens.sections:
         if section.token_count:
-            name = _word(message_pb2.Section.Name(section.section), "SECTION_")
+            name = word(message_pb2.Section.Name(section.section), "SECTION_")
             bar = Bar(max(tokens.max_tokens, 1), 0, section.token_count, width=_BAR_WIDTH, color="blue")
             table.add_row(name, bar, str(section.token_count))
     console.print(table)
@@ -107,10 +108,6 @@ def _outcome(record: pb.RecordSummary) -> str:
     if record.degraded:
         return "degraded"
     return "cached" if record.cache == context.CACHE_STATUS_HIT else "built"
-
-
-def _word(constant: str, prefix: str) -> str:
-    return constant.removeprefix(prefix).lower().replace("_", " ")
 
 
 def _table(*headings: str, right: Sequence[str] = ()) -> Table:

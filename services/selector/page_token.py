@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import TYPE_CHECKING
 
+from services.chassis.page_token import ForeignPageTokenError, last_listed, page_token
 from services.selector.errors import InvalidPageTokenError
 from services.selector.query import DocumentPage
 
@@ -16,15 +16,10 @@ if TYPE_CHECKING:
 
 def listed_after(token: str, source: str) -> str:
     """The id after which a page begins; empty for the first. Raises `InvalidPageTokenError`."""
-    if not token:
-        return ""
     try:
-        of_source, _, document_id = urlsafe_b64decode(token.encode()).decode().partition("\n")
-    except ValueError as error:
-        raise InvalidPageTokenError("the page token was not made by this listing") from error
-    if of_source != source or not document_id:
-        raise InvalidPageTokenError("the page token belongs to a listing with other parameters")
-    return document_id
+        return last_listed(token, source)
+    except ForeignPageTokenError as error:
+        raise InvalidPageTokenError(str(error)) from error
 
 
 def page_of(found: Sequence[Document], page_size: int, source: str) -> DocumentPage:
@@ -32,5 +27,4 @@ def page_of(found: Sequence[Document], page_size: int, source: str) -> DocumentP
     documents = found[:page_size]
     if len(found) <= page_size:
         return DocumentPage(documents, "")
-    last = f"{source}\n{documents[-1].document_id}"
-    return DocumentPage(documents, urlsafe_b64encode(last.encode()).decode())
+    return DocumentPage(documents, page_token(source, documents[-1].document_id))

@@ -1,9 +1,8 @@
 """Pages of records: tokens and conditions."""
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-
 from scic import errors
 from scic.gateway.v1 import ledger_service_pb2 as pb
+from services.chassis.page_token import ForeignPageTokenError, last_listed, page_token
 
 _SIZE = 50
 
@@ -15,23 +14,18 @@ def page_size(request: pb.ListRecordsRequest) -> int:
 
 def listed_before(request: pb.ListRecordsRequest) -> str:
     """The record that the page before ended with; empty for the first page. Raises INVALID_FIELD."""
-    if not request.page_token:
-        return ""
     try:
-        conditions, _, record_id = urlsafe_b64decode(request.page_token.encode()).decode().rpartition("\n")
-    except ValueError:
-        conditions, record_id = "", ""
-    if conditions != _conditions(request) or not record_id:
+        return last_listed(request.page_token, _conditions(request))
+    except ForeignPageTokenError:
         raise errors.INVALID_FIELD.error(
             "the page token is not of this listing",
             field_violations=[("page_token", "must be the next_page_token of a page with the same conditions")],
-        )
-    return record_id
+        ) from None
 
 
 def token_after(request: pb.ListRecordsRequest, record_id: str) -> str:
     """The token of the page that follows a record."""
-    return urlsafe_b64encode(f"{_conditions(request)}\n{record_id}".encode()).decode()
+    return page_token(_conditions(request), record_id)
 
 
 def is_wanted(request: pb.ListRecordsRequest, row: pb.RecordSummary) -> bool:

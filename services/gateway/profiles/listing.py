@@ -1,9 +1,9 @@
 """Pages of names and of versions."""
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 
 from scic.gateway.v1 import profile_service_pb2 as pb
+from services.chassis.page_token import ForeignPageTokenError, last_listed, page_token
 from services.gateway.profiles.catalogue import Catalogue, labelled
 from services.gateway.profiles.refusals import refused
 
@@ -25,7 +25,7 @@ async def _names(catalogue: Catalogue, tenant: str, last: str, size: int) -> pb.
         if name <= last:
             continue
         if len(result.versions) == size:
-            result.next_page_token = _token("", result.versions[-1].name)
+            result.next_page_token = page_token("", result.versions[-1].name)
             break
         if versions := await catalogue.versions(tenant, name):
             labels = await catalogue.labels(tenant, name)
@@ -40,7 +40,7 @@ async def _versions(catalogue: Catalogue, tenant: str, name: str, last: str, siz
     return pb.ListProfilesResponse(
         versions=[_summary(version, labels) for version in versions[:size]],
         labels=labels,
-        next_page_token=_token(name, versions[size - 1].version) if len(versions) > size else "",
+        next_page_token=page_token(name, versions[size - 1].version) if len(versions) > size else "",
     )
 
 
@@ -58,17 +58,8 @@ def _summary(version: pb.ProfileVersion, labels: Sequence[pb.Label]) -> pb.Profi
     return summary
 
 
-def _token(name: str, last: str) -> str:
-    return urlsafe_b64encode(f"{name}\n{last}".encode()).decode()
-
-
 def _last_listed(request: pb.ListProfilesRequest) -> str:
-    if not request.page_token:
-        return ""
     try:
-        name, _, last = urlsafe_b64decode(request.page_token.encode()).decode().partition("\n")
-    except ValueError:
-        name, last = request.name, ""
-    if name != request.name or not last:
-        raise refused([("page_token", "must be next_page_token of a page of this listing")])
-    return last
+        return last_listed(request.page_token, request.name)
+    except ForeignPageTokenError:
+        raise refused([("page_token", "must be next_page_token of a page of this listing")]) from None
