@@ -279,6 +279,87 @@ STORAGE_UNAVAILABLE: Final = Reason(
     "Object storage, or the index of the ledger, does not answer.",
     "Retry with back-off.",
 )
+REQUEST_ID_REUSED: Final = Reason(
+    "REQUEST_ID_REUSED",
+    _CODE.ALREADY_EXISTS,
+    "The request id names a job with other content; metadata `job_id` names it.",
+    "Take a new id for other content; send the same content again to get the same job.",
+)
+JOB_NOT_FOUND: Final = Reason(
+    "JOB_NOT_FOUND",
+    _CODE.NOT_FOUND,
+    "No such job exists for this caller.",
+    "Check the id; jobs are forgotten when their retention ends.",
+)
+JOB_FINISHED: Final = Reason(
+    "JOB_FINISHED", _CODE.FAILED_PRECONDITION, "The job had ended before it could be cancelled.", "Look at its results."
+)
+JOB_NOT_REPLAYABLE: Final = Reason(
+    "JOB_NOT_REPLAYABLE",
+    _CODE.FAILED_PRECONDITION,
+    "The job is neither dead nor cancelled, or what it was to do was erased.",
+    "Submit a new one.",
+)
+JOB_ABANDONED: Final = Reason(
+    "JOB_ABANDONED",
+    _CODE.ABORTED,
+    "Every attempt of the job ended with its worker: killed, or out of memory.",
+    "Look at the workers; replay the job when they are well, or submit it in smaller parts.",
+)
+JOB_QUEUE_FULL: Final = Reason(
+    "JOB_QUEUE_FULL",
+    _CODE.RESOURCE_EXHAUSTED,
+    "The tenant has as many jobs waiting as it may.",
+    "Try again when some are done.",
+)
+POSITION_GONE: Final = Reason(
+    "POSITION_GONE",
+    _CODE.OUT_OF_RANGE,
+    "Events at that position were trimmed away, or it never was one of this job.",
+    "Watch without a position: the first event says how the job stands.",
+)
+RESULT_ERASED: Final = Reason(
+    "RESULT_ERASED",
+    _CODE.NOT_FOUND,
+    "The result, or what was to be done, named a document that was deleted since.",
+    "Ask again.",
+)
+QUEUE_NOT_CONFIGURED: Final = Reason(
+    "QUEUE_NOT_CONFIGURED",
+    _CODE.FAILED_PRECONDITION,
+    "The server has no Redis, so it keeps no jobs.",
+    "Set `SCIC_GATEWAY_REDIS_URL` on the server.",
+)
+QUEUE_UNAVAILABLE: Final = Reason(
+    "QUEUE_UNAVAILABLE",
+    _CODE.UNAVAILABLE,
+    "The queue does not answer; a job that was acknowledged is not lost.",
+    "Try again; a submission with the same request id is the same job.",
+)
+CACHE_UNAVAILABLE: Final = Reason(
+    "CACHE_UNAVAILABLE",
+    _CODE.UNAVAILABLE,
+    "The cache does not answer, or the server has none.",
+    "Try again. Contexts are built without it meanwhile.",
+)
+RATE_LIMITED: Final = Reason(
+    "RATE_LIMITED",
+    _CODE.RESOURCE_EXHAUSTED,
+    "The tenant has used up its requests or tokens of the window; metadata `rule` names the rule.",
+    "Wait as long as RetryInfo says.",
+)
+LIMITS_UNAVAILABLE: Final = Reason(
+    "LIMITS_UNAVAILABLE",
+    _CODE.UNAVAILABLE,
+    "The limits cannot be checked, and the rule in metadata `rule` lets nothing through then.",
+    "Try again.",
+)
+OVERLOADED: Final = Reason(
+    "OVERLOADED",
+    _CODE.RESOURCE_EXHAUSTED,
+    "The server has more to do than it can do in time; metadata `resource` says where.",
+    "Wait as long as RetryInfo says, and send fewer requests at a time.",
+)
 STAGE_UNAVAILABLE: Final = Reason(
     "STAGE_UNAVAILABLE",
     _CODE.UNAVAILABLE,
@@ -333,6 +414,20 @@ CATALOGUE: Final[Mapping[str, Reason]] = MappingProxyType(
             CORPUS_VERSION_GONE,
             STORAGE_NOT_CONFIGURED,
             STORAGE_UNAVAILABLE,
+            REQUEST_ID_REUSED,
+            JOB_NOT_FOUND,
+            JOB_FINISHED,
+            JOB_NOT_REPLAYABLE,
+            JOB_ABANDONED,
+            JOB_QUEUE_FULL,
+            POSITION_GONE,
+            RESULT_ERASED,
+            QUEUE_NOT_CONFIGURED,
+            QUEUE_UNAVAILABLE,
+            CACHE_UNAVAILABLE,
+            RATE_LIMITED,
+            LIMITS_UNAVAILABLE,
+            OVERLOADED,
             STAGE_UNAVAILABLE,
             DEADLINE_EXCEEDED,
             NOT_IMPLEMENTED,

@@ -1,8 +1,8 @@
 """The only owner of metric names. One registry a process; every label has a bounded set of values.
 
 Labels never carry a tenant, an id or anything a caller chose: `operation` is a method of ours, `error_type` a reason of
-the catalogue, `stage`, `component`, `cache_type`, `model`, `breaker`, `source`, `type` and `rung` are names from code
-or configuration.
+the catalogue, `stage`, `component`, `cache_type`, `model`, `breaker`, `source`, `type`, `rung` and `rule` are names
+from code or configuration.
 """
 
 from __future__ import annotations
@@ -100,6 +100,55 @@ CACHE_HITS: Final = Counter(
 CACHE_MISSES: Final = Counter(
     "context_cache_misses_total", "Look-ups that the cache did not answer.", ["cache_type"], registry=REGISTRY
 )
+CACHE_STALE: Final = Counter(
+    "context_cache_stale_total",
+    "Entries that were found dead, since a document that they name had changed.",
+    registry=REGISTRY,
+)
+CACHE_NOT_STORED: Final = Counter(
+    "context_cache_not_stored_total", "Replies that were computed and not kept, by why.", ["reason"], registry=REGISTRY
+)
+CACHE_REFRESHES: Final = Counter(
+    "context_cache_refreshes_total", "Entries that were made anew before their end.", registry=REGISTRY
+)
+FLIGHTS: Final = Counter(
+    "context_flights_total",
+    "Replies that several requests needed at the same time: `led` computed, `joined` waited in the same process, "
+    "`waited` for another gateway, `taken_over` from a leader that was gone.",
+    ["role"],
+    registry=REGISTRY,
+)
+LIMITED: Final = Counter(
+    "context_limited_total",
+    "Requests above a limit: `refused`, or let through since the rule is a `shadow` or could not be checked (`open`).",
+    ["rule", "outcome"],
+    registry=REGISTRY,
+)
+SHED: Final = Counter(
+    "context_shed_total", "Requests that were refused to spare the others.", ["resource", "priority"], registry=REGISTRY
+)
+BUILD_LIMIT: Final = Gauge(
+    "context_build_limit", "Contexts that may be built at a time, as found out of late.", registry=REGISTRY
+)
+BUILDS_WAITING: Final = Gauge("context_builds_waiting", "Contexts that wait for their turn.", registry=REGISTRY)
+WORK_AFTER_CANCEL: Final = Histogram(
+    "context_work_after_cancel_seconds",
+    "Time that work for a request went on after its caller had left or its deadline had passed.",
+    ["operation"],
+    buckets=_STAGE_BUCKETS,
+    registry=REGISTRY,
+)
+JOBS: Final = Counter(
+    "context_jobs_total", "Attempts of jobs by how they ended.", ["kind", "outcome"], registry=REGISTRY
+)
+JOB_DURATION: Final = Histogram(
+    "context_job_duration_seconds",
+    "Time from a job's submission to its end.",
+    ["kind"],
+    buckets=(0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 1800.0, 7200.0),
+    registry=REGISTRY,
+)
+JOBS_RUNNING: Final = Gauge("context_jobs_running", "Jobs that this worker is doing.", registry=REGISTRY)
 INGESTED_DOCUMENTS: Final = Counter(
     "context_ingested_documents_total", "Documents by what became of them.", ["outcome"], registry=REGISTRY
 )

@@ -32,6 +32,16 @@ REQUIRED_ROLE: Mapping[str, Role] = MappingProxyType(
         "/scic.gateway.v1.LedgerService/ListRecords": Role.READER,
         "/scic.gateway.v1.LedgerService/DiffRecords": Role.READER,
         "/scic.gateway.v1.LedgerService/ReplayRecord": Role.READER,
+        "/scic.gateway.v1.CacheService/GetCacheStats": Role.READER,
+        "/scic.gateway.v1.CacheService/FlushCache": Role.OPERATOR,
+        # What changes the corpus needs the role writer, too: the work of the job decides.
+        "/scic.gateway.v1.JobService/SubmitJob": Role.READER,
+        "/scic.gateway.v1.JobService/GetJob": Role.READER,
+        "/scic.gateway.v1.JobService/WatchJob": Role.READER,
+        "/scic.gateway.v1.JobService/ListJobs": Role.READER,
+        "/scic.gateway.v1.JobService/ListJobResults": Role.READER,
+        "/scic.gateway.v1.JobService/CancelJob": Role.READER,
+        "/scic.gateway.v1.JobService/ReplayJob": Role.READER,
     }
 )
 """A method that is not listed is open to nobody, health and reflection apart."""

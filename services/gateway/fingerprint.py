@@ -38,6 +38,8 @@ def fingerprint(request: pb.BuildContextRequest, profile: Profile, principal: Pr
     canonical.ClearField("request_id")
     # It decides which version of the profile answers, and nothing else.
     canonical.ClearField("conversation_id")
+    # Which replies will do changes nothing of the reply.
+    canonical.ClearField("cache")
     digest = hashlib.blake2b(digest_size=20, key=_digest(repr(profile)))
     visible = caller_of(principal).SerializeToString(deterministic=True)
     digest.update(len(visible).to_bytes(4))

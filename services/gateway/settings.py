@@ -1,7 +1,7 @@
 """The gateway's settings."""
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, Json, SecretStr, field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -45,6 +45,19 @@ class GatewaySettings(ServeSettings):
     )
     redis_cluster: bool = Field(default=False, description="Whether that URL is a node of a Redis Cluster.")
     cache_ttl_seconds: float = Field(3600.0, gt=0, le=604_800, description="Seconds that a cached context may live.")
+    cache_new_documents_seconds: float = Field(
+        60.0,
+        ge=0,
+        le=604_800,
+        description="Seconds that a cached context may miss documents that came in after it was built; changes of "
+        "documents that it names end it at once.",
+    )
+    cache_max_bytes: int = Field(
+        64 << 20, ge=1 << 20, le=1 << 40, description="Bytes of cached contexts and selections that a tenant may have."
+    )
+    cache_semantic: bool = Field(
+        default=False, description="Whether a question may be answered by the context of one that says the same."
+    )
     default_model: str = Field("gpt-4o", description="Model whose encoding counts where a request names none.")
 
     selection_ttl_seconds: float = Field(
@@ -82,6 +95,34 @@ class GatewaySettings(ServeSettings):
     )
     page_port: int | None = Field(
         9151, ge=0, le=65_535, description="HTTP port of the ledger's page; 0 takes a free one, none: no page."
+    )
+
+    role: Literal["gateway", "worker"] = Field(
+        "gateway", description="`gateway` serves the API; `worker` does jobs, and serves health and metrics only."
+    )
+    worker_jobs: int = Field(4, ge=1, le=256, description="Jobs that a worker does at a time.")
+    job_lease_seconds: float = Field(
+        15.0, ge=1, le=3_600, description="Seconds after which the jobs of a worker that is gone are taken over."
+    )
+    job_max_bytes: int = Field(
+        4 << 20, ge=1024, le=16 << 20, description="Largest job in bytes: its requests or documents, serialized."
+    )
+    jobs_max_waiting: int = Field(20_000, ge=1, le=10_000_000, description="Jobs of a tenant that may wait at a time.")
+    limits: str = Field(
+        "[]",
+        description="JSON list of rules: requests and tokens that a tenant may use of a method in a window of seconds.",
+    )
+    max_builds: int = Field(
+        64,
+        ge=1,
+        le=10_000,
+        description="Contexts that are built at a time at most; it finds out by itself how many are wise.",
+    )
+    default_deadline_seconds: float = Field(
+        10.0, ge=0.05, le=3_600, description="Seconds for a request without a deadline whose profile names none."
+    )
+    max_deadline_seconds: float = Field(
+        60.0, ge=0.05, le=3_600, description="Seconds for a request at most, whatever its caller or profile says."
     )
 
     @field_validator("sources")

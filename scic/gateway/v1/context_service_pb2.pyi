@@ -9,6 +9,7 @@ from google.protobuf import duration_pb2 as duration_pb2
 from google.protobuf import message as message
 from google.protobuf.internal import containers as containers
 from google.protobuf.internal import enum_type_wrapper as enum_type_wrapper
+from scic.gateway.v1 import cache_pb2 as cache_pb2
 from scic.gateway.v1 import quality_pb2 as quality_pb2
 from scic.type.v1 import compression_pb2 as compression_pb2
 from scic.type.v1 import degradation_pb2 as degradation_pb2
@@ -42,9 +43,13 @@ class _CacheStatusEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_CacheStatu
     CACHE_STATUS_HIT: _CacheStatus.ValueType  # 1
     """From the cache."""
     CACHE_STATUS_MISS: _CacheStatus.ValueType  # 2
-    """Computed, and stored unless degraded."""
+    """Computed; `CacheReport.not_stored` says why where it was not kept."""
     CACHE_STATUS_UNAVAILABLE: _CacheStatus.ValueType  # 3
     """Computed without a cache: Redis was away or none is configured."""
+    CACHE_STATUS_BYPASSED: _CacheStatus.ValueType  # 4
+    """Computed, and not looked up: the request said so, or its question depends on the time."""
+    CACHE_STATUS_SHARED: _CacheStatus.ValueType  # 5
+    """Computed once for several equal requests that came at the same time, of which this is one."""
 
 class CacheStatus(_CacheStatus, metaclass=_CacheStatusEnumTypeWrapper):
     """How the cache served a request."""
@@ -54,9 +59,13 @@ CACHE_STATUS_UNSPECIFIED: CacheStatus.ValueType  # 0
 CACHE_STATUS_HIT: CacheStatus.ValueType  # 1
 """From the cache."""
 CACHE_STATUS_MISS: CacheStatus.ValueType  # 2
-"""Computed, and stored unless degraded."""
+"""Computed; `CacheReport.not_stored` says why where it was not kept."""
 CACHE_STATUS_UNAVAILABLE: CacheStatus.ValueType  # 3
 """Computed without a cache: Redis was away or none is configured."""
+CACHE_STATUS_BYPASSED: CacheStatus.ValueType  # 4
+"""Computed, and not looked up: the request said so, or its question depends on the time."""
+CACHE_STATUS_SHARED: CacheStatus.ValueType  # 5
+"""Computed once for several equal requests that came at the same time, of which this is one."""
 
 @typing.final
 class BuildContextRequest(message.Message):
@@ -76,6 +85,7 @@ class BuildContextRequest(message.Message):
     CONVERSATION_ID_FIELD_NUMBER: builtins.int
     RESERVED_OUTPUT_TOKENS_FIELD_NUMBER: builtins.int
     RENDER_FIELD_NUMBER: builtins.int
+    CACHE_FIELD_NUMBER: builtins.int
     question: builtins.str
     """The question, 1 to 8,192 characters, not only white space."""
     max_tokens: builtins.int
@@ -114,6 +124,10 @@ class BuildContextRequest(message.Message):
     def passages(self) -> containers.RepeatedCompositeFieldContainer[InlinePassage]:
         """Text that was never ingested and competes with what is found. At most 100."""
 
+    @builtins.property
+    def cache(self) -> cache_pb2.CacheDirective:
+        """How the cache may serve the request. Default: a reply that is right is taken from it, and a new one is kept."""
+
     def __init__(
         self,
         *,
@@ -129,10 +143,11 @@ class BuildContextRequest(message.Message):
         conversation_id: builtins.str = ...,
         reserved_output_tokens: builtins.int | None = ...,
         render: prompt_pb2.PromptFormat.ValueType = ...,
+        cache: cache_pb2.CacheDirective | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_reserved_output_tokens", b"_reserved_output_tokens", "reserved_output_tokens", b"reserved_output_tokens"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["_reserved_output_tokens", b"_reserved_output_tokens", "cache", b"cache", "reserved_output_tokens", b"reserved_output_tokens"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_reserved_output_tokens", b"_reserved_output_tokens", "conversation", b"conversation", "conversation_id", b"conversation_id", "filter", b"filter", "max_tokens", b"max_tokens", "model", b"model", "passages", b"passages", "profile", b"profile", "question", b"question", "render", b"render", "request_id", b"request_id", "reserved_output_tokens", b"reserved_output_tokens", "sources", b"sources"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["_reserved_output_tokens", b"_reserved_output_tokens", "cache", b"cache", "conversation", b"conversation", "conversation_id", b"conversation_id", "filter", b"filter", "max_tokens", b"max_tokens", "model", b"model", "passages", b"passages", "profile", b"profile", "question", b"question", "render", b"render", "request_id", b"request_id", "reserved_output_tokens", b"reserved_output_tokens", "sources", b"sources"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__reserved_output_tokens: _TypeAlias = typing.Literal["reserved_output_tokens"]  # noqa: Y015
     _WhichOneofArgType__reserved_output_tokens: _TypeAlias = typing.Literal["_reserved_output_tokens", b"_reserved_output_tokens"]  # noqa: Y015
@@ -230,6 +245,7 @@ class BuildContextResponse(message.Message):
     RENDERED_FIELD_NUMBER: builtins.int
     PREFIX_TOKEN_COUNT_FIELD_NUMBER: builtins.int
     RECORD_ID_FIELD_NUMBER: builtins.int
+    CACHE_REPORT_FIELD_NUMBER: builtins.int
     request_id: builtins.str
     """The request's name."""
     cache: CacheStatus.ValueType
@@ -300,6 +316,10 @@ class BuildContextResponse(message.Message):
     def isolation(self) -> Isolation:
         """What was kept apart, defused and masked."""
 
+    @builtins.property
+    def cache_report(self) -> cache_pb2.CacheReport:
+        """What the cache had to do with the reply."""
+
     def __init__(
         self,
         *,
@@ -325,10 +345,11 @@ class BuildContextResponse(message.Message):
         rendered: builtins.str = ...,
         prefix_token_count: builtins.int = ...,
         record_id: builtins.str = ...,
+        cache_report: cache_pb2.CacheReport | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["compression", b"compression", "isolation", b"isolation", "quality", b"quality", "retention", b"retention", "tokens", b"tokens"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["cache_report", b"cache_report", "compression", b"compression", "isolation", b"isolation", "quality", b"quality", "retention", b"retention", "tokens", b"tokens"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["cache", b"cache", "compression", b"compression", "corpus_version", b"corpus_version", "degradations", b"degradations", "dropped", b"dropped", "encoding", b"encoding", "evidence", b"evidence", "isolation", b"isolation", "messages", b"messages", "model", b"model", "prefix_token_count", b"prefix_token_count", "profile", b"profile", "profile_label", b"profile_label", "profile_version", b"profile_version", "quality", b"quality", "record_id", b"record_id", "rendered", b"rendered", "request_id", b"request_id", "retention", b"retention", "sources", b"sources", "timings", b"timings", "tokens", b"tokens"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["cache", b"cache", "cache_report", b"cache_report", "compression", b"compression", "corpus_version", b"corpus_version", "degradations", b"degradations", "dropped", b"dropped", "encoding", b"encoding", "evidence", b"evidence", "isolation", b"isolation", "messages", b"messages", "model", b"model", "prefix_token_count", b"prefix_token_count", "profile", b"profile", "profile_label", b"profile_label", "profile_version", b"profile_version", "quality", b"quality", "record_id", b"record_id", "rendered", b"rendered", "request_id", b"request_id", "retention", b"retention", "sources", b"sources", "timings", b"timings", "tokens", b"tokens"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

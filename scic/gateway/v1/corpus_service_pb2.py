@@ -28,7 +28,7 @@ from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 from scic.type.v1 import trust_pb2 as scic_dot_type_dot_v1_dot_trust__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$scic/gateway/v1/corpus_service.proto\x12\x0fscic.gateway.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x18scic/type/v1/trust.proto\"\xcf\x04\n\rDocumentInput\x12\x34\n\x0b\x64ocument_id\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a\x10\x01\x18\x80\x02\x32\x13^[^\\x00-\\x1f\\x7f]*$\x12\x1b\n\x07\x63ontent\x18\x02 \x01(\x0c\x42\n\xbaH\x07z\x05\x18\x80\x80\x80\x02\x12\x1e\n\x0c\x63ontent_type\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x17\n\x06source\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18 \x12\x17\n\x05title\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\x12k\n\x08metadata\x18\x06 \x03(\x0b\x32,.scic.gateway.v1.DocumentInput.MetadataEntryB+\xbaH(\x9a\x01%\x10@\"\x1ar\x18\x32\x16^[A-Za-z0-9._-]{1,64}$*\x05r\x03\x18\x80\x02\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12?\n\nacl_groups\x18\x08 \x03(\tB+\xbaH(\x92\x01%\x10@\x18\x01\"\x1fr\x1d\x32\x1b^[A-Za-z0-9._@:/+-]{1,128}$\x12%\n\x08subjects\x18\t \x03(\tB\x13\xbaH\x10\x92\x01\r\x10@\x18\x01\"\x07r\x05\x10\x01\x18\x80\x02\x12/\n\x0b\x65xpire_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\x05trust\x18\x0b \x01(\x0e\x32\x18.scic.type.v1.TrustLabelB\x08\xbaH\x05\x82\x01\x02\x10\x01\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xe2\x03\n\x08\x44ocument\x12\x13\n\x0b\x64ocument_id\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\r\n\x05title\x18\x03 \x01(\t\x12\x14\n\x0c\x63ontent_type\x18\x04 \x01(\t\x12\x14\n\x0c\x63ontent_hash\x18\x05 \x01(\t\x12\x12\n\nsize_bytes\x18\x06 \x01(\x03\x12\x15\n\rpassage_count\x18\x07 \x01(\x05\x12\x39\n\x08metadata\x18\x08 \x03(\x0b\x32\'.scic.gateway.v1.Document.MetadataEntry\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nindex_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nacl_groups\x18\x0b \x03(\t\x12\x10\n\x08subjects\x18\x0c \x03(\t\x12/\n\x0b\x65xpire_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x05trust\x18\x0e \x01(\x0e\x32\x18.scic.type.v1.TrustLabel\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"R\n\x16IngestDocumentsRequest\x12\x38\n\x08\x64ocument\x18\x01 \x01(\x0b\x32\x1e.scic.gateway.v1.DocumentInputB\x06\xbaH\x03\xc8\x01\x01\"\x9e\x02\n\x17IngestDocumentsResponse\x12\x13\n\x0b\x64ocument_id\x18\x01 \x01(\t\x12\r\n\x05index\x18\x02 \x01(\x03\x12\x41\n\x07outcome\x18\x03 \x01(\x0e\x32\x30.scic.gateway.v1.IngestDocumentsResponse.Outcome\x12\x15\n\rpassage_count\x18\x04 \x01(\x05\x12!\n\x05\x65rror\x18\x05 \x01(\x0b\x32\x12.google.rpc.Status\"b\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x13\n\x0fOUTCOME_INDEXED\x10\x01\x12\x15\n\x11OUTCOME_UNCHANGED\x10\x02\x12\x12\n\x0eOUTCOME_FAILED\x10\x03\"5\n\x12GetDocumentRequest\x12\x1f\n\x0b\x64ocument_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x02\"B\n\x13GetDocumentResponse\x12+\n\x08\x64ocument\x18\x01 \x01(\x0b\x32\x19.scic.gateway.v1.Document\"l\n\x14ListDocumentsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\x12\x17\n\x06source\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18 \"^\n\x15ListDocumentsResponse\x12,\n\tdocuments\x18\x01 \x03(\x0b\x32\x19.scic.gateway.v1.Document\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"D\n\x16\x44\x65leteDocumentsRequest\x12*\n\x0c\x64ocument_ids\x18\x01 \x03(\tB\x14\xbaH\x11\x92\x01\x0e\x08\x01\x10\xe8\x07\"\x07r\x05\x10\x01\x18\x80\x02\"b\n\x17\x44\x65leteDocumentsResponse\x12\x1c\n\x14\x64\x65leted_document_ids\x18\x01 \x03(\t\x12)\n\x07receipt\x18\x02 \x01(\x0b\x32\x18.scic.gateway.v1.Receipt\"\xd2\x01\n\x07Receipt\x12\x12\n\nreceipt_id\x18\x01 \x01(\t\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\x06places\x18\x03 \x03(\x0b\x32\x1e.scic.gateway.v1.Receipt.Place\x1aY\n\x05Place\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x16\n\x0e\x64ocument_count\x18\x02 \x01(\x03\x12\x15\n\rpassage_count\x18\x03 \x01(\x03\x12\x13\n\x0b\x65ntry_count\x18\x04 \x01(\x03\"2\n\x13\x45raseSubjectRequest\x12\x1b\n\x07subject\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x02\"_\n\x14\x45raseSubjectResponse\x12\x1c\n\x14\x64\x65leted_document_ids\x18\x01 \x03(\t\x12)\n\x07receipt\x18\x02 \x01(\x0b\x32\x18.scic.gateway.v1.Receipt\"/\n\x12\x45raseTenantRequest\x12\x19\n\x06tenant\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?\"@\n\x13\x45raseTenantResponse\x12)\n\x07receipt\x18\x01 \x01(\x0b\x32\x18.scic.gateway.v1.Receipt\"\x17\n\x15GetCorpusStatsRequest\"`\n\x0bSourceStats\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x16\n\x0e\x64ocument_count\x18\x02 \x01(\x03\x12\x15\n\rpassage_count\x18\x03 \x01(\x03\x12\x12\n\nsize_bytes\x18\x04 \x01(\x03\"N\n\nReindexing\x12\x17\n\x0f\x65mbedding_model\x18\x01 \x01(\t\x12\x12\n\ndone_count\x18\x02 \x01(\x03\x12\x13\n\x0btotal_count\x18\x03 \x01(\x03\"\xa9\x01\n\x16GetCorpusStatsResponse\x12-\n\x07sources\x18\x01 \x03(\x0b\x32\x1c.scic.gateway.v1.SourceStats\x12\x16\n\x0e\x63orpus_version\x18\x02 \x01(\x03\x12\x17\n\x0f\x65mbedding_model\x18\x03 \x01(\t\x12/\n\nreindexing\x18\x04 \x01(\x0b\x32\x1b.scic.gateway.v1.Reindexing2\xb3\x05\n\rCorpusService\x12h\n\x0fIngestDocuments\x12\'.scic.gateway.v1.IngestDocumentsRequest\x1a(.scic.gateway.v1.IngestDocumentsResponse(\x01\x30\x01\x12X\n\x0bGetDocument\x12#.scic.gateway.v1.GetDocumentRequest\x1a$.scic.gateway.v1.GetDocumentResponse\x12^\n\rListDocuments\x12%.scic.gateway.v1.ListDocumentsRequest\x1a&.scic.gateway.v1.ListDocumentsResponse\x12\x64\n\x0f\x44\x65leteDocuments\x12\'.scic.gateway.v1.DeleteDocumentsRequest\x1a(.scic.gateway.v1.DeleteDocumentsResponse\x12[\n\x0c\x45raseSubject\x12$.scic.gateway.v1.EraseSubjectRequest\x1a%.scic.gateway.v1.EraseSubjectResponse\x12X\n\x0b\x45raseTenant\x12#.scic.gateway.v1.EraseTenantRequest\x1a$.scic.gateway.v1.EraseTenantResponse\x12\x61\n\x0eGetCorpusStats\x12&.scic.gateway.v1.GetCorpusStatsRequest\x1a\'.scic.gateway.v1.GetCorpusStatsResponseB(Z&scic.internal/api/gateway/v1;gatewayv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$scic/gateway/v1/corpus_service.proto\x12\x0fscic.gateway.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x18scic/type/v1/trust.proto\"\xcf\x04\n\rDocumentInput\x12\x34\n\x0b\x64ocument_id\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a\x10\x01\x18\x80\x02\x32\x13^[^\\x00-\\x1f\\x7f]*$\x12\x1b\n\x07\x63ontent\x18\x02 \x01(\x0c\x42\n\xbaH\x07z\x05\x18\x80\x80\x80\x02\x12\x1e\n\x0c\x63ontent_type\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x17\n\x06source\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18 \x12\x17\n\x05title\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\x12k\n\x08metadata\x18\x06 \x03(\x0b\x32,.scic.gateway.v1.DocumentInput.MetadataEntryB+\xbaH(\x9a\x01%\x10@\"\x1ar\x18\x32\x16^[A-Za-z0-9._-]{1,64}$*\x05r\x03\x18\x80\x02\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12?\n\nacl_groups\x18\x08 \x03(\tB+\xbaH(\x92\x01%\x10@\x18\x01\"\x1fr\x1d\x32\x1b^[A-Za-z0-9._@:/+-]{1,128}$\x12%\n\x08subjects\x18\t \x03(\tB\x13\xbaH\x10\x92\x01\r\x10@\x18\x01\"\x07r\x05\x10\x01\x18\x80\x02\x12/\n\x0b\x65xpire_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\x05trust\x18\x0b \x01(\x0e\x32\x18.scic.type.v1.TrustLabelB\x08\xbaH\x05\x82\x01\x02\x10\x01\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xe2\x03\n\x08\x44ocument\x12\x13\n\x0b\x64ocument_id\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\r\n\x05title\x18\x03 \x01(\t\x12\x14\n\x0c\x63ontent_type\x18\x04 \x01(\t\x12\x14\n\x0c\x63ontent_hash\x18\x05 \x01(\t\x12\x12\n\nsize_bytes\x18\x06 \x01(\x03\x12\x15\n\rpassage_count\x18\x07 \x01(\x05\x12\x39\n\x08metadata\x18\x08 \x03(\x0b\x32\'.scic.gateway.v1.Document.MetadataEntry\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nindex_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nacl_groups\x18\x0b \x03(\t\x12\x10\n\x08subjects\x18\x0c \x03(\t\x12/\n\x0b\x65xpire_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x05trust\x18\x0e \x01(\x0e\x32\x18.scic.type.v1.TrustLabel\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"R\n\x16IngestDocumentsRequest\x12\x38\n\x08\x64ocument\x18\x01 \x01(\x0b\x32\x1e.scic.gateway.v1.DocumentInputB\x06\xbaH\x03\xc8\x01\x01\"\xb6\x02\n\x17IngestDocumentsResponse\x12\x13\n\x0b\x64ocument_id\x18\x01 \x01(\t\x12\r\n\x05index\x18\x02 \x01(\x03\x12\x41\n\x07outcome\x18\x03 \x01(\x0e\x32\x30.scic.gateway.v1.IngestDocumentsResponse.Outcome\x12\x15\n\rpassage_count\x18\x04 \x01(\x05\x12!\n\x05\x65rror\x18\x05 \x01(\x0b\x32\x12.google.rpc.Status\x12\x16\n\x0e\x63orpus_version\x18\x06 \x01(\x03\"b\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x13\n\x0fOUTCOME_INDEXED\x10\x01\x12\x15\n\x11OUTCOME_UNCHANGED\x10\x02\x12\x12\n\x0eOUTCOME_FAILED\x10\x03\"5\n\x12GetDocumentRequest\x12\x1f\n\x0b\x64ocument_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x02\"B\n\x13GetDocumentResponse\x12+\n\x08\x64ocument\x18\x01 \x01(\x0b\x32\x19.scic.gateway.v1.Document\"l\n\x14ListDocumentsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\x12\x17\n\x06source\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18 \"^\n\x15ListDocumentsResponse\x12,\n\tdocuments\x18\x01 \x03(\x0b\x32\x19.scic.gateway.v1.Document\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"D\n\x16\x44\x65leteDocumentsRequest\x12*\n\x0c\x64ocument_ids\x18\x01 \x03(\tB\x14\xbaH\x11\x92\x01\x0e\x08\x01\x10\xe8\x07\"\x07r\x05\x10\x01\x18\x80\x02\"z\n\x17\x44\x65leteDocumentsResponse\x12\x1c\n\x14\x64\x65leted_document_ids\x18\x01 \x03(\t\x12)\n\x07receipt\x18\x02 \x01(\x0b\x32\x18.scic.gateway.v1.Receipt\x12\x16\n\x0e\x63orpus_version\x18\x03 \x01(\x03\"\xd2\x01\n\x07Receipt\x12\x12\n\nreceipt_id\x18\x01 \x01(\t\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\x06places\x18\x03 \x03(\x0b\x32\x1e.scic.gateway.v1.Receipt.Place\x1aY\n\x05Place\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x16\n\x0e\x64ocument_count\x18\x02 \x01(\x03\x12\x15\n\rpassage_count\x18\x03 \x01(\x03\x12\x13\n\x0b\x65ntry_count\x18\x04 \x01(\x03\"2\n\x13\x45raseSubjectRequest\x12\x1b\n\x07subject\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x02\"_\n\x14\x45raseSubjectResponse\x12\x1c\n\x14\x64\x65leted_document_ids\x18\x01 \x03(\t\x12)\n\x07receipt\x18\x02 \x01(\x0b\x32\x18.scic.gateway.v1.Receipt\"/\n\x12\x45raseTenantRequest\x12\x19\n\x06tenant\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?\"@\n\x13\x45raseTenantResponse\x12)\n\x07receipt\x18\x01 \x01(\x0b\x32\x18.scic.gateway.v1.Receipt\"\x17\n\x15GetCorpusStatsRequest\"`\n\x0bSourceStats\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x16\n\x0e\x64ocument_count\x18\x02 \x01(\x03\x12\x15\n\rpassage_count\x18\x03 \x01(\x03\x12\x12\n\nsize_bytes\x18\x04 \x01(\x03\"N\n\nReindexing\x12\x17\n\x0f\x65mbedding_model\x18\x01 \x01(\t\x12\x12\n\ndone_count\x18\x02 \x01(\x03\x12\x13\n\x0btotal_count\x18\x03 \x01(\x03\"\xa9\x01\n\x16GetCorpusStatsResponse\x12-\n\x07sources\x18\x01 \x03(\x0b\x32\x1c.scic.gateway.v1.SourceStats\x12\x16\n\x0e\x63orpus_version\x18\x02 \x01(\x03\x12\x17\n\x0f\x65mbedding_model\x18\x03 \x01(\t\x12/\n\nreindexing\x18\x04 \x01(\x0b\x32\x1b.scic.gateway.v1.Reindexing2\xb3\x05\n\rCorpusService\x12h\n\x0fIngestDocuments\x12\'.scic.gateway.v1.IngestDocumentsRequest\x1a(.scic.gateway.v1.IngestDocumentsResponse(\x01\x30\x01\x12X\n\x0bGetDocument\x12#.scic.gateway.v1.GetDocumentRequest\x1a$.scic.gateway.v1.GetDocumentResponse\x12^\n\rListDocuments\x12%.scic.gateway.v1.ListDocumentsRequest\x1a&.scic.gateway.v1.ListDocumentsResponse\x12\x64\n\x0f\x44\x65leteDocuments\x12\'.scic.gateway.v1.DeleteDocumentsRequest\x1a(.scic.gateway.v1.DeleteDocumentsResponse\x12[\n\x0c\x45raseSubject\x12$.scic.gateway.v1.EraseSubjectRequest\x1a%.scic.gateway.v1.EraseSubjectResponse\x12X\n\x0b\x45raseTenant\x12#.scic.gateway.v1.EraseTenantRequest\x1a$.scic.gateway.v1.EraseTenantResponse\x12\x61\n\x0eGetCorpusStats\x12&.scic.gateway.v1.GetCorpusStatsRequest\x1a\'.scic.gateway.v1.GetCorpusStatsResponseB(Z&scic.internal/api/gateway/v1;gatewayv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -85,41 +85,41 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_INGESTDOCUMENTSREQUEST']._serialized_start=1249
   _globals['_INGESTDOCUMENTSREQUEST']._serialized_end=1331
   _globals['_INGESTDOCUMENTSRESPONSE']._serialized_start=1334
-  _globals['_INGESTDOCUMENTSRESPONSE']._serialized_end=1620
-  _globals['_INGESTDOCUMENTSRESPONSE_OUTCOME']._serialized_start=1522
-  _globals['_INGESTDOCUMENTSRESPONSE_OUTCOME']._serialized_end=1620
-  _globals['_GETDOCUMENTREQUEST']._serialized_start=1622
-  _globals['_GETDOCUMENTREQUEST']._serialized_end=1675
-  _globals['_GETDOCUMENTRESPONSE']._serialized_start=1677
-  _globals['_GETDOCUMENTRESPONSE']._serialized_end=1743
-  _globals['_LISTDOCUMENTSREQUEST']._serialized_start=1745
-  _globals['_LISTDOCUMENTSREQUEST']._serialized_end=1853
-  _globals['_LISTDOCUMENTSRESPONSE']._serialized_start=1855
-  _globals['_LISTDOCUMENTSRESPONSE']._serialized_end=1949
-  _globals['_DELETEDOCUMENTSREQUEST']._serialized_start=1951
-  _globals['_DELETEDOCUMENTSREQUEST']._serialized_end=2019
-  _globals['_DELETEDOCUMENTSRESPONSE']._serialized_start=2021
-  _globals['_DELETEDOCUMENTSRESPONSE']._serialized_end=2119
-  _globals['_RECEIPT']._serialized_start=2122
-  _globals['_RECEIPT']._serialized_end=2332
-  _globals['_RECEIPT_PLACE']._serialized_start=2243
-  _globals['_RECEIPT_PLACE']._serialized_end=2332
-  _globals['_ERASESUBJECTREQUEST']._serialized_start=2334
-  _globals['_ERASESUBJECTREQUEST']._serialized_end=2384
-  _globals['_ERASESUBJECTRESPONSE']._serialized_start=2386
-  _globals['_ERASESUBJECTRESPONSE']._serialized_end=2481
-  _globals['_ERASETENANTREQUEST']._serialized_start=2483
-  _globals['_ERASETENANTREQUEST']._serialized_end=2530
-  _globals['_ERASETENANTRESPONSE']._serialized_start=2532
-  _globals['_ERASETENANTRESPONSE']._serialized_end=2596
-  _globals['_GETCORPUSSTATSREQUEST']._serialized_start=2598
-  _globals['_GETCORPUSSTATSREQUEST']._serialized_end=2621
-  _globals['_SOURCESTATS']._serialized_start=2623
-  _globals['_SOURCESTATS']._serialized_end=2719
-  _globals['_REINDEXING']._serialized_start=2721
-  _globals['_REINDEXING']._serialized_end=2799
-  _globals['_GETCORPUSSTATSRESPONSE']._serialized_start=2802
-  _globals['_GETCORPUSSTATSRESPONSE']._serialized_end=2971
-  _globals['_CORPUSSERVICE']._serialized_start=2974
-  _globals['_CORPUSSERVICE']._serialized_end=3665
+  _globals['_INGESTDOCUMENTSRESPONSE']._serialized_end=1644
+  _globals['_INGESTDOCUMENTSRESPONSE_OUTCOME']._serialized_start=1546
+  _globals['_INGESTDOCUMENTSRESPONSE_OUTCOME']._serialized_end=1644
+  _globals['_GETDOCUMENTREQUEST']._serialized_start=1646
+  _globals['_GETDOCUMENTREQUEST']._serialized_end=1699
+  _globals['_GETDOCUMENTRESPONSE']._serialized_start=1701
+  _globals['_GETDOCUMENTRESPONSE']._serialized_end=1767
+  _globals['_LISTDOCUMENTSREQUEST']._serialized_start=1769
+  _globals['_LISTDOCUMENTSREQUEST']._serialized_end=1877
+  _globals['_LISTDOCUMENTSRESPONSE']._serialized_start=1879
+  _globals['_LISTDOCUMENTSRESPONSE']._serialized_end=1973
+  _globals['_DELETEDOCUMENTSREQUEST']._serialized_start=1975
+  _globals['_DELETEDOCUMENTSREQUEST']._serialized_end=2043
+  _globals['_DELETEDOCUMENTSRESPONSE']._serialized_start=2045
+  _globals['_DELETEDOCUMENTSRESPONSE']._serialized_end=2167
+  _globals['_RECEIPT']._serialized_start=2170
+  _globals['_RECEIPT']._serialized_end=2380
+  _globals['_RECEIPT_PLACE']._serialized_start=2291
+  _globals['_RECEIPT_PLACE']._serialized_end=2380
+  _globals['_ERASESUBJECTREQUEST']._serialized_start=2382
+  _globals['_ERASESUBJECTREQUEST']._serialized_end=2432
+  _globals['_ERASESUBJECTRESPONSE']._serialized_start=2434
+  _globals['_ERASESUBJECTRESPONSE']._serialized_end=2529
+  _globals['_ERASETENANTREQUEST']._serialized_start=2531
+  _globals['_ERASETENANTREQUEST']._serialized_end=2578
+  _globals['_ERASETENANTRESPONSE']._serialized_start=2580
+  _globals['_ERASETENANTRESPONSE']._serialized_end=2644
+  _globals['_GETCORPUSSTATSREQUEST']._serialized_start=2646
+  _globals['_GETCORPUSSTATSREQUEST']._serialized_end=2669
+  _globals['_SOURCESTATS']._serialized_start=2671
+  _globals['_SOURCESTATS']._serialized_end=2767
+  _globals['_REINDEXING']._serialized_start=2769
+  _globals['_REINDEXING']._serialized_end=2847
+  _globals['_GETCORPUSSTATSRESPONSE']._serialized_start=2850
+  _globals['_GETCORPUSSTATSRESPONSE']._serialized_end=3019
+  _globals['_CORPUSSERVICE']._serialized_start=3022
+  _globals['_CORPUSSERVICE']._serialized_end=3713
 # @@protoc_insertion_point(module_scope)

@@ -287,6 +287,7 @@ class IngestDocumentsResponse(message.Message):
     OUTCOME_FIELD_NUMBER: builtins.int
     PASSAGE_COUNT_FIELD_NUMBER: builtins.int
     ERROR_FIELD_NUMBER: builtins.int
+    CORPUS_VERSION_FIELD_NUMBER: builtins.int
     document_id: builtins.str
     """The document's name as it was sent; empty where it had none."""
     index: builtins.int
@@ -295,6 +296,8 @@ class IngestDocumentsResponse(message.Message):
     """What became of it."""
     passage_count: builtins.int
     """Passages it was cut into; 0 when it failed."""
+    corpus_version: builtins.int
+    """Version of the corpus that holds it, for `CacheDirective.min_corpus_version`; 0 where it failed."""
     @builtins.property
     def error(self) -> status_pb2.Status:
         """Why it failed, with ErrorInfo and BadRequest; unset otherwise."""
@@ -307,10 +310,11 @@ class IngestDocumentsResponse(message.Message):
         outcome: IngestDocumentsResponse.Outcome.ValueType = ...,
         passage_count: builtins.int = ...,
         error: status_pb2.Status | None = ...,
+        corpus_version: builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["error", b"error"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["document_id", b"document_id", "error", b"error", "index", b"index", "outcome", b"outcome", "passage_count", b"passage_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["corpus_version", b"corpus_version", "document_id", b"document_id", "error", b"error", "index", b"index", "outcome", b"outcome", "passage_count", b"passage_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -440,6 +444,9 @@ class DeleteDocumentsResponse(message.Message):
 
     DELETED_DOCUMENT_IDS_FIELD_NUMBER: builtins.int
     RECEIPT_FIELD_NUMBER: builtins.int
+    CORPUS_VERSION_FIELD_NUMBER: builtins.int
+    corpus_version: builtins.int
+    """Version of the corpus without them, for `CacheDirective.min_corpus_version`."""
     @builtins.property
     def deleted_document_ids(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
         """Those that existed and are gone."""
@@ -453,10 +460,11 @@ class DeleteDocumentsResponse(message.Message):
         *,
         deleted_document_ids: abc.Iterable[builtins.str] | None = ...,
         receipt: Receipt | None = ...,
+        corpus_version: builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["receipt", b"receipt"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["deleted_document_ids", b"deleted_document_ids", "receipt", b"receipt"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["corpus_version", b"corpus_version", "deleted_document_ids", b"deleted_document_ids", "receipt", b"receipt"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -477,13 +485,13 @@ class Receipt(message.Message):
         PASSAGE_COUNT_FIELD_NUMBER: builtins.int
         ENTRY_COUNT_FIELD_NUMBER: builtins.int
         name: builtins.str
-        """`corpus`, `cache`, `ledger` or `profiles`."""
+        """`corpus`, `cache`, `jobs`, `ledger` or `profiles`."""
         document_count: builtins.int
         """Documents removed there."""
         passage_count: builtins.int
         """Passages removed there."""
         entry_count: builtins.int
-        """Cached entries, ledger records, or versions and labels of profiles removed there."""
+        """Cached entries, jobs, ledger records, or versions and labels of profiles removed there."""
         def __init__(
             self,
             *,

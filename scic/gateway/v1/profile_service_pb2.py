@@ -23,12 +23,13 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from scic.type.v1 import guard_pb2 as scic_dot_type_dot_v1_dot_guard__pb2
 from scic.type.v1 import prompt_pb2 as scic_dot_type_dot_v1_dot_prompt__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%scic/gateway/v1/profile_service.proto\x12\x0fscic.gateway.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18scic/type/v1/guard.proto\x1a\x19scic/type/v1/prompt.proto\"\xe8\x04\n\x07Profile\x12\x1d\n\x0b\x64\x65scription\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\x12\x1f\n\x0cinstructions\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x18\x80\x80\x04\x12\x17\n\x05model\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x19\n\x08\x65ncoding\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x34\n\x06\x66ormat\x18\x05 \x01(\x0e\x32\x1a.scic.type.v1.PromptFormatB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1f\n\nmax_tokens\x18\x06 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00\x12+\n\x16reserved_output_tokens\x18\x07 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00\x12+\n\x05tools\x18\x08 \x03(\x0b\x32\x12.scic.type.v1.ToolB\x08\xbaH\x05\x92\x01\x02\x10@\x12\x31\n\x08\x65xamples\x18\t \x03(\x0b\x32\x15.scic.type.v1.ExampleB\x08\xbaH\x05\x92\x01\x02\x10 \x12\x39\n\x07sources\x18\n \x03(\x0b\x32\x1e.scic.gateway.v1.ProfileSourceB\x08\xbaH\x05\x92\x01\x02\x10\x10\x12\x30\n\x12\x63onversation_share\x18\x0b \x01(\x02\x42\x0f\xbaH\x0c\n\n\x1d\x00\x00\x80?-\x00\x00\x00\x00H\x00\x88\x01\x01\x12\x34\n\x05order\x18\x0c \x01(\x0e\x32\x1b.scic.type.v1.EvidenceOrderB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\'\n\x0cpin_patterns\x18\r \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x10\x10\"\x07r\x05\x10\x01\x18\x80\x02\x12\"\n\x05guard\x18\x0e \x01(\x0b\x32\x13.scic.type.v1.GuardB\x15\n\x13_conversation_share\"\x89\x02\n\rProfileSource\x12\x17\n\x04name\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18 \x12\x18\n\x05limit\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00\x12\x15\n\x08required\x18\x03 \x01(\x08H\x00\x88\x01\x01\x12&\n\x08priority\x18\x04 \x01(\x02\x42\x0f\xbaH\x0c\n\n\x1d\x00\x00\x80?%\x00\x00\x00\x00H\x01\x88\x01\x01\x12\'\n\tmin_share\x18\x05 \x01(\x02\x42\x0f\xbaH\x0c\n\n\x1d\x00\x00\x80?-\x00\x00\x00\x00H\x02\x88\x01\x01\x12\'\n\tmax_share\x18\x06 \x01(\x02\x42\x0f\xbaH\x0c\n\n\x1d\x00\x00\x80?-\x00\x00\x00\x00H\x03\x88\x01\x01\x42\x0b\n\t_requiredB\x0b\n\t_priorityB\x0c\n\n_min_shareB\x0c\n\n_max_share\"\xab\x01\n\x0eProfileVersion\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12)\n\x07profile\x18\x03 \x01(\x0b\x32\x18.scic.gateway.v1.Profile\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06key_id\x18\x05 \x01(\t\x12\x0e\n\x06labels\x18\x06 \x03(\t\"\x99\x01\n\x07Variant\x12&\n\x07version\x18\x01 \x01(\tB\x15\xbaH\x12r\x10\x32\x0e^[0-9a-f]{16}$\x12(\n\x07percent\x18\x02 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00Y@)\x00\x00\x00\x00\x00\x00\x00\x00\x12<\n\x07tenants\x18\x03 \x03(\tB+\xbaH(\x92\x01%\x10\x80\x02\x18\x01\"\x1er\x1c\x32\x1a^[a-z0-9][a-z0-9_-]{0,62}$\"\xa5\x01\n\x05Label\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05label\x18\x02 \x01(\t\x12*\n\x08variants\x18\x03 \x03(\x0b\x32\x18.scic.gateway.v1.Variant\x12\x12\n\ngeneration\x18\x04 \x01(\x03\x12/\n\x0bupdate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06key_id\x18\x06 \x01(\t\"\x8f\x01\n\x15PublishProfileRequest\x12,\n\x04name\x18\x01 \x01(\tB\x1e\xbaH\x1br\x19\x32\x17^[a-z][a-z0-9_-]{0,63}$\x12\x31\n\x07profile\x18\x02 \x01(\x0b\x32\x18.scic.gateway.v1.ProfileB\x06\xbaH\x03\xc8\x01\x01\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\"[\n\x16PublishProfileResponse\x12\x30\n\x07version\x18\x01 \x01(\x0b\x32\x1f.scic.gateway.v1.ProfileVersion\x12\x0f\n\x07\x63reated\x18\x02 \x01(\x08\"0\n\x11GetProfileRequest\x12\x1b\n\x07profile\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc0\x01\"n\n\x12GetProfileResponse\x12\x30\n\x07version\x18\x01 \x01(\x0b\x32\x1f.scic.gateway.v1.ProfileVersion\x12&\n\x06labels\x18\x02 \x03(\x0b\x32\x16.scic.gateway.v1.Label\"i\n\x13ListProfilesRequest\x12\x15\n\x04name\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x1d\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\"\x8a\x01\n\x14ListProfilesResponse\x12\x31\n\x08versions\x18\x01 \x03(\x0b\x32\x1f.scic.gateway.v1.ProfileVersion\x12&\n\x06labels\x18\x02 \x03(\x0b\x32\x16.scic.gateway.v1.Label\x12\x17\n\x0fnext_page_token\x18\x03 \x01(\t\"W\n\x13\x44iffProfilesRequest\x12 \n\x0c\x66rom_profile\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc0\x01\x12\x1e\n\nto_profile\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc0\x01\";\n\x0b\x46ieldChange\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0e\n\x06\x62\x65\x66ore\x18\x02 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x03 \x01(\t\"\xb1\x01\n\x14\x44iffProfilesResponse\x12\x35\n\x0c\x66rom_version\x18\x01 \x01(\x0b\x32\x1f.scic.gateway.v1.ProfileVersion\x12\x33\n\nto_version\x18\x02 \x01(\x0b\x32\x1f.scic.gateway.v1.ProfileVersion\x12-\n\x07\x63hanges\x18\x03 \x03(\x0b\x32\x1c.scic.gateway.v1.FieldChange\"\xe0\x01\n\x0fSetLabelRequest\x12,\n\x04name\x18\x01 \x01(\tB\x1e\xbaH\x1br\x19\x32\x17^[a-z][a-z0-9_-]{0,63}$\x12-\n\x05label\x18\x02 \x01(\tB\x1e\xbaH\x1br\x19\x32\x17^[a-z][a-z0-9_-]{0,31}$\x12\x36\n\x08variants\x18\x03 \x03(\x0b\x32\x18.scic.gateway.v1.VariantB\n\xbaH\x07\x92\x01\x04\x08\x01\x10\x08\x12 \n\x13\x65xpected_generation\x18\x04 \x01(\x03H\x00\x88\x01\x01\x42\x16\n\x14_expected_generation\"a\n\x10SetLabelResponse\x12%\n\x05label\x18\x01 \x01(\x0b\x32\x16.scic.gateway.v1.Label\x12&\n\x06\x62\x65\x66ore\x18\x02 \x01(\x0b\x32\x16.scic.gateway.v1.Label2\xd5\x03\n\x0eProfileService\x12\x61\n\x0ePublishProfile\x12&.scic.gateway.v1.PublishProfileRequest\x1a\'.scic.gateway.v1.PublishProfileResponse\x12U\n\nGetProfile\x12\".scic.gateway.v1.GetProfileRequest\x1a#.scic.gateway.v1.GetProfileResponse\x12[\n\x0cListProfiles\x12$.scic.gateway.v1.ListProfilesRequest\x1a%.scic.gateway.v1.ListProfilesResponse\x12[\n\x0c\x44iffProfiles\x12$.scic.gateway.v1.DiffProfilesRequest\x1a%.scic.gateway.v1.DiffProfilesResponse\x12O\n\x08SetLabel\x12 .scic.gateway.v1.SetLabelRequest\x1a!.scic.gateway.v1.SetLabelResponseB(Z&scic.internal/api/gateway/v1;gatewayv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%scic/gateway/v1/profile_service.proto\x12\x0fscic.gateway.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18scic/type/v1/guard.proto\x1a\x19scic/type/v1/prompt.proto\"\xa9\x05\n\x07Profile\x12\x1d\n\x0b\x64\x65scription\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\x12\x1f\n\x0cinstructions\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x18\x80\x80\x04\x12\x17\n\x05model\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x19\n\x08\x65ncoding\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x34\n\x06\x66ormat\x18\x05 \x01(\x0e\x32\x1a.scic.type.v1.PromptFormatB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1f\n\nmax_tokens\x18\x06 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00\x12+\n\x16reserved_output_tokens\x18\x07 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00\x12+\n\x05tools\x18\x08 \x03(\x0b\x32\x12.scic.type.v1.ToolB\x08\xbaH\x05\x92\x01\x02\x10@\x12\x31\n\x08\x65xamples\x18\t \x03(\x0b\x32\x15.scic.type.v1.ExampleB\x08\xbaH\x05\x92\x01\x02\x10 \x12\x39\n\x07sources\x18\n \x03(\x0b\x32\x1e.scic.gateway.v1.ProfileSourceB\x08\xbaH\x05\x92\x01\x02\x10\x10\x12\x30\n\x12\x63onversation_share\x18\x0b \x01(\x02\x42\x0f\xbaH\x0c\n\n\x1d\x00\x00\x80?-\x00\x00\x00\x00H\x00\x88\x01\x01\x12\x34\n\x05order\x18\x0c \x01(\x0e\x32\x1b.scic.type.v1.EvidenceOrderB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\'\n\x0cpin_patterns\x18\r \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x10\x10\"\x07r\x05\x10\x01\x18\x80\x02\x12\"\n\x05guard\x18\x0e \x01(\x0b\x32\x13.scic.type.v1.Guard\x12?\n\x08\x64\x65\x61\x64line\x18\x0f \x01(\x0b\x32\x19.google.protobuf.DurationB\x12\xbaH\x0f\xaa\x01\x0c\"\x03\x08\x90\x1c\x32\x05\x10\x80\xe1\xeb\x17\x42\x15\n\x13_conversation_share\"\x89\x02\n\rProfileSource\x12\x17\n\x04name\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18 \x12\x18\n\x05limit\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00\x12\x15\n\x08required\x18\x03 \x01(\x08H\x00\x88\x01\x01\x12&\n\x08priority\x18\x04 \x01(\x02\x42\x0f\xbaH\x0c\n\n\x1d\x00\x00\x80?%\x00\x00\x00\x00H\x01\x88\x01\x01\x12\'\n\tmin_share\x18\x05 \x01(\x02\x42\x0f\xbaH\x0c\n\n\x1d\x00\x00\x80?-\x00\x00\x00\x00H\x02\x88\x01\x01\x12\'\n\tmax_share\x18\x06 \x01(\x02\x42\x0f\xbaH\x0c\n\n\x1d\x00\x00\x80?-\x00\x00\x00\x00H\x03\x88\x01\x01\x42\x0b\n\t_requiredB\x0b\n\t_priorityB\x0c\n\n_min_shareB\x0c\n\n_max_share\"\xab\x01\n\x0eProfileVersion\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12)\n\x07profile\x18\x03 \x01(\x0b\x32\x18.scic.gateway.v1.Profile\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06key_id\x18\x05 \x01(\t\x12\x0e\n\x06labels\x18\x06 \x03(\t\"\x99\x01\n\x07Variant\x12&\n\x07version\x18\x01 \x01(\tB\x15\xbaH\x12r\x10\x32\x0e^[0-9a-f]{16}$\x12(\n\x07percent\x18\x02 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00Y@)\x00\x00\x00\x00\x00\x00\x00\x00\x12<\n\x07tenants\x18\x03 \x03(\tB+\xbaH(\x92\x01%\x10\x80\x02\x18\x01\"\x1er\x1c\x32\x1a^[a-z0-9][a-z0-9_-]{0,62}$\"\xa5\x01\n\x05Label\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05label\x18\x02 \x01(\t\x12*\n\x08variants\x18\x03 \x03(\x0b\x32\x18.scic.gateway.v1.Variant\x12\x12\n\ngeneration\x18\x04 \x01(\x03\x12/\n\x0bupdate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06key_id\x18\x06 \x01(\t\"\x8f\x01\n\x15PublishProfileRequest\x12,\n\x04name\x18\x01 \x01(\tB\x1e\xbaH\x1br\x19\x32\x17^[a-z][a-z0-9_-]{0,63}$\x12\x31\n\x07profile\x18\x02 \x01(\x0b\x32\x18.scic.gateway.v1.ProfileB\x06\xbaH\x03\xc8\x01\x01\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\"[\n\x16PublishProfileResponse\x12\x30\n\x07version\x18\x01 \x01(\x0b\x32\x1f.scic.gateway.v1.ProfileVersion\x12\x0f\n\x07\x63reated\x18\x02 \x01(\x08\"0\n\x11GetProfileRequest\x12\x1b\n\x07profile\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc0\x01\"n\n\x12GetProfileResponse\x12\x30\n\x07version\x18\x01 \x01(\x0b\x32\x1f.scic.gateway.v1.ProfileVersion\x12&\n\x06labels\x18\x02 \x03(\x0b\x32\x16.scic.gateway.v1.Label\"i\n\x13ListProfilesRequest\x12\x15\n\x04name\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x1d\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\"\x8a\x01\n\x14ListProfilesResponse\x12\x31\n\x08versions\x18\x01 \x03(\x0b\x32\x1f.scic.gateway.v1.ProfileVersion\x12&\n\x06labels\x18\x02 \x03(\x0b\x32\x16.scic.gateway.v1.Label\x12\x17\n\x0fnext_page_token\x18\x03 \x01(\t\"W\n\x13\x44iffProfilesRequest\x12 \n\x0c\x66rom_profile\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc0\x01\x12\x1e\n\nto_profile\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc0\x01\";\n\x0b\x46ieldChange\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0e\n\x06\x62\x65\x66ore\x18\x02 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x03 \x01(\t\"\xb1\x01\n\x14\x44iffProfilesResponse\x12\x35\n\x0c\x66rom_version\x18\x01 \x01(\x0b\x32\x1f.scic.gateway.v1.ProfileVersion\x12\x33\n\nto_version\x18\x02 \x01(\x0b\x32\x1f.scic.gateway.v1.ProfileVersion\x12-\n\x07\x63hanges\x18\x03 \x03(\x0b\x32\x1c.scic.gateway.v1.FieldChange\"\xe0\x01\n\x0fSetLabelRequest\x12,\n\x04name\x18\x01 \x01(\tB\x1e\xbaH\x1br\x19\x32\x17^[a-z][a-z0-9_-]{0,63}$\x12-\n\x05label\x18\x02 \x01(\tB\x1e\xbaH\x1br\x19\x32\x17^[a-z][a-z0-9_-]{0,31}$\x12\x36\n\x08variants\x18\x03 \x03(\x0b\x32\x18.scic.gateway.v1.VariantB\n\xbaH\x07\x92\x01\x04\x08\x01\x10\x08\x12 \n\x13\x65xpected_generation\x18\x04 \x01(\x03H\x00\x88\x01\x01\x42\x16\n\x14_expected_generation\"a\n\x10SetLabelResponse\x12%\n\x05label\x18\x01 \x01(\x0b\x32\x16.scic.gateway.v1.Label\x12&\n\x06\x62\x65\x66ore\x18\x02 \x01(\x0b\x32\x16.scic.gateway.v1.Label2\xd5\x03\n\x0eProfileService\x12\x61\n\x0ePublishProfile\x12&.scic.gateway.v1.PublishProfileRequest\x1a\'.scic.gateway.v1.PublishProfileResponse\x12U\n\nGetProfile\x12\".scic.gateway.v1.GetProfileRequest\x1a#.scic.gateway.v1.GetProfileResponse\x12[\n\x0cListProfiles\x12$.scic.gateway.v1.ListProfilesRequest\x1a%.scic.gateway.v1.ListProfilesResponse\x12[\n\x0c\x44iffProfiles\x12$.scic.gateway.v1.DiffProfilesRequest\x1a%.scic.gateway.v1.DiffProfilesResponse\x12O\n\x08SetLabel\x12 .scic.gateway.v1.SetLabelRequest\x1a!.scic.gateway.v1.SetLabelResponseB(Z&scic.internal/api/gateway/v1;gatewayv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -62,6 +63,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PROFILE'].fields_by_name['order']._serialized_options = b'\272H\005\202\001\002\020\001'
   _globals['_PROFILE'].fields_by_name['pin_patterns']._loaded_options = None
   _globals['_PROFILE'].fields_by_name['pin_patterns']._serialized_options = b'\272H\016\222\001\013\020\020\"\007r\005\020\001\030\200\002'
+  _globals['_PROFILE'].fields_by_name['deadline']._loaded_options = None
+  _globals['_PROFILE'].fields_by_name['deadline']._serialized_options = b'\272H\017\252\001\014\"\003\010\220\0342\005\020\200\341\353\027'
   _globals['_PROFILESOURCE'].fields_by_name['name']._loaded_options = None
   _globals['_PROFILESOURCE'].fields_by_name['name']._serialized_options = b'\272H\006r\004\020\001\030 '
   _globals['_PROFILESOURCE'].fields_by_name['limit']._loaded_options = None
@@ -100,38 +103,38 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SETLABELREQUEST'].fields_by_name['label']._serialized_options = b'\272H\033r\0312\027^[a-z][a-z0-9_-]{0,31}$'
   _globals['_SETLABELREQUEST'].fields_by_name['variants']._loaded_options = None
   _globals['_SETLABELREQUEST'].fields_by_name['variants']._serialized_options = b'\272H\007\222\001\004\010\001\020\010'
-  _globals['_PROFILE']._serialized_start=174
-  _globals['_PROFILE']._serialized_end=790
-  _globals['_PROFILESOURCE']._serialized_start=793
-  _globals['_PROFILESOURCE']._serialized_end=1058
-  _globals['_PROFILEVERSION']._serialized_start=1061
-  _globals['_PROFILEVERSION']._serialized_end=1232
-  _globals['_VARIANT']._serialized_start=1235
-  _globals['_VARIANT']._serialized_end=1388
-  _globals['_LABEL']._serialized_start=1391
-  _globals['_LABEL']._serialized_end=1556
-  _globals['_PUBLISHPROFILEREQUEST']._serialized_start=1559
-  _globals['_PUBLISHPROFILEREQUEST']._serialized_end=1702
-  _globals['_PUBLISHPROFILERESPONSE']._serialized_start=1704
-  _globals['_PUBLISHPROFILERESPONSE']._serialized_end=1795
-  _globals['_GETPROFILEREQUEST']._serialized_start=1797
-  _globals['_GETPROFILEREQUEST']._serialized_end=1845
-  _globals['_GETPROFILERESPONSE']._serialized_start=1847
-  _globals['_GETPROFILERESPONSE']._serialized_end=1957
-  _globals['_LISTPROFILESREQUEST']._serialized_start=1959
-  _globals['_LISTPROFILESREQUEST']._serialized_end=2064
-  _globals['_LISTPROFILESRESPONSE']._serialized_start=2067
-  _globals['_LISTPROFILESRESPONSE']._serialized_end=2205
-  _globals['_DIFFPROFILESREQUEST']._serialized_start=2207
-  _globals['_DIFFPROFILESREQUEST']._serialized_end=2294
-  _globals['_FIELDCHANGE']._serialized_start=2296
-  _globals['_FIELDCHANGE']._serialized_end=2355
-  _globals['_DIFFPROFILESRESPONSE']._serialized_start=2358
-  _globals['_DIFFPROFILESRESPONSE']._serialized_end=2535
-  _globals['_SETLABELREQUEST']._serialized_start=2538
-  _globals['_SETLABELREQUEST']._serialized_end=2762
-  _globals['_SETLABELRESPONSE']._serialized_start=2764
-  _globals['_SETLABELRESPONSE']._serialized_end=2861
-  _globals['_PROFILESERVICE']._serialized_start=2864
-  _globals['_PROFILESERVICE']._serialized_end=3333
+  _globals['_PROFILE']._serialized_start=206
+  _globals['_PROFILE']._serialized_end=887
+  _globals['_PROFILESOURCE']._serialized_start=890
+  _globals['_PROFILESOURCE']._serialized_end=1155
+  _globals['_PROFILEVERSION']._serialized_start=1158
+  _globals['_PROFILEVERSION']._serialized_end=1329
+  _globals['_VARIANT']._serialized_start=1332
+  _globals['_VARIANT']._serialized_end=1485
+  _globals['_LABEL']._serialized_start=1488
+  _globals['_LABEL']._serialized_end=1653
+  _globals['_PUBLISHPROFILEREQUEST']._serialized_start=1656
+  _globals['_PUBLISHPROFILEREQUEST']._serialized_end=1799
+  _globals['_PUBLISHPROFILERESPONSE']._serialized_start=1801
+  _globals['_PUBLISHPROFILERESPONSE']._serialized_end=1892
+  _globals['_GETPROFILEREQUEST']._serialized_start=1894
+  _globals['_GETPROFILEREQUEST']._serialized_end=1942
+  _globals['_GETPROFILERESPONSE']._serialized_start=1944
+  _globals['_GETPROFILERESPONSE']._serialized_end=2054
+  _globals['_LISTPROFILESREQUEST']._serialized_start=2056
+  _globals['_LISTPROFILESREQUEST']._serialized_end=2161
+  _globals['_LISTPROFILESRESPONSE']._serialized_start=2164
+  _globals['_LISTPROFILESRESPONSE']._serialized_end=2302
+  _globals['_DIFFPROFILESREQUEST']._serialized_start=2304
+  _globals['_DIFFPROFILESREQUEST']._serialized_end=2391
+  _globals['_FIELDCHANGE']._serialized_start=2393
+  _globals['_FIELDCHANGE']._serialized_end=2452
+  _globals['_DIFFPROFILESRESPONSE']._serialized_start=2455
+  _globals['_DIFFPROFILESRESPONSE']._serialized_end=2632
+  _globals['_SETLABELREQUEST']._serialized_start=2635
+  _globals['_SETLABELREQUEST']._serialized_end=2859
+  _globals['_SETLABELRESPONSE']._serialized_start=2861
+  _globals['_SETLABELRESPONSE']._serialized_end=2958
+  _globals['_PROFILESERVICE']._serialized_start=2961
+  _globals['_PROFILESERVICE']._serialized_end=3430
 # @@protoc_insertion_point(module_scope)

@@ -5,6 +5,7 @@ isort:skip_file
 
 from collections import abc as abc
 from google.protobuf import descriptor as descriptor
+from google.protobuf import duration_pb2 as duration_pb2
 from google.protobuf import message as message
 from google.protobuf import timestamp_pb2 as timestamp_pb2
 from google.protobuf.internal import containers as containers
@@ -41,6 +42,7 @@ class Profile(message.Message):
     ORDER_FIELD_NUMBER: builtins.int
     PIN_PATTERNS_FIELD_NUMBER: builtins.int
     GUARD_FIELD_NUMBER: builtins.int
+    DEADLINE_FIELD_NUMBER: builtins.int
     description: builtins.str
     """What it is for, at most 1,024 characters. No model sees it."""
     instructions: builtins.str
@@ -81,6 +83,10 @@ class Profile(message.Message):
     def guard(self) -> guard_pb2.Guard:
         """How personal data and secrets are handled."""
 
+    @builtins.property
+    def deadline(self) -> duration_pb2.Duration:
+        """How long a request may take that sets no deadline, 50 ms to the server's cap. Default: the server's, 10 s."""
+
     def __init__(
         self,
         *,
@@ -98,10 +104,11 @@ class Profile(message.Message):
         order: prompt_pb2.EvidenceOrder.ValueType = ...,
         pin_patterns: abc.Iterable[builtins.str] | None = ...,
         guard: guard_pb2.Guard | None = ...,
+        deadline: duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["_conversation_share", b"_conversation_share", "conversation_share", b"conversation_share", "guard", b"guard"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["_conversation_share", b"_conversation_share", "conversation_share", b"conversation_share", "deadline", b"deadline", "guard", b"guard"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["_conversation_share", b"_conversation_share", "conversation_share", b"conversation_share", "description", b"description", "encoding", b"encoding", "examples", b"examples", "format", b"format", "guard", b"guard", "instructions", b"instructions", "max_tokens", b"max_tokens", "model", b"model", "order", b"order", "pin_patterns", b"pin_patterns", "reserved_output_tokens", b"reserved_output_tokens", "sources", b"sources", "tools", b"tools"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["_conversation_share", b"_conversation_share", "conversation_share", b"conversation_share", "deadline", b"deadline", "description", b"description", "encoding", b"encoding", "examples", b"examples", "format", b"format", "guard", b"guard", "instructions", b"instructions", "max_tokens", b"max_tokens", "model", b"model", "order", b"order", "pin_patterns", b"pin_patterns", "reserved_output_tokens", b"reserved_output_tokens", "sources", b"sources", "tools", b"tools"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__conversation_share: _TypeAlias = typing.Literal["conversation_share"]  # noqa: Y015
     _WhichOneofArgType__conversation_share: _TypeAlias = typing.Literal["_conversation_share", b"_conversation_share"]  # noqa: Y015

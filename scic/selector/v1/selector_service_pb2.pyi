@@ -258,19 +258,23 @@ class IndexResponse(message.Message):
 
     CORPUS_VERSION_FIELD_NUMBER: builtins.int
     REPLACED_COUNT_FIELD_NUMBER: builtins.int
+    PREVIOUS_VERSION_FIELD_NUMBER: builtins.int
     corpus_version: builtins.int
     """Version of the corpus that includes them."""
     replaced_count: builtins.int
     """How many of them took the place of an older content."""
+    previous_version: builtins.int
+    """Version of the corpus before it: what was known of that one, and is not named here, still holds."""
     def __init__(
         self,
         *,
         corpus_version: builtins.int = ...,
         replaced_count: builtins.int = ...,
+        previous_version: builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["corpus_version", b"corpus_version", "replaced_count", b"replaced_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["corpus_version", b"corpus_version", "previous_version", b"previous_version", "replaced_count", b"replaced_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -315,10 +319,13 @@ class DeleteResponse(message.Message):
     DELETED_DOCUMENT_IDS_FIELD_NUMBER: builtins.int
     CORPUS_VERSION_FIELD_NUMBER: builtins.int
     PASSAGE_COUNT_FIELD_NUMBER: builtins.int
+    PREVIOUS_VERSION_FIELD_NUMBER: builtins.int
     corpus_version: builtins.int
     """Version of the corpus without them."""
     passage_count: builtins.int
     """Their passages."""
+    previous_version: builtins.int
+    """Version of the corpus before it: what was known of that one, and is not named here, still holds."""
     @builtins.property
     def deleted_document_ids(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
         """Those that existed."""
@@ -329,10 +336,11 @@ class DeleteResponse(message.Message):
         deleted_document_ids: abc.Iterable[builtins.str] | None = ...,
         corpus_version: builtins.int = ...,
         passage_count: builtins.int = ...,
+        previous_version: builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["corpus_version", b"corpus_version", "deleted_document_ids", b"deleted_document_ids", "passage_count", b"passage_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["corpus_version", b"corpus_version", "deleted_document_ids", b"deleted_document_ids", "passage_count", b"passage_count", "previous_version", b"previous_version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -376,12 +384,15 @@ class EraseResponse(message.Message):
     DOCUMENT_COUNT_FIELD_NUMBER: builtins.int
     PASSAGE_COUNT_FIELD_NUMBER: builtins.int
     CORPUS_VERSION_FIELD_NUMBER: builtins.int
+    PREVIOUS_VERSION_FIELD_NUMBER: builtins.int
     document_count: builtins.int
     """Documents."""
     passage_count: builtins.int
     """Their passages."""
     corpus_version: builtins.int
     """Version of the corpus without them. It grows even where nothing was found, so that no cached reply survives."""
+    previous_version: builtins.int
+    """Version of the corpus before it: what was known of that one, and is not named here, still holds."""
     @builtins.property
     def deleted_document_ids(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
         """Names of the documents; the first 1,000."""
@@ -393,10 +404,11 @@ class EraseResponse(message.Message):
         document_count: builtins.int = ...,
         passage_count: builtins.int = ...,
         corpus_version: builtins.int = ...,
+        previous_version: builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["corpus_version", b"corpus_version", "deleted_document_ids", b"deleted_document_ids", "document_count", b"document_count", "passage_count", b"passage_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["corpus_version", b"corpus_version", "deleted_document_ids", b"deleted_document_ids", "document_count", b"document_count", "passage_count", b"passage_count", "previous_version", b"previous_version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -53,21 +53,25 @@ class Degradation(message.Message):
     STAGE_FIELD_NUMBER: builtins.int
     REASON_FIELD_NUMBER: builtins.int
     DETAIL_FIELD_NUMBER: builtins.int
+    COST_FIELD_NUMBER: builtins.int
     stage: Stage.ValueType
     """The step concerned."""
     reason: builtins.str
     """Why, as a reason of the error catalogue, such as `STAGE_UNAVAILABLE`."""
     detail: builtins.str
     """What was done instead, in a sentence."""
+    cost: builtins.str
+    """What that cost, in a sentence; empty where it cost nothing that can be told."""
     def __init__(
         self,
         *,
         stage: Stage.ValueType = ...,
         reason: builtins.str = ...,
         detail: builtins.str = ...,
+        cost: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["detail", b"detail", "reason", b"reason", "stage", b"stage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["cost", b"cost", "detail", b"detail", "reason", b"reason", "stage", b"stage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...

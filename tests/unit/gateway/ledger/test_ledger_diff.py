@@ -5,6 +5,7 @@ from google.protobuf.json_format import MessageToDict
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scic.gateway.v1 import cache_pb2
 from scic.gateway.v1 import context_service_pb2 as context
 from scic.gateway.v1 import ledger_service_pb2 as pb
 from scic.type.v1 import message_pb2, prompt_pb2, source_pb2
@@ -64,6 +65,7 @@ REQUEST = context.BuildContextRequest(
     conversation_id="c-51",
     reserved_output_tokens=0,
     render=prompt_pb2.PROMPT_FORMAT_ANTHROPIC,
+    cache=cache_pb2.CacheDirective(mode=cache_pb2.CacheDirective.MODE_REFRESH),
 )
 
 
