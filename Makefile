@@ -6,7 +6,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock api format check test weaviate chromium demo up bench bench-retrieval bench-compress bench-explaining clean
+.PHONY: help install lock api format check test weaviate chromium demo up bench bench-gateway bench-retrieval bench-compress bench-explaining clean
 
 help: ## Say what there is to do
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
@@ -59,8 +59,12 @@ demo: install ## Start a mesh, ingest this repository, ask three questions, stop
 up: install ## Start the mesh on this machine
 	$(BIN)/scic up
 
-bench: install ## Measure the mesh beside its ceiling
+bench: install ## Measure the mesh beside its ceiling, then a gateway under load
 	$(BIN)/python -m benchmarks.mesh
+	$(BIN)/python -m benchmarks.gateway
+
+bench-gateway: install ## Measure a gateway under load alone
+	$(BIN)/python -m benchmarks.gateway
 
 bench-retrieval: install ## Measure what is found, and what finding it costs, on both stores
 	$(BIN)/python -m benchmarks.retrieval

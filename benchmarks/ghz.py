@@ -33,8 +33,10 @@ class Load:
     """Answers, errors included."""
     errors: int
     seconds: float
-    p95_ms: float
+    p50_ms: float
     """Of the answers that are no errors."""
+    p95_ms: float
+    """Of the same."""
     client_cpu_seconds: float
     error_counts: dict[str, int]
     """By gRPC status, OK left out."""
@@ -72,7 +74,13 @@ class LoadClient:
     """A folder for the requests of a run."""
 
     def run(
-        self, requests: Sequence[BuildContextRequest], *, seconds: float, concurrency: int, rate: int | None = None
+        self,
+        requests: Sequence[BuildContextRequest],
+        *,
+        seconds: float,
+        concurrency: int,
+        rate: int | None = None,
+        connections: int = _CONNECTIONS,
     ) -> Load:
         """Sends requests in turn, from the first again when they are used up, for `seconds`.
 
@@ -81,6 +89,7 @@ class LoadClient:
             seconds: after them no request is begun; those under way are waited for.
             concurrency: requests under way at any time, at most.
             rate: requests offered a second; None: as many as are answered.
+            connections: between which they are shared out, at most one a concurrent request.
         """
         data, descriptors = self.scratch / "requests.bin", self.scratch / "scic.protoset"
         data.write_bytes(delimited(requests))
@@ -90,7 +99,7 @@ class LoadClient:
             *("--insecure", "--protoset", str(descriptors)),
             *("--call", METHOD, "--binary-file", str(data)),
             *("--metadata", json.dumps({"authorization": f"Bearer {self.api_key}"})),
-            *("--concurrency", str(concurrency), "--connections", str(min(concurrency, _CONNECTIONS))),
+            *("--concurrency", str(concurrency), "--connections", str(min(concurrency, connections))),
             *("--duration", f"{seconds}s", "--duration-stop", "wait"),
             *(("--rps", str(rate)) if rate else ()),
             *("--format", "json", self.address),
@@ -123,12 +132,13 @@ def parse(report: dict[str, Any], *, client_cpu_seconds: float) -> Load:
     statuses: dict[str, int] = report["statusCodeDistribution"]
     errors = {status: count for status, count in statuses.items() if status != "OK"}
     percentiles = {entry["percentage"]: entry["latency"] for entry in report["latencyDistribution"] or ()}
-    if 95 not in percentiles:
+    if not {50, 95} <= percentiles.keys():
         raise LoadError(f"No request was answered: {report['errorDistribution']}")
     return Load(
         requests=report["count"],
         errors=sum(errors.values()),
         seconds=report["total"] / 1e9,
+        p50_ms=percentiles[50] / 1e6,
         p95_ms=percentiles[95] / 1e6,
         client_cpu_seconds=client_cpu_seconds,
         error_counts=errors,

@@ -27,6 +27,8 @@ class MeshProcess:
 
     service: str
     pid: int
+    address: str
+    """host:port where it is called."""
     metrics: str | None
     """URL of its Prometheus page."""
 
@@ -49,15 +51,18 @@ class Laptop:
 
 
 @contextmanager
-def laptop_mesh(data_dir: Path, settings: Mapping[str, str] = MappingProxyType({})) -> Iterator[Laptop]:
+def laptop_mesh(
+    data_dir: Path, settings: Mapping[str, str] = MappingProxyType({}), *, options: Sequence[str] = ()
+) -> Iterator[Laptop]:
     """Run `scic up` on an empty data directory for as long as the context lasts. Raises LaptopError.
 
-    `settings` are variables that the services read, beside what the mesh tells them.
+    `settings` are variables that the services read, beside what the mesh tells them; `options` are further ones of
+    `scic up`.
     """
     model_file(data_dir / "models")
     start = time.perf_counter()
     try:
-        _scic("up", "--detach", "--data-dir", str(data_dir), "--port", str(_free_port()), settings=settings)
+        _scic("up", "--detach", "--data-dir", str(data_dir), "--port", str(_free_port()), *options, settings=settings)
         seconds = time.perf_counter() - start
         status = json.loads(_scic("status", "--json", "--data-dir", str(data_dir)))
         yield Laptop(
@@ -65,7 +70,7 @@ def laptop_mesh(data_dir: Path, settings: Mapping[str, str] = MappingProxyType({
             edge=status["edge"],
             api_key=Path(status["api_key_file"]).read_text(encoding="utf-8").strip(),
             start_seconds=seconds,
-            processes=[MeshProcess(p["service"], p["pid"], p["metrics"]) for p in status["processes"]],
+            processes=[MeshProcess(p["service"], p["pid"], p["address"], p["metrics"]) for p in status["processes"]],
         )
     finally:
         _scic("down", "--data-dir", str(data_dir))

@@ -50,15 +50,28 @@ def questions_about(corpus: Iterable[CutDocument]) -> Questions:
     return Questions(distinct)
 
 
+def prose_sentences(corpus: Iterable[CutDocument]) -> list[str]:
+    """Every different sentence of the corpus that is prose, in mixed order."""
+    distinct = list(dict.fromkeys(" ".join(words) for words, _ in _prose(corpus)))
+    random.Random(_SEED).shuffle(distinct)
+    return distinct
+
+
 def _ask(corpus: Iterable[CutDocument]) -> Iterator[str]:
     forms = cycle(_FORMS)
+    for words, title in _prose(corpus):
+        asked = " ".join(words[:_ASKED_WORDS]).rstrip(".:;,?!")
+        yield next(forms).format(asked, title=title)
+
+
+def _prose(corpus: Iterable[CutDocument]) -> Iterator[tuple[list[str], str]]:
+    """Words and title of every sentence that can be asked about."""
     for cut in corpus:
         for passage in cut.passages:
             for start, end in split_sentences(passage.text):
                 words = passage.text[start:end].split()
                 if len(words) in _WORDS and _is_prose(words):
-                    asked = " ".join(words[:_ASKED_WORDS]).rstrip(".:;,?!")
-                    yield next(forms).format(asked, title=passage.title_path[-1])
+                    yield words, passage.title_path[-1]
 
 
 def _is_prose(words: Sequence[str]) -> bool:

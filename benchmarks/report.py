@@ -22,9 +22,15 @@ class Relation(Enum):
     AT_LEAST = ">="
     AT_MOST = "<="
     BELOW = "<"
+    EXACTLY = "="
 
 
-_COMPARE = {Relation.AT_LEAST: operator.ge, Relation.AT_MOST: operator.le, Relation.BELOW: operator.lt}
+_COMPARE = {
+    Relation.AT_LEAST: operator.ge,
+    Relation.AT_MOST: operator.le,
+    Relation.BELOW: operator.lt,
+    Relation.EXACTLY: operator.eq,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,11 @@ def below(bound: float) -> Goal:
     return Goal(Relation.BELOW, bound)
 
 
+def exactly(bound: float) -> Goal:
+    """value = bound."""
+    return Goal(Relation.EXACTLY, bound)
+
+
 @dataclass(frozen=True, slots=True)
 class Figure:
     """One measured value."""
@@ -87,6 +98,19 @@ def write(path: Path, figures: Sequence[Figure]) -> None:
     ]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+
+
+def read(path: Path) -> list[Figure]:
+    """The figures that `write` wrote, as exact as they stand there."""
+    rows = json.loads(path.read_text(encoding="utf-8"))
+    return [Figure(row["name"], row["value"], row["unit"], _goal(row["goal"])) for row in rows]
+
+
+def _goal(text: str | None) -> Goal | None:
+    if text is None:
+        return None
+    relation, _, bound = text.partition(" ")
+    return Goal(Relation(relation), float(bound))
 
 
 def show(title: str, figures: Sequence[Figure], console: Console) -> None:

@@ -63,7 +63,7 @@ async def mesh(
 
     Args:
         data_dir: where documents, profiles and ledger are kept; by default a temporary folder that goes with the mesh.
-        redis_url: Redis for the cache; by default nothing is cached, and replies say so.
+        redis_url: Redis for cache and jobs, which one worker does; by default there are neither, and replies say so.
         tenants: tenants to make an API key for.
         groups: groups of which every tenant gets a key, beside the one that sees every document.
     """
@@ -80,42 +80,43 @@ async def mesh(
         selector = await _start(stack, "selector", data_dir=folder, model_dir=models)
         compressor = await _start(stack, "compressor", model_dir=models)
         composer = await _start(stack, "composer")
-        gateway = await _start(
-            stack,
-            "gateway",
-            selector_address=selector,
-            compressor_address=compressor,
-            composer_address=composer,
-            redis_url=redis_url,
-            keys=json.dumps({"keys": entries}),
-            storage_url=f"file://{folder.absolute()}/objects",
-            page_port=None,
-        )
+        settings: dict[str, Any] = {
+            "selector_address": selector,
+            "compressor_address": compressor,
+            "composer_address": composer,
+            "redis_url": redis_url,
+            "keys": json.dumps({"keys": entries}),
+            "storage_url": f"file://{folder.absolute()}/objects",
+            "page_port": None,
+        }
+        if redis_url is not None:
+            await _start(stack, "gateway", app="worker_app", role="worker", **settings)
+        gateway = await _start(stack, "gateway", **settings)
         yield Mesh(gateway, keys, group_keys)
 
 
-async def _start(stack: AsyncExitStack, service: str, **settings: object) -> str:
-    """Starts a service on a free port and returns its address."""
-    app, settings_class, server = _load(service)
+async def _start(stack: AsyncExitStack, service: str, *, app: str = "app", **settings: object) -> str:
+    """Starts a service, or another role of it, on a free port and returns its address."""
+    root, settings_class, server = _load(service, app)
     # The prefix keeps the settings of a mesh that this environment may be meant for out of the tests.
     configured = settings_class(
         _env_prefix="SCIC_TESTING_", port=0, metrics_port=None, drain_seconds=0, grace_seconds=1, **settings
     )
-    port = await stack.enter_async_context(server.start(app.build(configured), configured))
+    port = await stack.enter_async_context(server.start(root.build(configured), configured))
     return f"127.0.0.1:{port}"
 
 
-def _load(service: str) -> tuple[Any, Any, Any]:
+def _load(service: str, app: str) -> tuple[Any, Any, Any]:
     # By name, at run time: the package that other teams install must not depend on what we deploy.
     try:
-        app = importlib.import_module(f"services.{service}.app")
+        root = importlib.import_module(f"services.{service}.{app}")
         settings = importlib.import_module(f"services.{service}.settings")
         server = importlib.import_module("services.chassis.server")
     except ImportError as error:
         raise ServicesMissingError(
             "scic.testing needs the services: install a checkout of scic with its extra `mesh`"
         ) from error
-    return app, getattr(settings, f"{service.title()}Settings"), server
+    return root, getattr(settings, f"{service.title()}Settings"), server
 
 
 def _new_key() -> str:

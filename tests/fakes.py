@@ -1,6 +1,6 @@
 """Stand-ins behind the gateway's ports: small, honest, and able to be away."""
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -21,7 +21,6 @@ from services.gateway.guard.policy import SensitiveType
 from services.gateway.guard.scan import scan_passage
 from services.gateway.guard.sensitive import Sensitive
 from services.gateway.ladder import Ladder
-from services.gateway.ports import CacheEntry, CacheLookup, CacheUnavailableError
 from services.gateway.principal import Principal
 from services.gateway.profile import Profile, default_profile
 from services.gateway.profiles.ports import ResolvedProfile
@@ -30,6 +29,7 @@ from services.gateway.source import BUILT_IN, Sources
 from services.gateway.stage_error import StageError
 from services.prompt.wire import compose_response
 from services.text.tokens import encoding_for
+from tests.fake_cache import FakeSelections
 
 UNIT = np.eye(1, 4, dtype="<f4").tobytes()
 MOMENT = Duration(nanos=1_000_000)
@@ -57,7 +57,8 @@ class WordDetectors:
 class FakeSelector:
     """Finds every stored passage of the sources asked for, in the order of their ids."""
 
-    away: bool = False
+    away: bool | StageError = False
+    """Whether it has no answer, or what it has instead."""
     broken: dict[str, str] = field(default_factory=dict)
     """Sources that fail, and why."""
     copies: dict[str, str] = field(default_factory=dict)
@@ -74,7 +75,7 @@ class FakeSelector:
         self.calls.append(name)
         self.timeouts.append(timeout)
         if self.away:
-            raise StageError("selector", "STAGE_UNAVAILABLE")
+            raise self.away if isinstance(self.away, StageError) else StageError("selector", "STAGE_UNAVAILABLE")
 
     def _visible(self, request) -> dict[str, selector.IndexedDocument]:
         """The tenant's documents that exist for the caller, in the order of their ids."""
@@ -119,7 +120,9 @@ class FakeSelector:
             raise errors.DOCUMENT_FORBIDDEN.error("no", field_violations=[("documents", "no")])
         self.version += 1
         self.documents.update(zip(names, request.documents, strict=True))
-        return selector.IndexResponse(corpus_version=self.version, replaced_count=len(replaced))
+        return selector.IndexResponse(
+            corpus_version=self.version, replaced_count=len(replaced), previous_version=self.version - 1
+        )
 
     async def delete(self, request, *, timeout):
         self._enter("delete", timeout)
@@ -127,7 +130,12 @@ class FakeSelector:
         gone = [name for name in request.document_ids if name in visible]
         passages = sum(len(self.documents.pop((request.tenant, name)).passages) for name in gone)
         self.version += bool(gone)
-        return selector.DeleteResponse(deleted_document_ids=gone, corpus_version=self.version, passage_count=passages)
+        return selector.DeleteResponse(
+            deleted_document_ids=gone,
+            corpus_version=self.version,
+            passage_count=passages,
+            previous_version=self.version - bool(gone),
+        )
 
     async def erase(self, request, *, timeout):
         self._enter("erase", timeout)
@@ -143,6 +151,7 @@ class FakeSelector:
             document_count=len(gone),
             passage_count=passages,
             corpus_version=self.version,
+            previous_version=self.version - 1,
         )
 
     async def find_unchanged(self, request, *, timeout):
@@ -361,6 +370,30 @@ class FakeLedger:
         return before - len(self.records)
 
 
+@dataclass
+class FakeJobs:
+    """Jobs by the documents that they hold."""
+
+    away: bool = False
+    held: list[tuple[str, str, str]] = field(default_factory=list)
+    """Tenant, document and subject of each job."""
+
+    def _erase(self, goes: Callable[[str, str, str], bool]) -> int:
+        if self.away:
+            raise errors.QUEUE_UNAVAILABLE.error("away")
+        before = len(self.held)
+        self.held = [one for one in self.held if not goes(*one)]
+        return before - len(self.held)
+
+    async def erase_documents(self, tenant: str, document_ids: Sequence[str], subject: str) -> int:
+        return self._erase(
+            lambda owner, name, of: owner == tenant and (name in document_ids or (bool(subject) and of == subject))
+        )
+
+    async def erase_tenant(self, tenant: str) -> int:
+        return self._erase(lambda owner, *_: owner == tenant)
+
+
 def _named(record: ledger_pb.Record) -> set[str]:
     response = record.response
     return {*(one.document_id for one in response.evidence), *(one.document_id for one in response.dropped)}
@@ -387,66 +420,6 @@ def recipe_of(
     profile = profile or default_profile("gpt-4o")
     screen = Guard(detectors or WordDetectors()).screen(profile.guard)
     return resolve(request, ResolvedProfile(profile, "", "main"), screen)
-
-
-@dataclass
-class FakeCache:
-    """Keeps entries in a dictionary; a test ends a lease by removing the version."""
-
-    away: bool = False
-    entries: dict[tuple[str, str], CacheEntry] = field(default_factory=dict)
-    versions: dict[str, int] = field(default_factory=dict)
-    floors: dict[str, int] = field(default_factory=dict)
-    histories_forgotten: int = 0
-
-    def _enter(self) -> None:
-        if self.away:
-            raise CacheUnavailableError("away")
-
-    async def lookup(self, tenant: str, fingerprint: str) -> CacheLookup:
-        self._enter()
-        return CacheLookup(self.entries.get((tenant, fingerprint)), self.versions.get(tenant))
-
-    async def store(self, tenant: str, fingerprint: str, entry: CacheEntry) -> None:
-        self._enter()
-        self.entries[tenant, fingerprint] = entry
-        self.versions[tenant] = max(entry.corpus_version, self.versions.get(tenant, 0))
-
-    async def publish_version(self, tenant: str, corpus_version: int, *, removed: bool) -> None:
-        self._enter()
-        self.versions[tenant] = max(corpus_version, self.versions.get(tenant, 0))
-        if removed:
-            self.floors[tenant] = max(corpus_version, self.floors.get(tenant, 0))
-
-    async def forget_history(self) -> None:
-        self.histories_forgotten += 1
-
-    async def erase(self, tenant: str, corpus_version: int) -> int:
-        await self.publish_version(tenant, corpus_version, removed=True)
-        gone = [key for key in self.entries if key[0] == tenant]
-        for key in gone:
-            del self.entries[key]
-        return len(gone)
-
-
-@dataclass
-class FakeSelections:
-    """Keeps what sources gave in a dictionary."""
-
-    away: bool = False
-    kept: dict[tuple[str, str], selector.SelectResponse] = field(default_factory=dict)
-
-    def _enter(self) -> None:
-        if self.away:
-            raise CacheUnavailableError("away")
-
-    async def find(self, tenant: str, keys: Sequence[str]) -> list[selector.SelectResponse | None]:
-        self._enter()
-        return [self.kept.get((tenant, key)) for key in keys]
-
-    async def store(self, tenant: str, selections: Mapping[str, selector.SelectResponse]) -> None:
-        self._enter()
-        self.kept.update({(tenant, key): selection for key, selection in selections.items()})
 
 
 def ladder_of(

@@ -37,8 +37,12 @@ class LaptopMesh:
     port: int
     keys: Mapping[str, str]
     """API key by tenant, beside the mesh's own tenant."""
+    guest_key: str
+    """A key of the mesh's own tenant that sees documents for everybody and for the group `guests`."""
     store: str = "embedded"
     """`embedded` or `weaviate`."""
+    workers: int = 1
+    """Processes that do jobs."""
     mark: str = field(default_factory=lambda: secrets.token_hex(8))
 
     @property
@@ -82,7 +86,8 @@ class LaptopMesh:
 
     def up(self) -> None:
         """`scic up --detach`."""
-        self.scic("up", "--port", str(self.port), "--store", self.store, "--detach")
+        workers = ("--workers", str(self.workers))
+        self.scic("up", "--port", str(self.port), *workers, "--store", self.store, "--detach")
 
     def down(self) -> None:
         """`scic down`; the test that uses the mesh must not leave it worse than that."""
@@ -103,6 +108,7 @@ class LaptopMesh:
         state = self.state
         names = {(record.service, record.replica) for record in state.processes}
         expected = {(service, replica) for service in SERVICES for replica in (1, 2)} | {("valkey", 1)}
+        expected |= {("worker", number + 1) for number in range(self.workers)}
         if self.store == "weaviate":
             expected.add(("weaviate", 1))
         return expected < names and all(entry.health is Health.HEALTHY for entry in await report(state))
@@ -163,9 +169,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def prepare_mesh(data_dir: Path, tenants: Sequence[str] = (), *, store: str = "embedded") -> LaptopMesh:
+def prepare_mesh(
+    data_dir: Path, tenants: Sequence[str] = (), *, store: str = "embedded", workers: int = 1
+) -> LaptopMesh:
     """A data directory whose key file knows further tenants; nothing is started."""
     keys = {tenant: f"scic_{secrets.token_urlsafe(32)}" for tenant in tenants}
+    guest_key = f"scic_{secrets.token_urlsafe(32)}"
     entries = [
         {
             "id": tenant,
@@ -176,13 +185,22 @@ def prepare_mesh(data_dir: Path, tenants: Sequence[str] = (), *, store: str = "e
         }
         for tenant, key in keys.items()
     ]
+    entries.append(
+        {
+            "id": "guest",
+            "sha256": hashlib.sha256(guest_key.encode()).hexdigest(),
+            "tenant": OWN_TENANT,
+            "roles": ["reader", "writer"],
+            "groups": ["guests"],
+        }
+    )
     data_dir.mkdir(parents=True, exist_ok=True)
     (data_dir / "keys.json").write_text(json.dumps({"keys": entries}), encoding="utf-8")
-    return LaptopMesh(data_dir, free_port(), keys, store)
+    return LaptopMesh(data_dir, free_port(), keys, guest_key, store, workers)
 
 
-def start_mesh(data_dir: Path, tenants: Sequence[str] = (), *, store: str = "embedded") -> LaptopMesh:
+def start_mesh(data_dir: Path, tenants: Sequence[str] = (), *, store: str = "embedded", workers: int = 1) -> LaptopMesh:
     """Starts a mesh and waits until it is healthy."""
-    mesh = prepare_mesh(data_dir, tenants, store=store)
+    mesh = prepare_mesh(data_dir, tenants, store=store, workers=workers)
     mesh.up()
     return mesh

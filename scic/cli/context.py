@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from scic.cli.connection import Address, ApiKey, DataDir, connect
+from scic.cli.duration import span
 from scic.cli.json_output import print_json
 from scic.cli.show import show_context, show_plan
 from scic.client import ContextOptions
@@ -56,7 +57,23 @@ Render = Annotated[
     Provider | None, typer.Option("--render", help="Print the body of this provider's request, and nothing else.")
 ]
 
-_DEFAULT_MAX_TOKENS = 2000
+Fresh = Annotated[bool, typer.Option("--fresh", help="Take no stored reply; the new one is stored in its place.")]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Take no stored reply, and store nothing.")]
+MaxAge = Annotated[
+    str | None,
+    typer.Option("--max-age", metavar="DURATION", help="Oldest stored reply that is taken: 30s, 10m, 2h; at most 7d."),
+]
+MinVersion = Annotated[
+    int | None,
+    typer.Option(
+        "--min-version",
+        metavar="VERSION",
+        help="Version of the corpus that a stored reply must be of, or a newer one: what `scic ingest` prints.",
+    ),
+]
+
+DEFAULT_MAX_TOKENS = 2000
+"""Where neither a bound nor a profile is named."""
 
 
 def context(
@@ -69,6 +86,10 @@ def context(
     source: Sources = None,
     filter_: Filters = None,
     passage: PassageFiles = None,
+    fresh: Fresh = False,
+    no_cache: NoCache = False,
+    max_age: MaxAge = None,
+    min_version: MinVersion = None,
     render: Render = None,
     as_json: AsJson = False,
     explain: Explain = False,
@@ -78,6 +99,7 @@ def context(
 ) -> None:
     """Build the context for a question and print it, ready for an LLM."""
     options = _options(profile, conversation, reserve, model, source, filter_, passage)
+    options |= _directive(max_age, min_version, fresh=fresh, no_cache=no_cache)
     if render:
         options["render"] = render.value
 
@@ -104,6 +126,10 @@ def plan(
     source: Sources = None,
     filter_: Filters = None,
     passage: PassageFiles = None,
+    fresh: Fresh = False,
+    no_cache: NoCache = False,
+    max_age: MaxAge = None,
+    min_version: MinVersion = None,
     as_json: AsJson = False,
     explain: Explain = False,
     address: Address = None,
@@ -112,6 +138,7 @@ def plan(
 ) -> None:
     """Say what `scic context` would do with the same options, and spend nothing."""
     options = _options(profile, conversation, reserve, model, source, filter_, passage)
+    options |= _directive(max_age, min_version, fresh=fresh, no_cache=no_cache)
 
     async def ask() -> None:
         async with connect(address, api_key, data_dir) as client:
@@ -125,7 +152,7 @@ def plan(
 
 
 def _bound(max_tokens: int | None, profile: str) -> int | None:
-    return max_tokens if max_tokens is not None or profile else _DEFAULT_MAX_TOKENS
+    return max_tokens if max_tokens is not None or profile else DEFAULT_MAX_TOKENS
 
 
 def _options(
@@ -147,6 +174,22 @@ def _options(
     )
     if reserve is not None:
         options["reserved_output_tokens"] = reserve
+    return options
+
+
+def _directive(max_age: str | None, min_version: int | None, *, fresh: bool, no_cache: bool) -> ContextOptions:
+    options = ContextOptions()
+    if fresh and no_cache:
+        raise typer.BadParameter("give one of --fresh and --no-cache", param_hint="--fresh")
+    if fresh or no_cache:
+        options["cache"] = "refresh" if fresh else "bypass"
+    if max_age is not None:
+        try:
+            options["max_age"] = span(max_age).ToTimedelta()
+        except ValueError as error:
+            raise typer.BadParameter(f"{max_age!r} {error}", param_hint="--max-age") from None
+    if min_version is not None:
+        options["min_corpus_version"] = min_version
     return options
 
 

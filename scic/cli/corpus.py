@@ -91,6 +91,8 @@ def delete(
             if document_id not in response.deleted_document_ids:
                 print(f"no such document: {document_id}", file=sys.stderr)
         show_receipt(Console(), response.receipt)
+        if response.corpus_version:
+            print(f"corpus version {response.corpus_version}")
 
     asyncio.run(ask())
 

@@ -2,6 +2,9 @@
 
 import re
 from datetime import datetime, timedelta
+from decimal import Decimal
+
+from google.protobuf.duration_pb2 import Duration
 
 _UNITS = {
     "m": timedelta(minutes=1),
@@ -10,6 +13,28 @@ _UNITS = {
     "w": timedelta(weeks=1),
 }
 _FORM = re.compile(r"([1-9][0-9]{0,5})([mhdw])")
+
+_NANOSECONDS = {"ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3_600 * 10**9, "d": 86_400 * 10**9}
+_SPAN = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s|m|h|d)")
+
+_SPOKEN = ((2 * 86_400, 86_400, "d"), (2 * 3_600, 3_600, "h"), (2 * 60, 60, "min"), (0, 1, "s"))
+"""From how many seconds on a unit is spoken of, how many it has, and its sign."""
+
+
+def span(text: str) -> Duration:
+    """A span of time such as `500ms`, `5s`, `1.5h` or `2d`, to the nanosecond. Raises ValueError for another form."""
+    form = _SPAN.fullmatch(text)
+    if form is None:
+        raise ValueError("must be a number with ms, s, m, h or d, such as 500ms, 5s or 10m")
+    duration = Duration()
+    duration.FromNanoseconds(int(Decimal(form[1]) * _NANOSECONDS[form[2]]))
+    return duration
+
+
+def spoken(seconds: float) -> str:
+    """About how long that is: `12 s`, `4 min`, `3 h` or `2 d`."""
+    _, size, sign = next(unit for unit in _SPOKEN if seconds >= unit[0] or not unit[0])
+    return f"{max(seconds, 0) / size:.0f} {sign}"
 
 
 def expiry(text: str, now: datetime) -> datetime:

@@ -197,5 +197,10 @@ def _explaining(*names: str) -> Iterator[None]:
             raise
         sentence = error.message + more[error.reason]
         raise errors.ScicError(
-            error.code, error.reason, sentence, metadata=error.metadata, field_violations=error.field_violations
+            error.code,
+            error.reason,
+            sentence,
+            metadata=error.metadata,
+            field_violations=error.field_violations,
+            retry_after=error.retry_after,
         ) from error

@@ -1,5 +1,6 @@
 """All commands in one place."""
 
+import math
 import sys
 from typing import Annotated, NoReturn
 
@@ -8,11 +9,14 @@ import typer
 from rich.console import Console
 
 from scic import __version__
+from scic.cli.cache import cache
 from scic.cli.compress import compress
 from scic.cli.connection import NoConnectionError
 from scic.cli.context import context, plan
 from scic.cli.corpus import corpus
+from scic.cli.duration import spoken
 from scic.cli.ingest import ingest
+from scic.cli.jobs import jobs
 from scic.cli.ledger import ledger
 from scic.cli.mesh import down, restart, status, up
 from scic.cli.profiles import profiles
@@ -47,7 +51,7 @@ def options(
 
 for command in (up, status, restart, down, ingest, context, plan, compress):
     app.command()(command)
-for group in (corpus, profiles, ledger):
+for group in (corpus, profiles, ledger, jobs, cache):
     app.add_typer(group)
 
 
@@ -60,7 +64,8 @@ def main() -> None:
     except ScicError as error:
         # What grpc or Envoy say of a connection does not name the mesh.
         away = error.reason == grpc.StatusCode.UNAVAILABLE.name
-        _fail(f"the mesh does not answer: {error}" if away else str(error))
+        again = "" if error.retry_after is None else f"; try again in {spoken(max(math.ceil(error.retry_after), 1))}"
+        _fail((f"the mesh does not answer: {error}" if away else str(error)) + again)
     except UnicodeEncodeError:
         # What a shell passes on need not be text; no message can hold it.
         _fail("an argument has bytes that are not UTF-8")

@@ -49,14 +49,17 @@ def up(
         DEFAULT_EDGE_PORT
     ),
     replicas: Annotated[int, typer.Option(min=1, max=16, help="Processes of each service.")] = 2,
+    workers: Annotated[int, typer.Option(min=0, max=16, help="Processes that do jobs.")] = 1,
     store: Annotated[
         Store | None,
         typer.Option(help="Where passages are kept. Default: as at the last start of this directory, first embedded."),
     ] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Return when the mesh is healthy, and let it run.")] = False,
 ) -> None:
-    """Start the mesh: Valkey, the four services, Envoy, Weaviate if it is the store. Ctrl-C stops it."""
-    options = MeshOptions(data_dir=_directory(data_dir), edge_port=port, replicas=replicas, store=store)
+    """Start the mesh: Valkey, the four services, a worker, Envoy, Weaviate if it is the store. Ctrl-C stops it."""
+    options = MeshOptions(
+        data_dir=_directory(data_dir), edge_port=port, replicas=replicas, workers=workers, store=store
+    )
     with _one_sentence():
         check_packages()
         if note := hidden_documents(MeshPaths(options.data_dir), options.store):
@@ -92,10 +95,10 @@ def status(
 
 
 def restart(
-    service: Annotated[str | None, typer.Argument(help="selector, compressor, composer or gateway.")] = None,
+    service: Annotated[str | None, typer.Argument(help="selector, compressor, composer, gateway or worker.")] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Restart one service, or all four, replica by replica, while the mesh goes on answering."""
+    """Restart one service, or all, replica by replica, while the mesh goes on answering."""
     paths = MeshPaths(_directory(data_dir))
     with _one_sentence():
         state = _running(paths)
@@ -194,7 +197,7 @@ def _detach(options: MeshOptions) -> None:
         ) from error
     arguments: tuple[str, ...] = (
         *("up", "--data-dir", str(options.data_dir)),
-        *("--port", str(options.edge_port), "--replicas", str(options.replicas)),
+        *("--port", str(options.edge_port), "--replicas", str(options.replicas), "--workers", str(options.workers)),
     )
     if options.store is not None:
         arguments = (*arguments, "--store", options.store)

@@ -2,18 +2,16 @@
 
 import json
 import re
-from collections.abc import Hashable
 from typing import Any, NamedTuple
 
 import yaml
 from google.protobuf.json_format import MessageToDict
 
-from scic import errors
 from scic.cli.profile_reading import GUARD_ACTION, SENSITIVE_TYPE, Reading, word_of
+from scic.cli.strict_yaml import load
 from scic.gateway.v1 import profile_service_pb2 as pb
 from scic.type.v1 import prompt_pb2
 
-_TIMESTAMP = "tag:yaml.org,2002:timestamp"
 _TEXT = "tag:yaml.org,2002:str"
 _NULL = "tag:yaml.org,2002:null"
 
@@ -36,13 +34,8 @@ class ProfileFile(NamedTuple):
 
 def read_profile(text: str, file: str = "file") -> ProfileFile:
     """Reads a file that is called `file`. Raises ScicError INVALID_FIELD, which says where, for what is no YAML."""
-    try:
-        content = yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader, only stricter
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        expectation = _trouble(error, text)
-        raise errors.INVALID_FIELD.error(f"{file}: {expectation}", field_violations=[(file, expectation)]) from None
     reading = Reading(file)
-    profile = reading.profile(content)
+    profile = reading.profile(load(text, file))
     return ProfileFile(reading.name, profile, reading.mistakes)
 
 
@@ -62,36 +55,6 @@ def write_profile(name: str, profile: pb.Profile) -> str:
         actions = {word_of(SENSITIVE_TYPE, rule["type"]): word_of(GUARD_ACTION, rule["action"]) for rule in rules}
         values["guard"] |= actions
     return yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
-
-
-def _trouble(error: Exception, text: str) -> str:
-    """Why a text is no YAML, and where as far as the library says."""
-    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
-        said = ", ".join(filter(None, (error.context, error.problem)))
-        return f"line {error.problem_mark.line + 1}, column {error.problem_mark.column + 1}: {said}"
-    if isinstance(error, yaml.reader.ReaderError):
-        before = text[: error.position]
-        column = len(before) - before.rfind("\n")
-        return f"line {before.count(chr(10)) + 1}, column {column}: {error.reason}"
-    return f"must be YAML: {error}"
-
-
-class _Loader(yaml.SafeLoader):
-    """Takes a key once, and leaves dates the text that they are: JSON has none."""
-
-    yaml_implicit_resolvers = {  # noqa: RUF012 - the library's own table, without one entry
-        first: [(tag, pattern) for tag, pattern in resolvers if tag != _TIMESTAMP]
-        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen = set[str]()
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode):
-                if key.value in seen:
-                    raise yaml.MarkedYAMLError(problem=f"{key.value} stands twice", problem_mark=key.start_mark)
-                seen.add(key.value)
-        return super().construct_mapping(node, deep=deep)
 
 
 class _Dumper(yaml.SafeDumper):

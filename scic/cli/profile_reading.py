@@ -6,8 +6,10 @@ from difflib import get_close_matches
 from typing import Any
 
 from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 
+from scic.cli.duration import span
 from scic.gateway.v1 import profile_service_pb2 as pb
 from scic.type.v1 import guard_pb2
 
@@ -51,7 +53,7 @@ class Reading:
     def profile(self, content: Any) -> pb.Profile:
         """The recipe, as far as it can be read."""
         result = pb.Profile()
-        apart = ("sources", "tools", "examples", "guard")
+        apart = ("sources", "tools", "examples", "guard", "deadline")
         values = self._fields(result, content, "", beside=("name", *apart), apart=apart)
         self._name(values.get("name"))
         self._sources(result, values.get("sources"))
@@ -64,6 +66,8 @@ class Reading:
             self._fields(result.examples.add(), item, path)
         if values.get("guard") is not None:
             self._guard(result.guard, values["guard"])
+        if values.get("deadline") is not None:
+            self._span(result.deadline, values["deadline"], "deadline")
         return result
 
     def _name(self, value: Any) -> None:
@@ -131,6 +135,12 @@ class Reading:
             return choices[value]
         self._wrong(path, f"must be one of: {', '.join(choices)}{_meant(value, choices)}")
         return 0
+
+    def _span(self, result: Duration, value: Any, path: str) -> None:
+        try:
+            result.CopyFrom(span(str(value)))
+        except ValueError as error:
+            self._wrong(path, str(error))
 
     def _json(self, result: Message, name: str, value: Any, path: str) -> None:
         try:

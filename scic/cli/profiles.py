@@ -3,7 +3,6 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Iterable
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,6 +15,7 @@ from scic.cli.profile_listing import lines_of_names, lines_of_versions
 from scic.cli.profile_mistakes import Mistake, further_mistakes
 from scic.cli.profile_paths import in_words
 from scic.cli.show_profiles import compared_line, head_lines, move_line, recipe_lines, split_line
+from scic.cli.text_input import name_of, read_text
 from scic.cli.variants import VERSION, find_versions, option_of, read_variants
 from scic.client import Client
 from scic.errors import ScicError
@@ -55,7 +55,7 @@ def publish(
     data_dir: DataDir = None,
 ) -> None:
     """Store a recipe as a version; the first one of a name answers at once, later ones once a label is moved."""
-    own_name, profile, mistakes = read_profile(_read(file), "standard input" if file == "-" else file)
+    own_name, profile, mistakes = read_profile(read_text(file), name_of(file))
     called = name or own_name
     if not called and "name" not in dict(mistakes):
         mistakes.append(("name", "must be given, here or with --name"))
@@ -275,12 +275,3 @@ def _show_move(moved: pb.SetLabelResponse, *, as_json: bool) -> None:
         print_json(moved)
     else:
         print(move_line(moved))
-
-
-def _read(file: str) -> str:
-    try:
-        return sys.stdin.buffer.read().decode() if file == "-" else Path(file).read_text(encoding="utf-8")
-    except OSError as error:
-        raise typer.BadParameter(f"{file}: {(error.strerror or str(error)).lower()}", param_hint="FILE") from None
-    except UnicodeDecodeError as error:
-        raise typer.BadParameter(f"{file}: not UTF-8 at byte {error.start}", param_hint="FILE") from None

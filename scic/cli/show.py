@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from scic.cli.printable import escape, printable
+from scic.cli.show_cache import cache_words
 from scic.cli.show_compression import show_decision, show_degradation, show_retention
 from scic.cli.show_quality import show_cost, show_guarded, show_isolation, show_profile, show_quality
 from scic.cli.words import word
@@ -33,7 +34,7 @@ def show_context(console: Console, built: pb.BuildContextResponse, *, explain: b
     if explain:
         _show_dropped(console, built.dropped)
     _show_figures(console, built)
-    console.print(f"cache: {_name(pb.CacheStatus.Name(built.cache))} · request {escape(built.request_id)}")
+    console.print(f"cache: {cache_words(built)} · request {escape(built.request_id)}", highlight=False)
     if built.record_id:
         console.print(f"record {built.record_id}", highlight=False)
 

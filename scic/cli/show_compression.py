@@ -68,9 +68,12 @@ _COUNTS: Final = ("kept", "dropped", "breached")
 
 
 def show_degradation(console: Console, degradation: degradation_pb2.Degradation) -> None:
-    """What stood in for what was asked."""
+    """What stood in for what was asked, and what that cost."""
     stage = word(degradation_pb2.Stage.Name(degradation.stage), "STAGE_")
-    console.print(f"[yellow]degraded[/yellow] {stage}: {escape(degradation.detail)} ({degradation.reason})")
+    cost = f"; {degradation.cost}" if degradation.cost else ""
+    console.print(
+        f"[yellow]degraded[/yellow] {stage}: {escape(degradation.detail + cost)} ({degradation.reason})", soft_wrap=True
+    )
 
 
 def _headline(decision: compression_pb2.CompressionDecision) -> str:

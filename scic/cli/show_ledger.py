@@ -10,6 +10,7 @@ from rich.text import Text
 
 from scic import errors
 from scic.cli.printable import escape, printable
+from scic.cli.show_cache import cache_words
 from scic.cli.show_candidates import show_candidates
 from scic.cli.show_compression import show_decision, show_degradation, show_retention
 from scic.cli.show_corpus import time
@@ -49,9 +50,11 @@ def show_record(console: Console, record: pb.Record) -> None:
         console.print(f"[red]failed[/red] {error.reason}: {escape(error.message)}", highlight=False, soft_wrap=True)
     if not record.HasField("response"):
         return
-    cache = word(context.CacheStatus.Name(response.cache), "CACHE_STATUS_")
     corpus = f"corpus version {response.corpus_version}" if response.corpus_version else "no corpus searched"
-    console.print(f"model {escape(response.model)} ({response.encoding}) · cache {cache} · {corpus}", highlight=False)
+    console.print(
+        f"model {escape(response.model)} ({response.encoding}) · cache {cache_words(response)} · {corpus}",
+        highlight=False,
+    )
     show_profile(console, response)
     _show_stages(console, record)
     show_candidates(console, response)

@@ -9,15 +9,20 @@ import grpc
 import grpc.aio
 
 from scic import errors
+from scic.client.cache_methods import CacheMethods
 from scic.client.calls import answer
+from scic.client.job_methods import JobMethods
 from scic.client.ledger_methods import LedgerMethods
+from scic.client.own_writes import OwnWrites
 from scic.client.policy import CHANNEL_OPTIONS
 from scic.client.profile_methods import ProfileMethods
 from scic.client.request import ContextOptions, context_request, text_request
+from scic.gateway.v1 import cache_service_pb2_grpc as cache_rpc
 from scic.gateway.v1 import context_service_pb2 as context
 from scic.gateway.v1 import context_service_pb2_grpc as context_rpc
 from scic.gateway.v1 import corpus_service_pb2 as corpus
 from scic.gateway.v1 import corpus_service_pb2_grpc as corpus_rpc
+from scic.gateway.v1 import job_service_pb2_grpc as job_rpc
 from scic.gateway.v1 import ledger_service_pb2_grpc as ledger_rpc
 from scic.gateway.v1 import profile_service_pb2_grpc as profile_rpc
 
@@ -27,11 +32,14 @@ _ACCEPTED_WITHIN = 5.0
 _WRITE_FAILED = "Internal error from Core"
 
 
-class Client(ProfileMethods, LedgerMethods):
+class Client(JobMethods, CacheMethods, ProfileMethods, LedgerMethods):
     """Talks to a mesh; opens its connection with the first call and keeps it.
 
     Use it as an async context manager, or call `close`. Every method raises `scic.errors.ScicError`, whose `reason` is
     one of `scic.errors.CATALOGUE`; `timeout` is in seconds and by default that of `scic.client.policy`.
+
+    What is away is asked once more. What is full is not (RATE_LIMITED, OVERLOADED, JOB_QUEUE_FULL: code
+    RESOURCE_EXHAUSTED): wait `error.retry_after` seconds where it is set, then ask again, with fewer calls at a time.
 
         async with scic.Client("localhost:8080", api_key="scic_...") as client:
             built = await client.build_context("How do I drain a replica?", max_tokens=2000)
@@ -41,12 +49,23 @@ class Client(ProfileMethods, LedgerMethods):
         address: `host:port` of the edge.
         api_key: the key; it names the tenant.
         credentials: for TLS, say `grpc.ssl_channel_credentials()`; without them the connection is in clear.
+        read_your_writes: whether no context comes from the cache that was made before this client's own last write.
+            Without it one may miss documents for as long as the server says (a minute by default). What others wrote is
+            not known here: hand their `corpus_version` to `min_corpus_version`.
     """
 
-    def __init__(self, address: str, *, api_key: str, credentials: grpc.ChannelCredentials | None = None) -> None:
+    def __init__(
+        self,
+        address: str,
+        *,
+        api_key: str,
+        credentials: grpc.ChannelCredentials | None = None,
+        read_your_writes: bool = True,
+    ) -> None:
         if not (api_key.isascii() and api_key.isprintable()):
             raise errors.INVALID_CREDENTIAL.error("the API key has characters that no key has")
         self._metadata = (("authorization", f"Bearer {api_key}"),)
+        self._own_writes = OwnWrites(demanded=read_your_writes)
         self._channel = (
             grpc.aio.secure_channel(address, credentials, options=CHANNEL_OPTIONS)
             if credentials
@@ -56,6 +75,8 @@ class Client(ProfileMethods, LedgerMethods):
         self._corpus = corpus_rpc.CorpusServiceStub(self._channel)
         self._profiles = profile_rpc.ProfileServiceStub(self._channel)
         self._ledger = ledger_rpc.LedgerServiceStub(self._channel)
+        self._jobs = job_rpc.JobServiceStub(self._channel)
+        self._cache = cache_rpc.CacheServiceStub(self._channel)
 
     async def __aenter__(self) -> Self:
         return self
@@ -66,6 +87,11 @@ class Client(ProfileMethods, LedgerMethods):
     async def close(self) -> None:
         """Closes the connection; calls under way are cancelled."""
         await self._channel.close()
+
+    @property
+    def corpus_version(self) -> int:
+        """The newest version of the corpus that writes of this client made, for `min_corpus_version`; 0: none yet."""
+        return self._own_writes.version
 
     async def build_context(
         self,
@@ -79,7 +105,7 @@ class Client(ProfileMethods, LedgerMethods):
 
         Without `max_tokens` the profile's holds.
         """
-        request = context_request(question, max_tokens=max_tokens, **options)
+        request = self._context_request(question, max_tokens, options)
         return await answer(self._context.BuildContext(request, metadata=self._metadata, timeout=timeout))
 
     async def plan_context(
@@ -91,9 +117,16 @@ class Client(ProfileMethods, LedgerMethods):
         **options: Unpack[ContextOptions],
     ) -> context.PlanContextResponse:
         """What `build_context` would do with the same arguments; stores nothing and returns no messages."""
-        request = context_request(question, max_tokens=max_tokens, **options)
+        request = self._context_request(question, max_tokens, options)
         plan = context.PlanContextRequest(context=request)
         return await answer(self._context.PlanContext(plan, metadata=self._metadata, timeout=timeout))
+
+    def _context_request(
+        self, question: str, max_tokens: int | None, options: ContextOptions
+    ) -> context.BuildContextRequest:
+        if self._own_writes.demand:
+            options.setdefault("min_corpus_version", self._own_writes.demand)
+        return context_request(question, max_tokens=max_tokens, **options)
 
     async def compress_text(
         self,
@@ -169,6 +202,7 @@ class Client(ProfileMethods, LedgerMethods):
         call = self._corpus.IngestDocuments(requests(), metadata=self._metadata)
         try:
             async for result in call:
+                self._own_writes.note(result.corpus_version)
                 yield result
         except (grpc.aio.AioRpcError, asyncio.CancelledError) as error:
             if mistakes:
@@ -203,7 +237,9 @@ class Client(ProfileMethods, LedgerMethods):
     ) -> corpus.DeleteDocumentsResponse:
         """Deletes documents; says which of them existed, and what was removed from where."""
         request = corpus.DeleteDocumentsRequest(document_ids=document_ids)
-        return await answer(self._corpus.DeleteDocuments(request, metadata=self._metadata, timeout=timeout))
+        response = await answer(self._corpus.DeleteDocuments(request, metadata=self._metadata, timeout=timeout))
+        self._own_writes.note(response.corpus_version)
+        return response
 
     async def erase_subject(self, subject: str, *, timeout: float | None = None) -> corpus.EraseSubjectResponse:
         """Erases every document of the tenant that carries a subject, whoever may see it. Needs the role admin.

@@ -2,7 +2,8 @@
 
 The form is gRPC's service config (https://github.com/grpc/proposal/blob/master/A6-client-retries.md), so clients in
 other languages can use the same values. Envoy retries on another replica inside the mesh; what is retried here is only
-the way to Envoy, once, and only for methods that may safely be asked twice.
+the way to Envoy, once, and only for methods that may safely be asked twice. RESOURCE_EXHAUSTED is not: whoever is told
+that it is too much would only add to it. `ScicError.retry_after` says when to come again.
 """
 
 import json
@@ -33,12 +34,23 @@ SERVICE_CONFIG: Final[dict[str, Any]] = {
                 {"service": "scic.gateway.v1.CorpusService", "method": "DeleteDocuments"},
                 {"service": "scic.gateway.v1.CorpusService", "method": "EraseSubject"},
                 {"service": "scic.gateway.v1.CorpusService", "method": "EraseTenant"},
+                {"service": "scic.gateway.v1.CacheService"},
+                # The client names every job, and the same name is the same job.
+                {"service": "scic.gateway.v1.JobService", "method": "SubmitJob"},
+                {"service": "scic.gateway.v1.JobService", "method": "GetJob"},
+                {"service": "scic.gateway.v1.JobService", "method": "ListJobs"},
+                {"service": "scic.gateway.v1.JobService", "method": "ListJobResults"},
+                {"service": "scic.gateway.v1.JobService", "method": "CancelJob"},
             ],
             "timeout": UNARY_TIMEOUT,
             "retryPolicy": _ONCE_MORE,
         },
+        # The second time it would be JOB_NOT_REPLAYABLE, or replay what has failed again meanwhile.
+        {"name": [{"service": "scic.gateway.v1.JobService", "method": "ReplayJob"}], "timeout": UNARY_TIMEOUT},
         # A stream of documents takes as long as it takes, and what was sent cannot be sent again from here.
         {"name": [{"service": "scic.gateway.v1.CorpusService", "method": "IngestDocuments"}]},
+        # So does a job; the client goes on by itself where a stream broke off.
+        {"name": [{"service": "scic.gateway.v1.JobService", "method": "WatchJob"}]},
     ],
     # At most one retry for ten calls that succeed: a mesh in trouble is not hit twice by everyone.
     "retryThrottling": {"maxTokens": 10, "tokenRatio": 0.1},

@@ -2,15 +2,23 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Literal, TypedDict, Unpack
 
 from scic import errors
+from scic.client.spans import duration
+from scic.gateway.v1 import cache_pb2
 from scic.gateway.v1 import context_service_pb2 as context
 from scic.type.v1 import message_pb2, prompt_pb2, source_pb2
 
 _SPEAKERS = {"user": message_pb2.ROLE_USER, "assistant": message_pb2.ROLE_ASSISTANT}
 
 _FORMATS = {"openai": prompt_pb2.PROMPT_FORMAT_OPENAI, "anthropic": prompt_pb2.PROMPT_FORMAT_ANTHROPIC}
+
+_CACHE_MODES = {
+    "refresh": cache_pb2.CacheDirective.MODE_REFRESH,
+    "bypass": cache_pb2.CacheDirective.MODE_BYPASS,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +62,22 @@ class ContextOptions(TypedDict, total=False):
     request_id: str
     """Names the request in logs and in the reply. Default: made by the mesh."""
 
+    cache: Literal["refresh", "bypass"]
+    """`refresh` takes no stored reply, and stores the new one; `bypass` does neither. Default: a stored reply that is
+    right is taken, and a new one is stored."""
+
+    max_age: timedelta | float
+    """The oldest stored reply that is taken; a number is seconds, at most 7 days. Default: as the server keeps them."""
+
+    min_corpus_version: int
+    """The version of the corpus that a stored reply must be made of, or a newer one; 0: any. Default: what the client
+    wrote itself is in it."""
+
 
 def context_request(
     question: str, *, max_tokens: int | None, **options: Unpack[ContextOptions]
 ) -> context.BuildContextRequest:
-    """The request that `Client.build_context` and `Client.plan_context` send.
+    """The request that `Client.build_context` and `Client.plan_context` send, and that `Client.submit_contexts` takes.
 
     Raises ScicError INVALID_FIELD, and TypeError for an option that does not exist: a misspelt filter that is dropped
     without a word would be dangerous.
@@ -91,20 +110,39 @@ def context_request(
             conversation_id=options.get("conversation_id", ""),
             reserved_output_tokens=options.get("reserved_output_tokens"),
             render=_format(options.get("render", "")),
+            cache=_directive(options),
         )
-    except ValueError as error:
-        raise _unsendable(error) from None
+    except (OverflowError, ValueError) as error:
+        raise unsendable(error) from None
 
 
 def _format(provider: str) -> prompt_pb2.PromptFormat.ValueType:
     if not provider:
         return prompt_pb2.PROMPT_FORMAT_UNSPECIFIED
     if provider not in _FORMATS:
-        valid = ", ".join(_FORMATS)
-        raise errors.INVALID_FIELD.error(
-            f"render is {provider!r}; valid: {valid}", field_violations=[("render", f"must be one of: {valid}")]
-        )
+        raise _not_one_of("render", provider, _FORMATS)
     return _FORMATS[provider]
+
+
+def _directive(options: ContextOptions) -> cache_pb2.CacheDirective | None:
+    """What was said of the cache; None where nothing was."""
+    if options.keys().isdisjoint(("cache", "max_age", "min_corpus_version")):
+        return None
+    directive = cache_pb2.CacheDirective(min_corpus_version=options.get("min_corpus_version", 0))
+    if mode := options.get("cache", ""):
+        if mode not in _CACHE_MODES:
+            raise _not_one_of("cache", mode, _CACHE_MODES)
+        directive.mode = _CACHE_MODES[mode]
+    if "max_age" in options:
+        directive.max_age.CopyFrom(duration(options["max_age"]))
+    return directive
+
+
+def _not_one_of(option: str, said: str, valid: Iterable[str]) -> errors.ScicError:
+    names = ", ".join(valid)
+    return errors.INVALID_FIELD.error(
+        f"{option} is {said!r}; valid: {names}", field_violations=[(option, f"must be one of: {names}")]
+    )
 
 
 def text_request(question: str, text: str, **fields: Any) -> context.CompressTextRequest:
@@ -117,9 +155,9 @@ def text_request(question: str, text: str, **fields: Any) -> context.CompressTex
     try:
         return context.CompressTextRequest(question=question, text=text, **given)
     except ValueError as error:
-        raise _unsendable(error) from None
+        raise unsendable(error) from None
 
 
-def _unsendable(error: ValueError) -> errors.ScicError:
-    """A number beyond 32 bits, or text with lone surrogates: no message can hold it."""
+def unsendable(error: ArithmeticError | ValueError) -> errors.ScicError:
+    """A number beyond its bits, or text with lone surrogates: no message can hold it."""
     return errors.INVALID_FIELD.error(f"the request cannot be sent: {error}")

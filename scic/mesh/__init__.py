@@ -1,4 +1,4 @@
-"""The laptop mesh: starts Valkey, the four services and Envoy as processes, keeps them alive, and stops them.
+"""The laptop mesh: starts Valkey, the four services, a worker and Envoy as processes, keeps them alive, and stops them.
 
 The services are reached by command line only (`python -m services.<name>`): nothing here imports them. Importing this
 package loads none of the engines; `packages.check_packages` says in one sentence what a client-only install lacks.

@@ -25,5 +25,7 @@ class MeshOptions:
     """Loopback TCP port of the public API, 1-65535."""
     replicas: int = 2
     """Processes of each of the four services, at least 1."""
+    workers: int = 1
+    """Processes that do jobs; without one, jobs wait."""
     store: Store | None = None
     """Where the selectors keep passages; None is the store of the directory's last start, at first the embedded one."""

@@ -14,6 +14,8 @@ from scic.mesh.spec import Command, MeshPlan, Probe, ProbeKind, ProcessSpec
 from scic.mesh.store import Store
 
 STAGES = ("selector", "compressor", "composer")
+WORKER = "worker"
+"""A gateway in its other role: it does jobs."""
 
 _WEAVIATE_HEALTHY_WITHIN = 120.0
 """Seconds. It took four on two idle cores; after a crash it first reads its logs of writes."""
@@ -32,7 +34,7 @@ def laptop_plan(
     password: str,
     store: weaviate.Connection | weaviate.Server | None = None,
 ) -> MeshPlan:
-    """Plan a mesh: two replicas of each service, one Valkey, one Envoy at the edge, one beside the gateways.
+    """Plan a mesh: replicas of each service, workers, one Valkey, one Envoy at the edge, one beside the gateways.
 
     `ports` yields free loopback ports; `password` is Valkey's for this run; `store` is the Weaviate that holds the
     passages, which the mesh starts if it is a Server, and None the embedded store.
@@ -49,14 +51,23 @@ def laptop_plan(
     ]
     sidecar, stage_listeners = planner.sidecar(stages)
     gateways = planner.gateways(stage_listeners, redis_url)
+    workers = planner.workers(stage_listeners, redis_url)
     edge = planner.edge(gateways)
     return MeshPlan(
         files=planner.files,
         preparations=(planner.python("model", "services.text.model", "--dir", str(planner.paths.models)),),
-        waves=((*engines, *stages), (sidecar,), tuple(gateways), (edge,)),
-        # The gateways drain while the edge still carries their replies; the stages go when nobody calls them any more.
-        stop_order=(("gateway",), ("edge",), ("sidecar",), STAGES, tuple(engine.service for engine in engines)),
-        rolling=(*STAGES, "gateway"),
+        waves=((*engines, *stages), (sidecar,), (*gateways, *workers), (edge,)),
+        # The gateways drain while the edge still carries their replies; then workers end or give back what nobody can
+        # add to any more; the stages go when nobody calls them any more.
+        stop_order=(
+            ("gateway",),
+            ("edge",),
+            (WORKER,),
+            ("sidecar",),
+            STAGES,
+            tuple(engine.service for engine in engines),
+        ),
+        rolling=(*STAGES, "gateway", WORKER),
     )
 
 
@@ -80,12 +91,14 @@ class _Planner:
             log=self._log(name),
         )
 
-    def replicas(self, service: str, env: Mapping[str, str]) -> list[ProcessSpec]:
-        """All replicas of one of our services."""
+    def replicas(
+        self, service: str, env: Mapping[str, str], *, count: int | None = None, role: str = ""
+    ) -> list[ProcessSpec]:
+        """All replicas of one of our services, as many as of every service unless `count` says; `role` names them."""
         specs = []
-        for replica in range(1, self._options.replicas + 1):
+        for replica in range(1, (self._options.replicas if count is None else count) + 1):
             port, metrics_port = next(self._ports), next(self._ports)
-            command = self.python(f"{service}-{replica}", f"services.{service}")
+            command = self.python(f"{role or service}-{replica}", f"services.{service}")
             prefix = f"SCIC_{service.upper()}"
             own = {
                 f"{prefix}_HOST": LOOPBACK,
@@ -95,7 +108,7 @@ class _Planner:
             specs.append(
                 ProcessSpec(
                     name=command.name,
-                    service=service,
+                    service=role or service,
                     replica=replica,
                     argv=command.argv,
                     env={**command.env, **own, **env},
@@ -132,16 +145,28 @@ class _Planner:
 
     def gateways(self, stage_addresses: Mapping[str, str], redis_url: str) -> list[ProcessSpec]:
         """All replicas of the gateway, each with a port for its page."""
+        return [
+            replace(spec, env={**spec.env, _PAGE_PORT: str(next(self._ports))})
+            for spec in self.replicas("gateway", self._gateway_env(stage_addresses, redis_url))
+        ]
+
+    def workers(self, stage_addresses: Mapping[str, str], redis_url: str) -> list[ProcessSpec]:
+        """The workers."""
         env = {
+            **self._gateway_env(stage_addresses, redis_url),
+            "SCIC_GATEWAY_ROLE": WORKER,
+            # Nobody calls it who would have to turn away first.
+            "SCIC_GATEWAY_DRAIN_SECONDS": "0",
+        }
+        return self.replicas("gateway", env, count=self._options.workers, role=WORKER)
+
+    def _gateway_env(self, stage_addresses: Mapping[str, str], redis_url: str) -> dict[str, str]:
+        return {
             **{f"SCIC_GATEWAY_{stage.upper()}_ADDRESS": address for stage, address in stage_addresses.items()},
             "SCIC_GATEWAY_REDIS_URL": redis_url,
             "SCIC_GATEWAY_KEYS_FILE": str(self.paths.keys),
             "SCIC_GATEWAY_STORAGE_URL": f"file://{self.paths.objects}",
         }
-        return [
-            replace(spec, env={**spec.env, _PAGE_PORT: str(next(self._ports))})
-            for spec in self.replicas("gateway", env)
-        ]
 
     def cache(self, password: str) -> tuple[ProcessSpec, str]:
         """Valkey, and the URL by which gateways reach it."""

@@ -7,8 +7,8 @@ from scic.mesh.identity import children_of, kill, supervisor_of
 from scic.mesh.paths import MeshPaths
 from scic.mesh.state import read_state
 
-# The supervisor bounds each of its five stop groups by fifteen seconds.
-_STOP_SECONDS = 80.0
+# The supervisor bounds each of its six stop groups by fifteen seconds.
+_STOP_SECONDS = 95.0
 
 
 def stop_mesh(paths: MeshPaths) -> bool:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 
 import grpc
 import grpc.aio
@@ -21,7 +22,7 @@ from services.chassis import metrics
 from services.chassis.logs import get_logger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 _log = get_logger(__name__)
 
@@ -33,6 +34,8 @@ _FAILURES: Final = frozenset(
         grpc.StatusCode.INTERNAL,
     }
 )
+_LEAST_PAUSE: Final = 0.05
+"""Seconds between two trials at least."""
 _LEVELS: Final = {pybreaker.STATE_CLOSED: 0, pybreaker.STATE_HALF_OPEN: 1, pybreaker.STATE_OPEN: 2}
 
 
@@ -61,6 +64,20 @@ def _code_of(error: BaseException) -> grpc.StatusCode | None:
     return error.code if isinstance(error, ScicError) else None
 
 
+@dataclass(slots=True)
+class Verdict:
+    """What a call says of its callee where its outcome alone would say something else."""
+
+    counts: bool = True
+    """False: whatever comes of the call is neither success nor failure, as of a caller in too much of a hurry."""
+    against: bool = False
+    """True: it counts as a failure although it answered, as one that came too late to be of use."""
+
+
+class _AgainstError(Exception):
+    """What pybreaker hears of an answer that counts as a failure."""
+
+
 class Breaker:
     """Opens after `fail_max` failures in a row; after `reset_timeout` seconds lets one trial through at a time.
 
@@ -81,6 +98,8 @@ class Breaker:
         self._opened_at = 0.0
         self._no_trial = asyncio.Event()
         self._no_trial.set()
+        self._opened = asyncio.Event()
+        self._probed = False
         self._breaker = pybreaker.CircuitBreaker(
             fail_max=fail_max,
             reset_timeout=reset_timeout,
@@ -96,43 +115,93 @@ class Breaker:
         """`closed`, `half-open` or `open`."""
         return self._breaker.current_state
 
+    @property
+    def on_trial(self) -> bool:
+        """Whether a call is under way that decides; others are refused meanwhile."""
+        return not self._no_trial.is_set()
+
     async def trial_over(self, within: float) -> None:
         """Wait, at most `within` seconds, for a call that decides whether the breaker closes.
 
         Others are refused meanwhile. After a quiet time the callee is mostly back, and the trial takes milliseconds.
         """
+        if self._no_trial.is_set():
+            return
         with suppress(TimeoutError):
             async with asyncio.timeout(within):
                 await self._no_trial.wait()
 
     @contextmanager
-    def calling(self) -> Iterator[None]:
-        """Stand around the await of one call.
+    def calling(self) -> Iterator[Verdict]:
+        """Stand around the await of one call; what is yielded takes what its outcome does not say.
 
         Raises BreakerOpenError before the block when the call must not be made; the block's own error passes unchanged.
         A cancelled call says nothing about the callee and counts as neither success nor failure.
         """
-        trial = self._admit()
-        admitted_by = self._breaker.state
+        with self._admitted(trial=self._admit(may_try=not self._probed)) as verdict:
+            yield verdict
+
+    @asynccontextmanager
+    async def probed(self, probe: Callable[[Verdict], Awaitable[object]]) -> AsyncIterator[Self]:
+        """Within the `async with`, trials are calls of `probe` in the background: no caller pays for one.
+
+        Args:
+            probe: a call of the callee that changes nothing; it must end by itself.
+        """
+        self._probed = True
+        task = asyncio.create_task(self._keep_trying(probe))
         try:
-            yield
+            yield self
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+            self._probed = False
+
+    async def _keep_trying(self, probe: Callable[[Verdict], Awaitable[object]]) -> None:
+        while True:
+            await self._opened.wait()
+            await asyncio.sleep(max(self._opened_at + self._reset_timeout - self._clock(), _LEAST_PAUSE))
+            try:
+                with self._admitted(trial=self._admit(may_try=True)) as verdict:
+                    await probe(verdict)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it speaks against the callee, and that is noted
+                _log.debug("probe_failed", breaker=self.name, error=type(error).__name__)
+
+    @contextmanager
+    def _admitted(self, *, trial: bool) -> Iterator[Verdict]:
+        """A call that was let in, to the report of its outcome."""
+        admitted_by = self._breaker.state
+        verdict = Verdict()
+        try:
+            yield verdict
         except Exception as error:
-            if self._breaker.state is admitted_by and _code_of(error) is not grpc.StatusCode.CANCELLED:
+            if (
+                self._breaker.state is admitted_by
+                and verdict.counts
+                and _code_of(error) is not grpc.StatusCode.CANCELLED
+            ):
                 self._breaker.call(_fail, error)
             raise
         else:
-            if self._breaker.state is admitted_by:
-                self._breaker.call(_succeed)
+            if self._breaker.state is admitted_by and verdict.counts:
+                self._report(_AgainstError() if verdict.against else None)
         finally:
             if trial:
                 self._no_trial.set()
 
-    def _admit(self) -> bool:
+    def _report(self, error: Exception | None) -> None:
+        if error is None:
+            self._breaker.call(_succeed)
+            return
+        with suppress(type(error)):
+            self._breaker.call(_fail, error)
+
+    def _admit(self, *, may_try: bool) -> bool:
         """Let a call in, or raise. Returns whether it is the trial."""
         if self.state == pybreaker.STATE_CLOSED:
             return False
         wait = self._opened_at + self._reset_timeout - self._clock()
-        if not self._no_trial.is_set() or wait > 0:
+        if not may_try or not self._no_trial.is_set() or wait > 0:
             raise BreakerOpenError(self.name, max(wait, 0.0))
         if self.state == pybreaker.STATE_OPEN:
             self._breaker.half_open()
@@ -142,6 +211,9 @@ class Breaker:
     def _entered(self, state: str) -> None:
         if state == pybreaker.STATE_OPEN:
             self._opened_at = self._clock()
+            self._opened.set()
+        elif state == pybreaker.STATE_CLOSED:
+            self._opened.clear()
         metrics.BREAKER_STATE.labels(self.name).set(_LEVELS[state])
         _log.warning("breaker", breaker=self.name, state=state)
 

@@ -22,7 +22,7 @@ from services.chassis.app import Build, StartupError
 from services.chassis.channel import MAX_MESSAGE_BYTES
 from services.chassis.endpoint import operators_endpoint
 from services.chassis.health import Health
-from services.chassis.interceptors import chain
+from services.chassis.interceptors import chain, composed
 from services.chassis.logs import configure_logs, get_logger
 
 if TYPE_CHECKING:
@@ -55,10 +55,11 @@ def serve(build: Build, settings: ServeSettings) -> None:
     Exits with code 2 and one sentence on stderr when the service cannot start, with 1 and a trace in the log on a bug.
     """
     service = settings.service_name()
-    configure_logs(settings.log_level, service=service)
+    log_writer = configure_logs(settings.log_level, service=service)
     try:
         uvloop.run(_until_stopped(build, settings))
     except StartupError as error:
+        log_writer.flush()
         sys.stderr.write(f"{service}: {error}\n")
         raise SystemExit(_CANNOT_START_EXIT_CODE) from None
     except Exception as error:  # noqa: BLE001  # the log, not the interpreter, tells of a bug
@@ -88,12 +89,12 @@ async def start(build: Build, settings: ServeSettings) -> AsyncIterator[int]:
         except (OSError, ScicError) as error:
             raise StartupError(f"cannot start: {error}") from error
         server = grpc.aio.server(
-            interceptors=(
-                *chain(
+            interceptors=composed(
+                chain(
                     *app.interceptors,
                     max_request_bytes=settings.max_request_bytes,
                     log_requests=settings.log_requests,
-                ),
+                )
             ),
             options=_OPTIONS,
         )

@@ -1,11 +1,10 @@
 """ComposerService: looks the encoding up, composes where it does not hold the loop up."""
 
-import asyncio
-
 from scic import errors
 from scic.composer.v1 import composer_service_pb2 as pb
 from scic.composer.v1 import composer_service_pb2_grpc as rpc
 from services.chassis.interceptors import Context
+from services.chassis.work import on_thread
 from services.prompt.wire import compose_response
 from services.text.tokens import ENCODING_NAMES, UnknownModelError, encoding_for
 
@@ -28,5 +27,5 @@ class ComposerServicer(rpc.ComposerServiceServicer):
                 field_violations=[("encoding", f"must be one of: {', '.join(ENCODING_NAMES)}")],
             ) from error
         if request.ByteSize() > _LONG_BYTES:
-            return await asyncio.to_thread(compose_response, request, encoding)
+            return await on_thread(None, compose_response, request, encoding)
         return compose_response(request, encoding)

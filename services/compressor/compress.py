@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from services.chassis.work import checkpoint
 from services.compressor.context import build_context
 from services.compressor.contract import is_breached
 from services.compressor.decision import decide
@@ -55,6 +56,7 @@ def compress(request: CompressInput) -> CompressOutput:
         return whole(request, sizes, decision)
     uncut = []
     for index, (passage, size) in enumerate(zip(request.passages, sizes, strict=True)):
+        checkpoint()
         if size.text and size.signals is None:
             signals, cut = prepare_raw(passage, request.encoding)
             sizes[index] = replace(size, signals=add_pattern_pins(signals, passage.text, request.pin_patterns))

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from services.chassis.work import checkpoint
 from services.compressor.scoring.weights import MODEL
 
 if TYPE_CHECKING:
@@ -135,6 +136,7 @@ def _penalties(context: Context, values: NDArray[np.float64], diversity: float, 
     nearest = np.ones(context.size, np.float32)
     repeats = np.ones(context.size, np.bool_)
     for begin in range(0, len(rows), _BLOCK):
+        checkpoint()
         end = min(begin + _BLOCK, len(rows))
         cosines = rows[begin:end] @ rows[:end].T
         cosines *= np.tri(end - begin, end, begin - 1, dtype=np.float32)
@@ -194,6 +196,7 @@ class _Filling:
 
     def again(self, queue: Sequence[int]) -> _Filling:
         """Another filling of the same, in another order."""
+        checkpoint()
         return _Filling(self._context, self._prices, self._budget, self._values).fill(queue)
 
     def least_taken(self) -> list[int]:

@@ -1,6 +1,5 @@
 """Prepares passages off the event loop, behind the requests that somebody waits for."""
 
-import asyncio
 import os
 import threading
 from collections.abc import Sequence
@@ -10,10 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from services.chassis.work import checkpoint, on_thread
 from services.compressor.prepare import prepare
 from services.compressor.prepared import COUNTED_ENCODINGS, pack
 from services.compressor.raw import cut_or_whole
-from services.text.encoder import EncodeInput, Encoder
+from services.compressor.units.unit import Unit
+from services.text.encoder import EncodeInput, Encoder, PassageVectors
 from services.text.tokens import encoding_for
 
 _NICENESS = 10
@@ -50,11 +51,11 @@ class Preparation:
 
     async def prepare(self, passages: Sequence[RawPassage]) -> list[Prepared]:
         """One result for each passage, in order."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._prepare, passages)
+        return await on_thread(self._thread, self._prepare, passages)
 
     async def encode(self, question: str) -> NDArray[np.float32]:
         """(d,) the vector of a question."""
-        rows = await asyncio.get_running_loop().run_in_executor(self._thread, self._encoder.encode, [question])
+        rows = await on_thread(self._thread, self._encoder.encode, [question])
         vector: NDArray[np.float32] = rows[0]
         return vector
 
@@ -69,13 +70,14 @@ class Preparation:
             for p, cut in zip(passages, units, strict=True)
         ]
         encoded = self._encoder.encode_passages(inputs)
-        return [
-            Prepared(
-                signals=pack(prepare(p.title, p.text, cut, vectors.sentences, self._encodings)),
-                vector=vectors.passage.astype("<f4").tobytes(),
-            )
-            for p, cut, vectors in zip(passages, units, encoded, strict=True)
-        ]
+        return [self._prepared(*one) for one in zip(passages, units, encoded, strict=True)]
+
+    def _prepared(self, passage: RawPassage, units: Sequence[Unit], vectors: PassageVectors) -> Prepared:
+        checkpoint()
+        return Prepared(
+            signals=pack(prepare(passage.title, passage.text, units, vectors.sentences, self._encodings)),
+            vector=vectors.passage.astype("<f4").tobytes(),
+        )
 
 
 def _yield_the_processor() -> None:

@@ -1,6 +1,5 @@
 """CompressorService: reads the request, compresses where it does not hold the loop up, answers."""
 
-import asyncio
 import time
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ from services.chassis import metrics
 from services.chassis.deadline import Deadline
 from services.chassis.interceptors import Context
 from services.chassis.logs import get_logger
+from services.chassis.work import on_thread
 from services.compressor.compress import compress
 from services.compressor.head_cut import head_cut
 from services.compressor.passage import CompressInput, CompressOutput
@@ -75,7 +75,7 @@ class CompressorServicer(rpc.CompressorServiceServicer):
             # Two milliseconds of Python hold the interpreter's lock wherever they run: a thread would only cost more.
             result = _compress(job)
         else:
-            result = await asyncio.get_running_loop().run_in_executor(self._executor, _compress, job)
+            result = await on_thread(self._executor, _compress, job)
         degraded_reason = errors.INTERNAL.name if result.plain_cut or result.output.uncut else ""
         if self._summariser and not request.dry_run and not result.plain_cut:
             result, reason = await self._summarise(job, result, self._summariser, context)

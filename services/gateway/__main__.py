@@ -2,9 +2,11 @@
 
 from services.chassis.server import serve
 from services.chassis.settings import settings_or_exit
-from services.gateway.app import build
+from services.gateway import app, worker_app
 from services.gateway.settings import GatewaySettings
+
+_ROLES = {"gateway": app.build, "worker": worker_app.build}
 
 if __name__ == "__main__":
     settings = settings_or_exit(GatewaySettings)
-    serve(build(settings), settings)
+    serve(_ROLES[settings.role](settings), settings)

@@ -1,18 +1,22 @@
 """Tells every gateway, through the cache, that a corpus has changed."""
 
 import asyncio
+from dataclasses import replace
 from typing import Self
 
 from services.chassis.logs import get_logger
-from services.gateway.ports import CacheUnavailableError, ContextCache
+from services.gateway.cache.ports import CacheUnavailableError, ContextCache, CorpusChange
 
 _log = get_logger(__name__)
 
 _RETRY_SECONDS = 1.0
 
+_MAX_NAMED = 2_000
+"""Documents that wait to be announced; a change of more is one of all."""
+
 
 class Announcer:
-    """Announces versions; what could not be announced is tried again until it is, of each tenant the newest only.
+    """Announces changes; what could not be announced is tried again until it is, of each tenant as one change.
 
     Without the word of it, replies of an older corpus would come back with the cache. Its memory is bounded by the
     number of tenants.
@@ -21,7 +25,7 @@ class Announcer:
     def __init__(self, cache: ContextCache, *, retry_seconds: float = _RETRY_SECONDS) -> None:
         self._cache = cache
         self._retry_seconds = retry_seconds
-        self._waiting: dict[str, tuple[int, bool]] = {}
+        self._waiting: dict[str, CorpusChange] = {}
         self._work = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -34,18 +38,27 @@ class Announcer:
         self._task.cancel()
         await asyncio.wait([self._task])
 
-    async def announce(self, tenant: str, corpus_version: int, *, removed: bool) -> None:
-        """Announces a version, now or as soon as the cache is back. See `ContextCache.publish_version`."""
+    async def announce(self, tenant: str, change: CorpusChange) -> None:
+        """Announces a write, now or as soon as the cache is back. See `ContextCache.advance`."""
         try:
-            await self._cache.publish_version(tenant, corpus_version, removed=removed)
+            await self._cache.advance(tenant, change)
         except CacheUnavailableError as error:
-            _log.warning("version_not_published", error=str(error))
-            self.announce_later(tenant, corpus_version, removed=removed)
+            _log.warning("change_not_announced", error=str(error))
+            self.announce_later(tenant, change)
 
-    def announce_later(self, tenant: str, corpus_version: int, *, removed: bool) -> None:
+    async def confirm(self, tenant: str, corpus_version: int) -> None:
+        """Announces the present version, now or as soon as the cache is back. See `ContextCache.confirm`."""
+        try:
+            await self._cache.confirm(tenant, corpus_version)
+        except CacheUnavailableError as error:
+            _log.warning("version_not_confirmed", error=str(error))
+            # By then it is the present one no more. All that it tells is that something may have changed before.
+            self.announce_later(tenant, CorpusChange(corpus_version, corpus_version, unnamed=True))
+
+    def announce_later(self, tenant: str, change: CorpusChange) -> None:
         """The same where the cache is known to be away."""
-        version, any_removed = self._waiting.get(tenant, (corpus_version, False))
-        self._waiting[tenant] = max(version, corpus_version), any_removed or removed
+        waiting = self._waiting.get(tenant)
+        self._waiting[tenant] = change if waiting is None else _merged(waiting, change)
         self._work.set()
 
     async def _retry(self) -> None:
@@ -55,13 +68,27 @@ class Announcer:
             await self._announce_waiting()
 
     async def _announce_waiting(self) -> None:
-        for tenant, (version, removed) in list(self._waiting.items()):
+        for tenant, change in list(self._waiting.items()):
             try:
-                await self._cache.publish_version(tenant, version, removed=removed)
+                await self._cache.advance(tenant, change)
             except CacheUnavailableError:
                 return
-            # A newer one may have joined meanwhile.
-            if self._waiting[tenant] == (version, removed):
+            # Another may have joined meanwhile.
+            if self._waiting[tenant] is change:
                 del self._waiting[tenant]
         if not self._waiting:
             self._work.clear()
+
+
+def _merged(one: CorpusChange, other: CorpusChange) -> CorpusChange:
+    """One change for two. Where a third lies between them, nobody here knows what that one changed."""
+    first, second = sorted((one, other), key=lambda change: change.corpus_version)
+    named = list(dict.fromkeys([*first.document_ids, *second.document_ids]))
+    merged = CorpusChange(
+        previous_version=min(first.previous_version, second.previous_version),
+        corpus_version=second.corpus_version,
+        document_ids=named,
+        unnamed=one.unnamed or other.unnamed,
+    )
+    follows = second.previous_version <= first.corpus_version
+    return merged if follows and len(named) <= _MAX_NAMED else replace(merged, document_ids=(), unnamed=True)

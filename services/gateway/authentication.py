@@ -46,6 +46,9 @@ REQUIRED_ROLE: Mapping[str, Role] = MappingProxyType(
 )
 """A method that is not listed is open to nobody, health and reflection apart."""
 
+METHODS = frozenset(path.rpartition("/")[2] for path in REQUIRED_ROLE)
+"""The methods' names, such as `BuildContext`."""
+
 _SCHEME = "bearer "
 _principal: ContextVar[Principal] = ContextVar("principal")
 
@@ -53,6 +56,11 @@ _principal: ContextVar[Principal] = ContextVar("principal")
 def current_principal() -> Principal:
     """The caller of the request that is being worked on. Its tenant, and no other, is read and written."""
     return _principal.get()
+
+
+def caller_in(keys: KeyRing, metadata: Any) -> Principal:
+    """The caller that a call's metadata names. Raises as `bearer` does."""
+    return bearer(keys, next((value for name, value in metadata or () if name == "authorization"), None))
 
 
 def bearer(keys: KeyRing, given: str | bytes | None) -> Principal:
@@ -80,8 +88,7 @@ class Authentication(CallInterceptor):
         role = REQUIRED_ROLE[method.path]
 
         async def authenticated(request: Any, context: Context) -> Any:
-            metadata = context.invocation_metadata() or ()
-            principal = bearer(self._keys, next((value for name, value in metadata if name == "authorization"), None))
+            principal = caller_in(self._keys, context.invocation_metadata())
             if role not in principal.roles:
                 raise errors.ROLE_REQUIRED.error(
                     f"{method.operation} needs the role {role.value}", metadata={"role": role.value}

@@ -1,24 +1,23 @@
 """Builds a context: select, compress, compose, each within its share of the deadline and with a declared stand-in."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
-from google.protobuf.duration_pb2 import Duration
-
+from scic import errors
 from scic.composer.v1 import composer_service_pb2 as composer
 from scic.compressor.v1 import compressor_service_pb2 as compressor
 from scic.gateway.v1 import context_service_pb2 as pb
 from scic.gateway.v1 import quality_pb2
-from scic.type.v1 import degradation_pb2, guard_pb2, prompt_pb2
+from scic.type.v1 import compression_pb2, degradation_pb2, guard_pb2, prompt_pb2
 from services.chassis import metrics
 from services.chassis.deadline import Deadline
+from services.chassis.work import on_thread
 from services.gateway import reply
 from services.gateway.candidate import Candidate, candidates
 from services.gateway.climb import Selected
+from services.gateway.cost import of_cutting, of_no_summary
 from services.gateway.decision import what_stood_in
 from services.gateway.fallback import plain_cut, plain_prompt
 from services.gateway.guard.guard import Screen
@@ -30,19 +29,15 @@ from services.gateway.prices import token_price
 from services.gateway.principal import Principal
 from services.gateway.quality import measure
 from services.gateway.recipe import Recipe
+from services.gateway.run import STAGES, Run
 from services.gateway.search import Search
 from services.gateway.sections import budget_sections
 from services.gateway.stage_error import StageError
+from services.gateway.step import Step
+from services.gateway.timetable import Timetable
 from services.prompt.fixed import frame_tokens
 
 _Reply = TypeVar("_Reply")
-
-_NAMES = {
-    degradation_pb2.STAGE_SELECT: "select",
-    degradation_pb2.STAGE_COMPRESS: "compress",
-    degradation_pb2.STAGE_COMPOSE: "compose",
-}
-"""Stages as metrics name them."""
 
 _LARGE_TOKENS = 4_000
 
@@ -50,24 +45,8 @@ _FIGURES = tuple(name for name in quality_pb2.Quality.DESCRIPTOR.fields_by_name 
 """The quality figures, as metrics name them."""
 
 
-@dataclass(slots=True)
-class _Run:
-    """What is noted while one request runs."""
-
-    recipe: Recipe
-    deadline: Deadline
-    dry_run: bool
-    timings: list[pb.StageTiming] = field(default_factory=list)
-    degradations: list[degradation_pb2.Degradation] = field(default_factory=list)
-
-    def degrade(self, stage: degradation_pb2.Stage.ValueType, reason: str, detail: str) -> None:
-        """Notes that something stood in for what was asked."""
-        metrics.DEGRADATIONS.labels(_NAMES[stage], reason).inc()
-        self.degradations.append(degradation_pb2.Degradation(stage=stage, reason=reason, detail=detail))
-
-
 class ContextBuilder:
-    """Orchestrates the stages for one request after another; holds no state between them."""
+    """Orchestrates the stages for one request after another; between them it remembers how long each step takes."""
 
     def __init__(
         self,
@@ -78,22 +57,24 @@ class ContextBuilder:
         *,
         quality: bool = True,
     ) -> None:
-        """With `quality` replies carry quality figures."""
+        """With `quality` replies carry quality figures; `clock` tells seconds, as the deadlines do."""
         self._ladder = ladder
         self._compressor = compressor_stage
         self._composer = composer_stage
         self._clock = clock
         self._quality = quality
+        self._timetable = Timetable(clock)
 
     async def build(
         self, principal: Principal, recipe: Recipe, deadline: Deadline, *, dry_run: bool = False
     ) -> pb.BuildContextResponse:
         """The reply for a recipe, never above its budget. A dry run keeps nothing for later and asks no LLM.
 
-        A stage that is away or too slow costs quality: its stand-in's result is used and the reply says so. Errors that
-        a stage reports about the request or the corpus itself are raised as they are.
+        A stage that is away or too slow costs quality: its stand-in's result is used and the reply says so. A step for
+        which too little time is left is not even begun; where there is none for any answer, DEADLINE_EXCEEDED is
+        raised. Errors that a stage reports about the request or the corpus itself are raised as they are.
         """
-        run = _Run(recipe, deadline, dry_run)
+        run = self._begin(recipe, deadline, dry_run=dry_run)
         selected = await self._select(run, Search(principal, recipe))
         found = candidates(recipe.request, selected.passages)
         admitted, guarded = await self._admit(recipe, found)
@@ -103,8 +84,9 @@ class ContextBuilder:
         run.recipe = recipe = replace(recipe, budget=recipe.budget.with_unused(compressed.token_count))
         show = partial(kept, admitted, compressed.passages, recipe.screen)
         # Many values in many texts take milliseconds: not on the loop.
-        written = await asyncio.to_thread(show) if recipe.screen.masks else show()
+        written = await on_thread(None, show) if recipe.screen.masks else show()
         composed = await self._compose(run, written)
+        measures = self._measures(run)
         built = reply.assemble(
             recipe=recipe,
             selected=selected,
@@ -116,20 +98,27 @@ class ContextBuilder:
             timings=run.timings,
             degradations=run.degradations,
         )
-        if self._quality:
-            work = partial(measure, recipe.shown.question, built.evidence, built.dropped, built.tokens)
-            # A quarter of a microsecond a token: a large context is not measured on the loop.
-            large = built.tokens.total > _LARGE_TOKENS
-            built.quality.CopyFrom(await asyncio.to_thread(work) if large else work())
+        if measures:
+            built.quality.CopyFrom(await self._measure(recipe, built))
         if not dry_run:
             _observe(built, recipe.resolved.variant)
         return built
 
-    async def _select(self, run: _Run, search: Search) -> Selected:
-        with self._timed(run, degradation_pb2.STAGE_SELECT):
-            selected = await self._ladder.select(search, run.deadline, keep=not run.dry_run)
-        for reason, detail in selected.failures:
-            run.degrade(degradation_pb2.STAGE_SELECT, reason, detail)
+    def _begin(self, recipe: Recipe, deadline: Deadline, *, dry_run: bool) -> Run:
+        steps = set(Step) if self._quality else set(Step) - {Step.MEASURE}
+        return Run(recipe, deadline, dry_run, self._timetable, self._clock, steps)
+
+    async def _select(self, run: Run, search: Search) -> Selected:
+        searches = run.begins(Step.SEARCH)
+        # What must follow, in whatever form, has its time for itself.
+        deadline = run.deadline.earlier(self._timetable.reserve(run.ahead | {Step.SEARCH}))
+        with run.timed(degradation_pb2.STAGE_SELECT):
+            search_by = run.time_for(Step.SEARCH) if searches else None
+            selected = await self._ladder.select(search, deadline, keep=not run.dry_run, search_by=search_by)
+        if selected.search_seconds is not None:
+            self._timetable.note(Step.SEARCH, selected.search_seconds)
+        for failure in selected.failures:
+            run.degrade(degradation_pb2.STAGE_SELECT, failure.reason, failure.detail, failure.cost)
         return selected
 
     async def _admit(self, recipe: Recipe, found: Sequence[Candidate]) -> tuple[list[Candidate], list[Candidate]]:
@@ -138,12 +127,15 @@ class ContextBuilder:
         if not recipe.screen.acts or all(is_scanned(candidate.passage.sensitive) for candidate in found):
             return work()
         # What nobody looked through yet takes a while: not on the loop.
-        return await asyncio.to_thread(work)
+        return await on_thread(None, work)
 
-    async def _compress(self, run: _Run, found: list[Candidate], question_vector: bytes) -> compressor.CompressResponse:
+    async def _compress(self, run: Run, found: list[Candidate], question_vector: bytes) -> compressor.CompressResponse:
         if not found:
+            run.ahead -= {Step.COMPRESS, Step.SUMMARY}
             return compressor.CompressResponse()
         recipe = run.recipe
+        # An LLM within the time of the compressor's call: decided with it, and told of where it would have been asked.
+        summarises = run.begins(Step.SUMMARY)
         shares = budget_sections(found, recipe.profile.sources, recipe.budget.evidence)
         request = compressor.CompressRequest(
             question=recipe.request.question,
@@ -157,20 +149,38 @@ class ContextBuilder:
             pin_patterns=recipe.profile.pin_patterns,
             price=token_price(recipe.request.model),
             # What is masked must reach no LLM either, and masks come after compression.
-            dry_run=run.dry_run or recipe.screen.masks,
+            dry_run=run.dry_run or recipe.screen.masks or not summarises,
         )
-        response = await self._stage(
+        start = self._clock()
+        response, reason = await self._stage(
             run,
-            degradation_pb2.STAGE_COMPRESS,
+            Step.COMPRESS,
             lambda timeout: self._compressor.compress(request, timeout=timeout),
             lambda: plain_cut(request, recipe.encoding),
-            "passages were kept whole, best first, as far as they fit",
         )
+        if reason:
+            detail = "passages were kept whole, best first, as far as they fit"
+            run.degrade(degradation_pb2.STAGE_COMPRESS, reason, detail, of_cutting(response, request.max_tokens))
+            return response
+        if response.decision.method == compression_pb2.COMPRESSION_METHOD_SUMMARY:
+            self._timetable.note(Step.SUMMARY, self._clock() - start)
+        elif response.degraded_reason != errors.DEADLINE_EXCEEDED.name:
+            self._timetable.note(Step.COMPRESS, self._clock() - start)
         if response.degraded_reason:
-            run.degrade(degradation_pb2.STAGE_COMPRESS, response.degraded_reason, what_stood_in(response))
+            cost = of_cutting(response, request.max_tokens)
+            run.degrade(degradation_pb2.STAGE_COMPRESS, response.degraded_reason, what_stood_in(response), cost)
+        elif not summarises and self._lacks_summary(run, response):
+            detail = "no summary was asked for; the best parts of the passages were kept"
+            reason = errors.DEADLINE_EXCEEDED.name
+            run.degrade(degradation_pb2.STAGE_COMPRESS, reason, detail, of_no_summary(response))
         return response
 
-    async def _compose(self, run: _Run, written: Sequence[Kept]) -> composer.ComposeResponse:
+    def _lacks_summary(self, run: Run, response: compressor.CompressResponse) -> bool:
+        """Whether an LLM would have been asked, had there been time: it was of late, and so little room is left."""
+        asked = not run.dry_run and not run.recipe.screen.masks and self._timetable.knows(Step.SUMMARY)
+        return asked and response.decision.level == compression_pb2.COMPRESSION_LEVEL_HEAVY
+
+    async def _compose(self, run: Run, written: Sequence[Kept]) -> composer.ComposeResponse:
         recipe = run.recipe
         request = composer.ComposeRequest(
             instructions=recipe.profile.instructions,
@@ -187,43 +197,57 @@ class ContextBuilder:
             render=bool(recipe.request.render),
             model=recipe.request.model,
         )
-        return await self._stage(
+        start = self._clock()
+        response, reason = await self._stage(
             run,
-            degradation_pb2.STAGE_COMPOSE,
+            Step.COMPOSE,
             lambda timeout: self._composer.compose(request, timeout=timeout),
             lambda: plain_prompt(request, recipe.encoding),
-            "the gateway wrote the messages itself",
         )
+        if reason:
+            # The prompt is the same.
+            run.degrade(degradation_pb2.STAGE_COMPOSE, reason, "the gateway wrote the messages itself", "")
+        else:
+            self._timetable.note(Step.COMPOSE, self._clock() - start)
+        return response
 
     async def _stage(
-        self,
-        run: _Run,
-        stage: degradation_pb2.Stage.ValueType,
-        call: Callable[[float], Awaitable[_Reply]],
-        stand_in: Callable[[], _Reply],
-        detail: str,
-    ) -> _Reply:
-        """Runs a stage within its share of what is left of the deadline, or its stand-in."""
-        share = run.recipe.profile.deadline_shares[stage]
-        with self._timed(run, stage):
-            try:
-                return await call(run.deadline.share(share).remaining())
-            except StageError as error:
-                run.degrade(stage, error.reason, detail)
+        self, run: Run, step: Step, call: Callable[[float], Awaitable[_Reply]], stand_in: Callable[[], _Reply]
+    ) -> tuple[_Reply, str]:
+        """Runs a stage within its share of the time, or its stand-in. Returns why it was that, else nothing."""
+        with run.timed(STAGES[step]):
+            reason = errors.DEADLINE_EXCEEDED.name
+            if run.begins(step):
+                start = self._clock()
+                try:
+                    return await call(run.time_for(step).remaining()), ""
+                except StageError as error:
+                    reason = error.reason
+                if reason == errors.DEADLINE_EXCEEDED.name:
+                    self._timetable.note(step, self._clock() - start)
+            with self._timetable.instead(step):
                 # Counting tokens of long texts takes a while: not on the loop.
-                return await asyncio.to_thread(stand_in)
+                return await on_thread(None, stand_in), reason
 
-    @contextmanager
-    def _timed(self, run: _Run, stage: degradation_pb2.Stage.ValueType) -> Iterator[None]:
+    def _measures(self, run: Run) -> bool:
+        """Whether the reply gets quality figures; where the time is too short, it says so."""
+        if Step.MEASURE not in run.ahead:
+            return False
+        if run.begins(Step.MEASURE):
+            return True
+        cost = f"{len(_FIGURES)} figures and the recommendations are missing"
+        run.degrade(
+            degradation_pb2.STAGE_MEASURE, errors.DEADLINE_EXCEEDED.name, "no quality figures were worked out", cost
+        )
+        return False
+
+    async def _measure(self, recipe: Recipe, built: pb.BuildContextResponse) -> quality_pb2.Quality:
         start = self._clock()
-        try:
-            yield
-        finally:
-            seconds = self._clock() - start
-            metrics.STAGE_DURATION.labels(_NAMES[stage]).observe(seconds)
-            duration = Duration()
-            duration.FromNanoseconds(int(seconds * 1e9))
-            run.timings.append(pb.StageTiming(stage=stage, duration=duration))
+        work = partial(measure, recipe.shown.question, built.evidence, built.dropped, built.tokens)
+        # A quarter of a microsecond a token: a large context is not measured on the loop.
+        quality = await on_thread(None, work) if built.tokens.total > _LARGE_TOKENS else work()
+        self._timetable.note(Step.MEASURE, self._clock() - start)
+        return quality
 
 
 def _observe(built: pb.BuildContextResponse, variant: str) -> None:

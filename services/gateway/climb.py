@@ -1,18 +1,33 @@
 """What is known of the sources while one request is served: what stands for each, and why."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from google.protobuf.duration_pb2 import Duration
 
 from scic.gateway.v1 import context_service_pb2 as pb
 from scic.selector.v1 import selector_service_pb2 as selector
 from scic.type.v1 import passage_pb2, span_pb2, trust_pb2
+from services.gateway.cost import of_sources
 from services.gateway.search import Search
 from services.gateway.source import Source
 
 Rung = pb.SourceReport.Rung
 Passages = list[selector.ScoredPassage]
+
+
+class Failure(NamedTuple):
+    """Sources that could not be searched."""
+
+    reason: str
+    """Why, as a reason of the catalogue."""
+
+    detail: str
+    """What was done instead, in words."""
+
+    cost: str
+    """What that cost, in words with figures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +46,10 @@ class Selected:
     reports: list[pb.SourceReport]
     """One for each source asked for, in the order of their names."""
 
-    failures: list[tuple[str, str]]
-    """What went wrong, as a reason of the catalogue, and what was done instead, in words."""
+    failures: list["Failure"]
+
+    search_seconds: float | None
+    """How long the selector took, or was waited for; None where it was not asked or failed at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +75,13 @@ class Climb:
     """Why sources could not be searched, as reasons of the catalogue."""
 
     away: str = ""
-    """Why the selector did not answer at all; empty where it did."""
+    """Why the selector searched nothing at all; empty where it did."""
+
+    answers: bool = True
+    """Whether the selector is there, to search a backup at least."""
+
+    search_seconds: float | None = None
+    """How long the selector took for the sources that were asked for, or was waited for."""
 
     durations: dict[str, Duration] = field(default_factory=dict)
     """How long the searches took."""
@@ -70,6 +93,11 @@ class Climb:
     def lost(self) -> list[str]:
         """Sources asked for that nothing stands for yet."""
         return [name for name in self.search.limits if name not in self.stands]
+
+    def lose(self, reason: str, *, answers: bool = False) -> None:
+        """Notes that nothing at all was searched, and whether the selector is there."""
+        self.away, self.answers = reason, answers
+        self.reasons |= dict.fromkeys(self.search.limits, reason)
 
     def make_do(self) -> None:
         """The last rungs: a declared default, what the request brought, nothing but the question."""
@@ -108,15 +136,22 @@ class Climb:
             corpus_version=self.corpus_version,
             reports=reports,
             failures=self._failures([report for report in reports if report.error_reason]),
+            search_seconds=self.search_seconds,
         )
 
-    def _failures(self, reports: Iterable[pb.SourceReport]) -> list[tuple[str, str]]:
-        """One where the selector did not answer at all, else one for each source that failed."""
+    def _failures(self, reports: Sequence[pb.SourceReport]) -> list[Failure]:
+        """One where the selector searched nothing at all, else one for each source that failed."""
+        limits = self.search.limits
         if self.away:
             instead = "; ".join(f"for {report.source} stands {report.stand_in}" for report in reports)
-            return [(self.away, f"no source could be searched; {instead}")]
+            detail = f"no source could be searched; {instead}"
+            return [Failure(self.away, detail, of_sources(reports, limits))]
         return [
-            (report.error_reason, f"source {report.source} could not be searched; for it stands {report.stand_in}")
+            Failure(
+                report.error_reason,
+                f"source {report.source} could not be searched; for it stands {report.stand_in}",
+                of_sources([report], limits),
+            )
             for report in reports
         ]
 

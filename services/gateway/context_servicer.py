@@ -5,9 +5,9 @@ from structlog.contextvars import bind_contextvars
 
 from scic.gateway.v1 import context_service_pb2 as pb
 from scic.gateway.v1 import context_service_pb2_grpc as rpc
+from services.chassis.deadline import DeadlinePolicy
 from services.chassis.interceptors import Context
 from services.gateway.authentication import current_principal
-from services.gateway.caller_deadline import caller_deadline
 from services.gateway.recording import Recording
 from services.gateway.text_compression import TextCompression
 
@@ -15,29 +15,30 @@ from services.gateway.text_compression import TextCompression
 class ContextServicer(rpc.ContextServiceServicer):
     """Answers BuildContext, PlanContext and CompressText."""
 
-    def __init__(self, contexts: Recording, texts: TextCompression) -> None:
+    def __init__(self, contexts: Recording, texts: TextCompression, deadlines: DeadlinePolicy) -> None:
         self._contexts = contexts
         self._texts = texts
+        self._deadlines = deadlines
 
     async def BuildContext(  # noqa: N802 - the name of the RPC
         self, request: pb.BuildContextRequest, context: Context
     ) -> pb.BuildContextResponse:
         """Builds a context."""
         _name(request)
-        return await self._contexts.build(current_principal(), request, caller_deadline(context))
+        return await self._contexts.build(current_principal(), request, self._deadlines.of(context))
 
     async def PlanContext(  # noqa: N802 - the name of the RPC
         self, request: pb.PlanContextRequest, context: Context
     ) -> pb.PlanContextResponse:
         """Plans a context."""
         _name(request.context)
-        return await self._contexts.plan(current_principal(), request.context, caller_deadline(context))
+        return await self._contexts.plan(current_principal(), request.context, self._deadlines.of(context))
 
     async def CompressText(  # noqa: N802 - the name of the RPC
         self, request: pb.CompressTextRequest, context: Context
     ) -> pb.CompressTextResponse:
         """Shortens a text."""
-        return await self._texts.compress(request, caller_deadline(context))
+        return await self._texts.compress(request, self._deadlines.of(context))
 
 
 def _name(request: pb.BuildContextRequest) -> None:

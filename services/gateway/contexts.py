@@ -1,30 +1,47 @@
-"""Answers requests for contexts: from the cache where it is right, else by building."""
+"""Answers requests for contexts: from the cache where it is right, else by building, once for all who ask the same."""
 
-import asyncio
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from google.protobuf.duration_pb2 import Duration
+
+from scic import errors
+from scic.gateway.v1 import cache_pb2
 from scic.gateway.v1 import context_service_pb2 as pb
-from scic.selector.v1 import selector_service_pb2 as selector
 from services.chassis import metrics
-from services.chassis.deadline import Deadline
+from services.chassis.deadline import Deadline, DeadlinePolicy
 from services.chassis.logs import get_logger
+from services.chassis.work import on_thread
 from services.gateway import reply
+from services.gateway.admission.build_gate import BuildGate
+from services.gateway.admission.priority import Priority
 from services.gateway.builder import ContextBuilder
-from services.gateway.fingerprint import fingerprint
+from services.gateway.cache.corpus_versions import CorpusVersions
+from services.gateway.cache.documents import documents_of
+from services.gateway.cache.ports import CacheEntry, CacheKey, CacheUnavailableError, ContextCache, Hit, Unverified
+from services.gateway.cache.use import CacheUse, NotStored, cache_use, why_not_stored
+from services.gateway.fingerprint import cache_key
+from services.gateway.flight.flights import Flights
+from services.gateway.flight.ticket import Answer, Built, Ticket
 from services.gateway.guard.guard import Guard
-from services.gateway.ports import CacheEntry, CacheUnavailableError, ContextCache, Selector
+from services.gateway.known_recipes import KnownRecipes
 from services.gateway.prices import prompt_cost
 from services.gateway.principal import Principal
-from services.gateway.profiles.ports import Profiles
+from services.gateway.profiles.ports import Profiles, ResolvedProfile
 from services.gateway.recipe import Recipe, resolve
 from services.gateway.rewording import reword
-from services.gateway.stage_error import StageError
 
 _log = get_logger(__name__)
 
 _LONG_BYTES = 4_096
+
+_MORE_SECONDS = 0.05
+"""Who has so much more time than another does not take a reply that the other's lack of it has spoilt."""
+
+_TIERS = {cache_pb2.CACHE_TIER_EXACT: "exact", cache_pb2.CACHE_TIER_SEMANTIC: "semantic"}
+"""Tiers as metrics name them."""
 
 
 class Contexts:
@@ -34,18 +51,30 @@ class Contexts:
         self,
         *,
         builder: ContextBuilder,
+        gate: BuildGate,
         cache: ContextCache,
-        selector: Selector,
+        versions: CorpusVersions,
+        flights: Flights,
         profiles: Profiles,
         guard: Guard,
+        deadlines: DeadlinePolicy,
         spawn: Callable[[Coroutine[Any, Any, None]], None],
+        clock: Callable[[], float],
+        semantic: bool = False,
     ) -> None:
+        """With `semantic` a question may get the context of one that says the same."""
         self._builder = builder
+        self._gate = gate
         self._cache = cache
-        self._selector = selector
+        self._versions = versions
+        self._flights = flights
         self._profiles = profiles
         self._guard = guard
+        self._deadlines = deadlines
         self._spawn = spawn
+        self._clock = clock
+        self._semantic = semantic
+        self._known = KnownRecipes()
 
     async def resolve(
         self, principal: Principal, request: pb.BuildContextRequest, *, default_max_tokens: int = 0
@@ -57,41 +86,63 @@ class Contexts:
         unit = request.conversation_id or request.request_id
         resolved = await self._profiles.resolve(principal.tenant, request.profile, unit)
         metrics.PROFILE_REQUESTS.labels(resolved.variant).inc()
+        if not default_max_tokens and (known := self._known.find(principal, request, resolved)):
+            return known
+        recipe = await self._recipe(request, resolved, default_max_tokens)
+        # A rendered body holds the question's own words.
+        semantic = self._semantic and not request.render
+        recipe = replace(recipe, key=cache_key(recipe.request, recipe.profile, principal, semantic=semantic))
+        if not default_max_tokens:
+            self._known.add(principal, request, resolved, recipe)
+        return recipe
+
+    async def _recipe(
+        self, request: pb.BuildContextRequest, resolved: ResolvedProfile, default_max_tokens: int = 0
+    ) -> Recipe:
         screen = self._guard.screen(resolved.profile.guard)
         work = partial(resolve, request, resolved, screen, default_max_tokens=default_max_tokens)
         # Counting and looking through a long request takes milliseconds: not on the loop.
-        return await asyncio.to_thread(work) if request.ByteSize() > _LONG_BYTES else work()
+        return await on_thread(None, work) if request.ByteSize() > _LONG_BYTES else work()
+
+    async def _compute(
+        self, principal: Principal, recipe: Recipe, deadline: Deadline, *, dry_run: bool = False
+    ) -> pb.BuildContextResponse:
+        if recipe.known:
+            # Nothing of it is masked, so what it shows is what was asked.
+            recipe = await self._recipe(recipe.shown, recipe.resolved)
+        async with self._gate.turn(principal.priority, deadline):
+            return await self._builder.build(principal, recipe, deadline, dry_run=dry_run)
 
     async def build(self, principal: Principal, recipe: Recipe, deadline: Deadline) -> pb.BuildContextResponse:
         """The context for a recipe."""
-        key = fingerprint(recipe.request, recipe.profile, principal)
-        try:
-            cached = await self._cached(principal.tenant, key, recipe, deadline)
-            available = True
-        except CacheUnavailableError:
-            cached, available = None, False
-        if cached is not None:
-            metrics.CACHE_HITS.labels("exact").inc()
-            return cached
-        metrics.CACHE_MISSES.labels("exact").inc()
-        built = await self._builder.build(principal, recipe, deadline)
-        if not available:
-            built.cache = pb.CACHE_STATUS_UNAVAILABLE
-        elif not built.degradations and not built.isolation.pseudonyms:
-            # The caller does not wait for the write.
-            self._spawn(self._store(principal.tenant, key, built))
-        return built
+        use = cache_use(recipe.request)
+        if use.alone:
+            built = await self._compute(principal, recipe, deadline)
+            return _computed(built, use, pb.CACHE_STATUS_BYPASSED)
+        ticket = self._ticket(principal, recipe, use, deadline)
+        answer, joined = await self._flights.answer(ticket)
+        if joined and answer.built and _cut_short(answer.built, deadline):
+            answer, joined = await self._flights.answer(ticket)
+        response = self._response(principal, recipe, use, answer, joined)
+        if response is None:
+            # What there is holds the question in other words, and they cannot be exchanged.
+            built = await self._compute(principal, recipe, deadline)
+            return _computed(built, use, pb.CACHE_STATUS_MISS)
+        return response
 
     async def plan(self, principal: Principal, recipe: Recipe, deadline: Deadline) -> pb.PlanContextResponse:
         """What `build` would do now; stores nothing."""
-        try:
-            key = fingerprint(recipe.request, recipe.profile, principal)
-            cached = await self._cached(principal.tenant, key, recipe, deadline)
-        except CacheUnavailableError:
-            built, forecast = None, pb.CACHE_STATUS_UNAVAILABLE
-        else:
-            built, forecast = cached, pb.CACHE_STATUS_HIT if cached else pb.CACHE_STATUS_MISS
-        built = built or await self._builder.build(principal, recipe, deadline, dry_run=True)
+        use = cache_use(recipe.request)
+        built, forecast = None, pb.CACHE_STATUS_BYPASSED
+        if use.look:
+            try:
+                hit = await self._look_up(principal, recipe, use, deadline)
+            except CacheUnavailableError:
+                forecast = pb.CACHE_STATUS_UNAVAILABLE
+            else:
+                built = reword(pb.BuildContextResponse.FromString(hit.reply), recipe) if hit else None
+                forecast = pb.CACHE_STATUS_HIT if built else pb.CACHE_STATUS_MISS
+        built = built or await self._compute(principal, recipe, deadline, dry_run=True)
         cost = prompt_cost(
             built.model,
             input_tokens=built.tokens.total - recipe.reserved_output_tokens,
@@ -102,36 +153,115 @@ class Contexts:
 
     async def rebuild(self, principal: Principal, recipe: Recipe, deadline: Deadline) -> pb.BuildContextResponse:
         """The context for a recipe as it would be built now, whatever the cache holds; stores nothing."""
-        return await self._builder.build(principal, recipe, deadline, dry_run=True)
+        return await self._compute(principal, recipe, deadline, dry_run=True)
 
-    async def _cached(
-        self, tenant: str, key: str, recipe: Recipe, deadline: Deadline
+    async def _look_up(self, principal: Principal, recipe: Recipe, use: CacheUse, deadline: Deadline) -> Hit | None:
+        key = _key(recipe)
+        found = await self._cache.lookup(principal.tenant, key, use.freshness)
+        if isinstance(found, Unverified) and await self._versions.confirm(principal.tenant, deadline):
+            found = await self._cache.lookup(principal.tenant, key, use.freshness)
+        return found if isinstance(found, Hit) else None
+
+    def _ticket(self, principal: Principal, recipe: Recipe, use: CacheUse, deadline: Deadline) -> Ticket:
+        async def build() -> Built:
+            metrics.CACHE_MISSES.labels("exact").inc()
+            start = self._clock()
+            built = await self._compute(principal, recipe, deadline)
+            return _built(built, use, deadline, self._clock() - start)
+
+        return Ticket(
+            tenant=principal.tenant,
+            key=_key(recipe),
+            freshness=use.freshness,
+            look=use.look,
+            priority=principal.priority,
+            confirm=lambda: self._versions.confirm(principal.tenant, deadline),
+            build=build,
+        )
+
+    def _response(
+        self, principal: Principal, recipe: Recipe, use: CacheUse, answer: Answer, joined: bool
     ) -> pb.BuildContextResponse | None:
-        """The stored reply, if the corpus is still the one it was built from."""
-        lookup = await self._cache.lookup(tenant, key)
-        if lookup.entry is None:
-            return None
-        version = lookup.corpus_version
-        if version is None:
-            version = await self._corpus_version(tenant, deadline)
-        if lookup.entry.corpus_version != version:
-            return None
-        stored = pb.BuildContextResponse.FromString(lookup.entry.reply)
-        return reword(stored, recipe)
+        """The answer as this caller should get it; None where it does not fit him."""
+        if hit := answer.hit:
+            response = reword(pb.BuildContextResponse.FromString(hit.reply), recipe)
+            if response is not None:
+                metrics.CACHE_HITS.labels(_TIERS[hit.tier]).inc()
+                response.cache_report.tier = hit.tier
+                response.cache_report.age.CopyFrom(_duration(hit.age))
+            if hit.due:
+                self._spawn(self._refresh(principal, recipe, use))
+            return response
+        if answer.shared is not None:
+            response = reword(pb.BuildContextResponse.FromString(answer.shared), recipe)
+        else:
+            assert answer.built is not None, "one of the three is set"
+            response = answer.built.response
+            if not joined:
+                status = pb.CACHE_STATUS_MISS if use.look else pb.CACHE_STATUS_BYPASSED
+                return _computed(response, use, status if answer.available else pb.CACHE_STATUS_UNAVAILABLE)
+            response = reword(_copy(response), recipe)
+        if response is not None:
+            response.cache = pb.CACHE_STATUS_SHARED
+        return response
 
-    async def _corpus_version(self, tenant: str, deadline: Deadline) -> int | None:
-        """Asks the selector, and tells the cache for a while, so that not every request asks."""
-        request = selector.GetCorpusVersionRequest(tenant=tenant)
+    async def _refresh(self, principal: Principal, recipe: Recipe, use: CacheUse) -> None:
+        """Makes an entry anew before its end."""
+        metrics.CACHE_REFRESHES.inc()
+        anew = replace(use, look=False)
+        behind = replace(principal, priority=Priority.LOW)
+        deadline = self._deadlines.unset().or_default(recipe.profile.deadline_seconds)
         try:
-            response = await self._selector.get_corpus_version(request, timeout=deadline.share(0.2).remaining())
-        except StageError:
-            return None
-        await self._cache.publish_version(tenant, response.corpus_version, removed=False)
-        return response.corpus_version
+            await self._flights.answer(self._ticket(behind, recipe, anew, deadline))
+        except errors.ScicError as error:
+            # What there is serves until its end.
+            _log.info("not_refreshed", reason=error.reason)
 
-    async def _store(self, tenant: str, key: str, built: pb.BuildContextResponse) -> None:
-        entry = CacheEntry(built.SerializeToString(), built.corpus_version)
-        try:
-            await self._cache.store(tenant, key, entry)
-        except CacheUnavailableError as error:
-            _log.warning("cache_store_failed", error=str(error))
+
+def _built(built: pb.BuildContextResponse, use: CacheUse, deadline: Deadline, seconds: float) -> Built:
+    """A reply and what others may have of it."""
+    reason = why_not_stored(built) or use.not_stored
+    if reason == NotStored.NOT_STORED_PERSONAL:
+        return Built(built, deadline, None, None)
+    serialized = built.SerializeToString()
+    if reason:
+        return Built(built, deadline, None, serialized)
+    entry = CacheEntry(serialized, built.corpus_version, documents_of(built), seconds)
+    return Built(built, deadline, entry, serialized)
+
+
+def _computed(
+    built: pb.BuildContextResponse, use: CacheUse, status: pb.CacheStatus.ValueType
+) -> pb.BuildContextResponse:
+    """A reply that was computed for this request."""
+    built.cache = status
+    reason = use.not_stored or why_not_stored(built)
+    if status == pb.CACHE_STATUS_UNAVAILABLE:
+        reason = NotStored.NOT_STORED_UNAVAILABLE
+    if reason:
+        built.cache_report.not_stored = reason
+        metrics.CACHE_NOT_STORED.labels(NotStored.Name(reason).removeprefix("NOT_STORED_").lower()).inc()
+    return built
+
+
+def _key(recipe: Recipe) -> CacheKey:
+    assert recipe.key is not None, "resolve has worked it out"
+    return recipe.key
+
+
+def _cut_short(built: Built, deadline: Deadline) -> bool:
+    """Whether somebody had less time than there is for this request, and the reply is the worse for it."""
+    hurried = any(one.reason == errors.DEADLINE_EXCEEDED.name for one in built.response.degradations)
+    return hurried and deadline.at > built.deadline.at + _MORE_SECONDS
+
+
+def _copy(response: pb.BuildContextResponse) -> pb.BuildContextResponse:
+    copy = pb.BuildContextResponse()
+    copy.CopyFrom(response)
+    return copy
+
+
+def _duration(seconds: float) -> Duration:
+    duration = Duration()
+    duration.FromNanoseconds(max(int(seconds * 1e9), 0))
+    return duration

@@ -6,9 +6,9 @@ from typing import TypeVar
 
 from scic.gateway.v1 import corpus_service_pb2 as pb
 from scic.gateway.v1 import corpus_service_pb2_grpc as rpc
+from services.chassis.deadline import DeadlinePolicy
 from services.chassis.interceptors import Context
 from services.gateway.authentication import current_principal
-from services.gateway.caller_deadline import caller_deadline
 from services.gateway.corpus import Corpus
 from services.gateway.erasure import Erasure, UnfinishedErasureError
 from services.gateway.ingestion.batch import BatchIngester
@@ -20,10 +20,11 @@ _Reply = TypeVar("_Reply")
 class CorpusServicer(rpc.CorpusServiceServicer):
     """Answers for the tenant's documents."""
 
-    def __init__(self, corpus: Corpus, erasure: Erasure, ingester: BatchIngester) -> None:
+    def __init__(self, corpus: Corpus, erasure: Erasure, ingester: BatchIngester, deadlines: DeadlinePolicy) -> None:
         self._corpus = corpus
         self._erasure = erasure
         self._ingester = ingester
+        self._deadlines = deadlines
 
     async def IngestDocuments(  # noqa: N802 - the name of the RPC
         self, request_iterator: AsyncIterator[pb.IngestDocumentsRequest], context: Context
@@ -41,40 +42,40 @@ class CorpusServicer(rpc.CorpusServiceServicer):
         self, request: pb.GetDocumentRequest, context: Context
     ) -> pb.GetDocumentResponse:
         """Returns a record."""
-        document = await self._corpus.get(current_principal(), request.document_id, caller_deadline(context))
+        document = await self._corpus.get(current_principal(), request.document_id, self._deadlines.of(context))
         return pb.GetDocumentResponse(document=document)
 
     async def ListDocuments(  # noqa: N802 - the name of the RPC
         self, request: pb.ListDocumentsRequest, context: Context
     ) -> pb.ListDocumentsResponse:
         """Lists records."""
-        return await self._corpus.list(current_principal(), request, caller_deadline(context))
+        return await self._corpus.list(current_principal(), request, self._deadlines.of(context))
 
     async def GetCorpusStats(  # noqa: N802 - the name of the RPC
         self, request: pb.GetCorpusStatsRequest, context: Context
     ) -> pb.GetCorpusStatsResponse:
         """Counts."""
-        return await self._corpus.stats(current_principal(), caller_deadline(context))
+        return await self._corpus.stats(current_principal(), self._deadlines.of(context))
 
     async def DeleteDocuments(  # noqa: N802 - the name of the RPC
         self, request: pb.DeleteDocumentsRequest, context: Context
     ) -> pb.DeleteDocumentsResponse:
         """Deletes documents."""
-        work = self._erasure.delete(current_principal(), request, caller_deadline(context))
+        work = self._erasure.delete(current_principal(), request, self._deadlines.of(context))
         return await _told_once(work, context)
 
     async def EraseSubject(  # noqa: N802 - the name of the RPC
         self, request: pb.EraseSubjectRequest, context: Context
     ) -> pb.EraseSubjectResponse:
         """Erases a subject."""
-        work = self._erasure.erase_subject(current_principal(), request, caller_deadline(context))
+        work = self._erasure.erase_subject(current_principal(), request, self._deadlines.of(context))
         return await _told_once(work, context)
 
     async def EraseTenant(  # noqa: N802 - the name of the RPC
         self, request: pb.EraseTenantRequest, context: Context
     ) -> pb.EraseTenantResponse:
         """Erases all of the caller's tenant."""
-        work = self._erasure.erase_tenant(current_principal(), request, caller_deadline(context))
+        work = self._erasure.erase_tenant(current_principal(), request, self._deadlines.of(context))
         return await _told_once(work, context)
 
 

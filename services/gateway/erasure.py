@@ -2,7 +2,8 @@
 
 import hashlib
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -12,14 +13,22 @@ from scic.selector.v1 import selector_service_pb2 as selector
 from services.chassis.deadline import Deadline
 from services.chassis.logs import get_logger
 from services.gateway.announcer import Announcer
+from services.gateway.cache.ports import CacheUnavailableError, ContextCache, CorpusChange
 from services.gateway.caller import caller_of
+from services.gateway.jobs.erasable import ErasableJobs
 from services.gateway.ledger.ports import Ledger
-from services.gateway.ports import CacheUnavailableError, ContextCache, Selector
+from services.gateway.ports import Selector
 from services.gateway.principal import Principal
 from services.gateway.profiles.ports import ErasableProfiles
 from services.gateway.stage_error import StageError, unavailable
 
 _log = get_logger(__name__)
+
+_CALLED = {"jobs": "job queue"}
+"""Places whose name does not do in a sentence."""
+
+_ALL = "all"
+"""In place of a place: all of them."""
 
 
 class UnfinishedErasureError(errors.ScicError):
@@ -29,18 +38,61 @@ class UnfinishedErasureError(errors.ScicError):
         super().__init__(
             errors.STAGE_UNAVAILABLE.code,
             errors.STAGE_UNAVAILABLE.name,
-            f"{document_count} documents with {passage_count} passages are gone from the corpus, but the {place} does "
-            "not answer and may hold something of them; call again to empty it, too",
+            f"{document_count} documents with {passage_count} passages are gone from the corpus, but the "
+            f"{_CALLED.get(place, place)} does not answer and may hold something of them; call again to empty it, too",
             metadata={"stage": place},
             retry_after=1.0,
         )
 
 
-class Erasure:
-    """Deletes documents, forgets subjects and tenants: first in the corpus, then in the cache, then in the ledger; of a
-    tenant its profiles, too.
+@dataclass(slots=True)
+class _Removed:
+    """What went from the corpus."""
 
-    In that order, since a reply that is built in between is made of the old corpus: the cache and the ledger refuse it.
+    document_ids: list[str] = field(default_factory=list)
+    document_count: int = 0
+    passage_count: int = 0
+    changes: list[tuple[int, int]] = field(default_factory=list)
+    """Versions of the corpus before and after each write."""
+    unlisted: bool = False
+    """Whether there were more documents than the selector names."""
+
+    def add(self, response: selector.EraseResponse) -> None:
+        """Takes in what one write removed."""
+        self.document_ids = list(dict.fromkeys([*self.document_ids, *response.deleted_document_ids]))
+        self.document_count += response.document_count
+        self.passage_count += response.passage_count
+        self.changes.append((response.previous_version, response.corpus_version))
+        self.unlisted |= response.document_count > len(response.deleted_document_ids)
+
+    @property
+    def corpus_version(self) -> int:
+        """Version of the corpus without it."""
+        return self.changes[-1][1]
+
+
+@dataclass(frozen=True, slots=True)
+class _Behind:
+    """What is done behind the corpus."""
+
+    again: Callable[[], Awaitable[selector.EraseResponse]]
+    """Removes from the corpus once more."""
+    jobs: Callable[[], Awaitable[int]]
+    cache: Callable[[tuple[int, int]], Awaitable[int]]
+    """Of a write's versions, before and after it."""
+    ledger: Callable[[], Awaitable[int]]
+    missed: Callable[[tuple[int, int]], CorpusChange]
+    """What is announced where the cache is away."""
+    marks: Mapping[str, str]
+    """Notes in the ledger, by the place, or by `_ALL`, whose emptying ends them."""
+
+
+class Erasure:
+    """Deletes documents, forgets subjects and tenants: in the corpus, in jobs, in the cache, in the ledger; of a tenant
+    its profiles, too.
+
+    In that order, since a reply that is built in between is made of the old corpus: jobs, cache and ledger refuse it.
+    Where jobs held something, one of them may have stored it between the first two: then the corpus is emptied again.
     Raises STAGE_UNAVAILABLE where a place does not answer.
     """
 
@@ -49,6 +101,7 @@ class Erasure:
         selector_stage: Selector,
         cache: ContextCache,
         announcer: Announcer,
+        jobs: ErasableJobs,
         ledger: Ledger,
         profiles: ErasableProfiles,
     ) -> None:
@@ -56,6 +109,7 @@ class Erasure:
         self._profiles = profiles
         self._cache = cache
         self._announcer = announcer
+        self._jobs = jobs
         self._ledger = ledger
 
     async def delete(
@@ -64,41 +118,74 @@ class Erasure:
         """Deletes documents that the caller may see."""
         tenant = principal.tenant
         erasure = _name("documents", *sorted(set(request.document_ids)))
-        unfinished = await self._begin(tenant, erasure)
-        command = selector.DeleteRequest(tenant=tenant, document_ids=request.document_ids, caller=caller_of(principal))
-        try:
-            response = await self._selector.delete(command, timeout=deadline.remaining())
-        except StageError as error:
-            await self._forget_cached(tenant)
-            raise unavailable(error) from error
-        deleted = response.deleted_document_ids
-        removed = selector.EraseResponse(
-            document_count=len(deleted), passage_count=response.passage_count, corpus_version=response.corpus_version
+        # Where nobody remembers what broke off, every call may be one that goes on.
+        unfinished = await self._begin(tenant, erasure) or not self._ledger.keeps
+        removed = _Removed()
+        removed.add(await self._delete(tenant, request.document_ids, caller_of(principal), deadline))
+        # One that is another's is still there, and so is all that is made of it.
+        gone = await self._gone(tenant, request.document_ids, deadline) if unfinished else []
+        erased = list(dict.fromkeys([*removed.document_ids, *gone]))
+
+        def change(versions: tuple[int, int]) -> CorpusChange:
+            return CorpusChange(*versions, erased)
+
+        behind = _Behind(
+            # Whoever may see what a job has stored in their place.
+            again=lambda: self._delete(tenant, erased, selector.Caller(sees_all=True), deadline),
+            jobs=lambda: self._jobs.erase_documents(tenant, erased, ""),
+            cache=lambda versions: self._cache.erase_documents(tenant, change(versions)),
+            ledger=lambda: self._ledger.erase_documents(tenant, erased),
+            missed=change,
+            marks={_ALL: erasure},
         )
-        erased = {*deleted, *(await self._gone(tenant, request.document_ids, deadline) if unfinished else ())}
-        receipt = await self._receipt(tenant, removed, lambda: self._ledger.erase_documents(tenant, [*erased]), erasure)
-        return pb.DeleteDocumentsResponse(deleted_document_ids=deleted, receipt=receipt)
+        receipt = await self._empty(tenant, removed, behind)
+        return pb.DeleteDocumentsResponse(
+            deleted_document_ids=removed.document_ids, receipt=receipt, corpus_version=removed.corpus_version
+        )
 
     async def erase_subject(
         self, principal: Principal, request: pb.EraseSubjectRequest, deadline: Deadline
     ) -> pb.EraseSubjectResponse:
-        """Erases every document of the tenant that carries a subject."""
+        """Erases every document of the tenant that carries a subject.
+
+        Without a ledger nobody remembers the names of documents whose erasure broke off: what jobs have made of them
+        goes when its time is over, unless it is the first call that gets through.
+        """
         tenant = principal.tenant
-        erasure = _name("subject", request.subject)
-        unfinished = await self._begin(tenant, erasure)
-        removed = await self._erase(selector.EraseRequest(tenant=tenant, subject=request.subject), deadline)
-        deleted = removed.deleted_document_ids
+        # Noted apart, so that a cache that was away does not cost the tenant its ledger.
+        marks = {place: _name(place, "of subject", request.subject) for place in ("jobs", "cache", "ledger")}
+        unfinished = {place for place, mark in marks.items() if await self._begin(tenant, mark)}
+        removed = _Removed()
+        command = selector.EraseRequest(tenant=tenant, subject=request.subject)
+        removed.add(await self._erase(command, deadline))
 
-        def erase_records() -> Awaitable[int]:
-            # Of an erasure that goes on, or of more than the 1,000 documents that the selector lists, nobody knows all
-            # names: then no record can be told to be free of the subject.
-            if unfinished or removed.document_count > len(deleted):
-                return self._ledger.erase_tenant(tenant)
-            return self._ledger.erase_documents(tenant, deleted)
+        # Of an erasure that goes on, or of more than the 1,000 documents that the selector lists, nobody knows all
+        # names: then nothing can be told to be free of the subject.
+        def change(versions: tuple[int, int]) -> CorpusChange:
+            forgotten = "cache" in unfinished or (not self._ledger.keeps and not removed.document_count)
+            return CorpusChange(*versions, removed.document_ids, unnamed=forgotten or removed.unlisted)
 
-        receipt = await self._receipt(tenant, removed, erase_records, erasure)
+        async def erase_jobs() -> int:
+            if "jobs" in unfinished or removed.unlisted:
+                return await self._jobs.erase_tenant(tenant)
+            return await self._jobs.erase_documents(tenant, removed.document_ids, request.subject)
+
+        async def erase_records() -> int:
+            if "ledger" in unfinished or removed.unlisted:
+                return await self._ledger.erase_tenant(tenant)
+            return await self._ledger.erase_documents(tenant, removed.document_ids)
+
+        behind = _Behind(
+            again=lambda: self._erase(command, deadline),
+            jobs=erase_jobs,
+            cache=lambda versions: self._cache.erase_documents(tenant, change(versions)),
+            ledger=erase_records,
+            missed=change,
+            marks=marks,
+        )
+        receipt = await self._empty(tenant, removed, behind)
         await self._cache.forget_history()
-        return pb.EraseSubjectResponse(deleted_document_ids=deleted, receipt=receipt)
+        return pb.EraseSubjectResponse(deleted_document_ids=removed.document_ids, receipt=receipt)
 
     async def erase_tenant(
         self, principal: Principal, request: pb.EraseTenantRequest, deadline: Deadline
@@ -110,8 +197,18 @@ class Erasure:
                 "tenant is not the tenant of the API key; nothing was erased",
                 field_violations=[("tenant", "must be the tenant of the API key")],
             )
-        removed = await self._erase(selector.EraseRequest(tenant=tenant, everything=True), deadline)
-        receipt = await self._receipt(tenant, removed, lambda: self._ledger.erase_tenant(tenant), None)
+        removed = _Removed()
+        command = selector.EraseRequest(tenant=tenant, everything=True)
+        removed.add(await self._erase(command, deadline))
+        behind = _Behind(
+            again=lambda: self._erase(command, deadline),
+            jobs=lambda: self._jobs.erase_tenant(tenant),
+            cache=lambda versions: self._cache.erase_tenant(tenant, versions[1]),
+            ledger=lambda: self._ledger.erase_tenant(tenant),
+            missed=lambda versions: CorpusChange(*versions, unnamed=True),
+            marks={},
+        )
+        receipt = await self._empty(tenant, removed, behind)
         try:
             count = await self._profiles.erase_tenant(tenant)
         except errors.ScicError as error:
@@ -150,6 +247,24 @@ class Erasure:
                 "the ledger does not answer, so nothing was erased yet", metadata={"stage": "ledger"}, retry_after=1.0
             ) from error
 
+    async def _delete(
+        self, tenant: str, document_ids: Sequence[str], caller: selector.Caller, deadline: Deadline
+    ) -> selector.EraseResponse:
+        """Deletes; the reply is that of an erasure."""
+        command = selector.DeleteRequest(tenant=tenant, document_ids=document_ids, caller=caller)
+        try:
+            response = await self._selector.delete(command, timeout=deadline.remaining())
+        except StageError as error:
+            await self._forget_cached(tenant)
+            raise unavailable(error) from error
+        return selector.EraseResponse(
+            deleted_document_ids=response.deleted_document_ids,
+            document_count=len(response.deleted_document_ids),
+            passage_count=response.passage_count,
+            corpus_version=response.corpus_version,
+            previous_version=response.previous_version,
+        )
+
     async def _erase(self, command: selector.EraseRequest, deadline: Deadline) -> selector.EraseResponse:
         try:
             return await self._selector.erase(command, timeout=deadline.remaining())
@@ -158,45 +273,60 @@ class Erasure:
             raise unavailable(error) from error
 
     async def _forget_cached(self, tenant: str) -> None:
-        """Empties the cache where the selector's answer was lost: it may have removed what entries are made of."""
+        """Empties the cache where the selector's answer was lost: it may have removed what entries are made of.
+
+        Which version that made nobody knows here. It is a change that goes by unheard, as the cache finds out within
+        seconds; until then nothing of what was there, or was being built, is left.
+        """
         try:
-            await self._cache.erase(tenant, 0)
+            await self._cache.flush(tenant)
         except CacheUnavailableError as error:
             _log.warning("cache_not_emptied", error=str(error))
 
-    async def _receipt(
-        self,
-        tenant: str,
-        removed: selector.EraseResponse,
-        erase_records: Callable[[], Awaitable[int]],
-        erasure: str | None,
-    ) -> pb.Receipt:
-        """Empties cache and ledger of what was removed from the corpus, and then says what was removed from where."""
-        document_count, passage_count = removed.document_count, removed.passage_count
-        entry_count, away = 0, None
+    async def _empty(self, tenant: str, removed: _Removed, behind: _Behind) -> pb.Receipt:
+        """Empties jobs, cache and ledger of what was removed from the corpus, and says what was removed from where.
+
+        Where one is away the next is emptied all the same: only this call knows the names of what was removed.
+        """
+        away: list[tuple[str, Exception]] = []
+        job_count = entry_count = record_count = 0
         try:
-            entry_count = await self._cache.erase(tenant, removed.corpus_version)
-        except CacheUnavailableError as error:
-            # Until the caller comes back, what is left in the cache is at least never used again. The ledger is emptied
-            # all the same: only this call knows the names of what was removed.
-            self._announcer.announce_later(tenant, removed.corpus_version, removed=True)
-            away = error
-        try:
-            record_count = await erase_records()
-            if erasure is not None:
-                await self._ledger.end_erasure(tenant, erasure)
+            job_count = await behind.jobs()
         except errors.ScicError as error:
-            raise UnfinishedErasureError("ledger", document_count, passage_count) from error
+            away.append(("jobs", error))
+        if job_count:
+            removed.add(await behind.again())
+        for versions in removed.changes:
+            try:
+                entry_count += await behind.cache(versions)
+            except CacheUnavailableError as error:
+                # Until the caller comes back, what is left in the cache is at least never used again.
+                self._announcer.announce_later(tenant, behind.missed(versions))
+                away.append(("cache", error))
+        try:
+            record_count = await behind.ledger()
+        except errors.ScicError as error:
+            away.insert(0, ("ledger", error))
+        try:
+            for place, mark in behind.marks.items():
+                if not away if place == _ALL else place not in dict(away):
+                    await self._ledger.end_erasure(tenant, mark)
+        except errors.ScicError as error:
+            away.insert(0, ("ledger", error))
         if away:
-            raise UnfinishedErasureError("cache", document_count, passage_count) from away
+            place, cause = away[0]
+            raise UnfinishedErasureError(place, removed.document_count, removed.passage_count) from cause
         time = Timestamp()
         time.GetCurrentTime()
         return pb.Receipt(
             receipt_id=str(uuid.uuid4()),
             time=time,
             places=[
-                pb.Receipt.Place(name="corpus", document_count=document_count, passage_count=passage_count),
+                pb.Receipt.Place(
+                    name="corpus", document_count=removed.document_count, passage_count=removed.passage_count
+                ),
                 pb.Receipt.Place(name="cache", entry_count=entry_count),
+                pb.Receipt.Place(name="jobs", entry_count=job_count),
                 pb.Receipt.Place(name="ledger", entry_count=record_count),
             ],
         )

@@ -3,6 +3,7 @@
 from scic.composer.v1 import composer_service_pb2 as composer
 from scic.compressor.v1 import compressor_service_pb2 as compressor
 from scic.type.v1 import compression_pb2, span_pb2
+from services.chassis.work import checkpoint
 from services.gateway.decision import Decision, level, sentence, write_costs
 from services.prompt.wire import compose_response
 from services.text.tokens import Encoding
@@ -14,6 +15,7 @@ def plain_cut(request: compressor.CompressRequest, encoding: Encoding) -> compre
     response = compressor.CompressResponse()
     whole = 0
     for index, passage in enumerate(request.passages):
+        checkpoint()
         title = " > ".join(passage.title_path)
         header, tokens = encoding.count_batch([f"{title}\n" if title else "", f"{passage.text}\n"])
         cost = header + tokens + request.overhead_tokens

@@ -6,6 +6,8 @@ from functools import lru_cache
 
 import scic
 from scic.gateway.v1 import context_service_pb2 as pb
+from services.gateway.cache.meaning import meaning_key
+from services.gateway.cache.ports import CacheKey
 from services.gateway.caller import caller_of
 from services.gateway.principal import Principal
 from services.gateway.profile import Profile
@@ -24,25 +26,34 @@ def normalise(question: str) -> str:
     return " ".join(unicodedata.normalize("NFC", question).split())
 
 
-def fingerprint(request: pb.BuildContextRequest, profile: Profile, principal: Principal) -> str:
-    """A digest over everything that shapes the reply; the request's id does not.
+def cache_key(
+    request: pb.BuildContextRequest, profile: Profile, principal: Principal, *, semantic: bool = False
+) -> CacheKey:
+    """Digests over everything that shapes the reply; with `semantic` one more, over the question's meaning.
 
-    What the caller may see does: a reply is shared only by callers that may see the same.
+    What the caller may see shapes it: a reply is shared only by callers that may see the same.
 
     The request must be resolved: defaults written out, so that a default and the same value said aloud are equal. The
     whole profile counts, not its name: after a change of its instructions old replies are of another recipe.
     """
-    canonical = pb.BuildContextRequest()
-    canonical.CopyFrom(request)
-    canonical.question = normalise(request.question)
-    canonical.ClearField("request_id")
+    terms = pb.BuildContextRequest()
+    terms.CopyFrom(request)
+    terms.ClearField("request_id")
     # It decides which version of the profile answers, and nothing else.
-    canonical.ClearField("conversation_id")
+    terms.ClearField("conversation_id")
     # Which replies will do changes nothing of the reply.
-    canonical.ClearField("cache")
-    digest = hashlib.blake2b(digest_size=20, key=_digest(repr(profile)))
+    terms.ClearField("cache")
+    terms.question = normalise(request.question)
+    exact = hashlib.blake2b(digest_size=20, key=_digest(repr(profile)))
     visible = caller_of(principal).SerializeToString(deterministic=True)
-    digest.update(len(visible).to_bytes(4))
-    digest.update(visible)
-    digest.update(canonical.SerializeToString(deterministic=True))
-    return digest.hexdigest()
+    exact.update(len(visible).to_bytes(4))
+    exact.update(visible)
+    by_meaning = exact.copy()
+    exact.update(terms.SerializeToString(deterministic=True))
+    meaning = meaning_key(terms.question) if semantic else ""
+    if not meaning:
+        return CacheKey(exact.hexdigest())
+    terms.question = meaning
+    by_meaning.update(b"meaning")
+    by_meaning.update(terms.SerializeToString(deterministic=True))
+    return CacheKey(exact.hexdigest(), by_meaning.hexdigest())

@@ -15,8 +15,9 @@ from scic.type.v1 import degradation_pb2
 from services.chassis import metrics
 from services.chassis.deadline import FAIR_SECONDS, Deadline
 from services.chassis.logs import get_logger
+from services.gateway.cache.ports import CacheUnavailableError, SelectionCache
 from services.gateway.climb import Climb, Passages, Rung, Selected, Stand
-from services.gateway.ports import CacheUnavailableError, SelectionCache, Selector
+from services.gateway.ports import Selector
 from services.gateway.search import Search
 from services.gateway.source import Sources
 from services.gateway.source_breakers import SourceBreakers
@@ -26,6 +27,9 @@ _log = get_logger(__name__)
 
 _CACHE_SHARE = 0.3
 """Part of the time still left that looking into the cache may take."""
+
+_TRIAL_SHARE = 0.25
+"""Part of a search's time that it waits for another to find out whether a source is back."""
 
 
 class Ladder:
@@ -47,13 +51,18 @@ class Ladder:
         self._breakers = SourceBreakers(sources)
         self._spawn = spawn
 
-    async def select(self, search: Search, deadline: Deadline, *, keep: bool) -> Selected:
+    async def select(self, search: Search, deadline: Deadline, *, keep: bool, search_by: Deadline | None) -> Selected:
         """What the sources give, or what stands for them; with `keep` it may stand for them another time.
 
+        The sources themselves are searched until `search_by`; where it is None the time is too short to ask the
+        selector, and only the rungs that do not need it are climbed.
         Raises ScicError where the selector says that the request or the corpus itself is at fault.
         """
         climb = Climb(search)
-        await self._search(climb, deadline, keep=keep)
+        if search_by is None:
+            climb.lose(errors.DEADLINE_EXCEEDED.name)
+        else:
+            await self._search(climb, search_by, keep=keep)
         if climb.lost:
             await self._look_up(climb, deadline)
             await self._search_backups(climb, deadline)
@@ -68,12 +77,15 @@ class Ladder:
     async def _search(self, climb: Climb, deadline: Deadline, *, keep: bool) -> None:
         """The first rung: the sources themselves, all in one call."""
         limits = climb.search.limits
+        start = deadline.clock()
         try:
             found = await self._ask(self._selector, climb, limits, deadline)
         except StageError as error:
-            climb.away = error.reason
-            climb.reasons |= dict.fromkeys(limits, error.reason)
+            climb.lose(error.reason, answers=error.answered)
+            if error.reason == errors.DEADLINE_EXCEEDED.name:
+                climb.search_seconds = deadline.clock() - start
             return
+        climb.search_seconds = deadline.clock() - start if found else None
         climb.stands = {name: Stand(Rung.RUNG_PRIMARY, passages) for name, passages in found.items()}
         if keep and found:
             # The caller does not wait for the write.
@@ -83,14 +95,21 @@ class Ladder:
         self, stage: Selector, climb: Climb, limits: Mapping[str, int], deadline: Deadline
     ) -> dict[str, Passages]:
         """Searches sources in one call. Returns what those gave that answered, and notes why the others did not."""
-        share = climb.search.recipe.profile.deadline_shares[degradation_pb2.STAGE_SELECT]
-        seconds = deadline.share(share).remaining()
+        seconds = deadline.remaining()
+        await self._breakers.trials_over(limits, within=_TRIAL_SHARE * seconds)
         with self._breakers.attempt(limits) as attempt:
             asked = {name: limits[name] for name in attempt.names}
             climb.reasons |= {name: errors.STAGE_UNAVAILABLE.name for name in limits if name not in asked}
             if not asked:
                 return {}
-            response = await stage.select(climb.search.request(asked, seconds=seconds), timeout=seconds)
+            try:
+                response = await stage.select(climb.search.request(asked, seconds=seconds), timeout=seconds)
+            except StageError as error:
+                # The selector is there, and says that none of them is.
+                for name in attempt.names if error.answered else ():
+                    if seconds * climb.search.sources[name].deadline_share >= FAIR_SECONDS:
+                        attempt.failed(name)
+                raise
             # A source that the answer does not speak of failed in a way that nobody foresaw.
             reasons = dict.fromkeys(asked, errors.INTERNAL.name)
             for outcome in response.sources:
@@ -142,9 +161,10 @@ class Ladder:
             if backup not in search.limits:
                 limits[backup] = max(limits.get(backup, 0), search.limits[name])
         found: dict[str, Passages] = {}
-        if limits and not climb.away:
+        if limits and climb.answers:
             try:
-                found = await self._ask(self._backup, climb, limits, deadline)
+                share = search.recipe.profile.deadline_shares[degradation_pb2.STAGE_SELECT]
+                found = await self._ask(self._backup, climb, limits, deadline.share(share))
             except (StageError, errors.ScicError) as error:
                 _log.warning("backup_failed", reason=error.reason)
         for name, backup in backups.items():

@@ -1,6 +1,5 @@
-"""What the gateway needs of the world."""
+"""What the gateway needs of its stages."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -84,70 +83,3 @@ class Stages:
     selector: Selector
     compressor: Compressor
     composer: Composer
-
-
-@dataclass(frozen=True, slots=True)
-class CacheEntry:
-    """A stored reply and the version of the corpus it was built from."""
-
-    reply: bytes
-    corpus_version: int
-
-
-@dataclass(frozen=True, slots=True)
-class CacheLookup:
-    """What the cache knows of a request."""
-
-    entry: CacheEntry | None
-    corpus_version: int | None
-    """Version of the tenant's corpus as the cache last heard of it; None where that is too long ago to trust."""
-
-
-class CacheUnavailableError(Exception):
-    """The cache does not answer; requests go on without it."""
-
-
-class ContextCache(Protocol):
-    """Replies by tenant and fingerprint. Every method raises CacheUnavailableError where the cache is away."""
-
-    async def lookup(self, tenant: str, fingerprint: str) -> CacheLookup:
-        """Looks up a reply and the corpus version, in one round trip."""
-        ...
-
-    async def store(self, tenant: str, fingerprint: str, entry: CacheEntry) -> None:
-        """Stores a reply, unless the corpus has moved past it already."""
-        ...
-
-    async def publish_version(self, tenant: str, corpus_version: int, *, removed: bool) -> None:
-        """Tells every gateway that the corpus is at least at this version: older entries are dead.
-
-        `removed`: something may be gone or replaced since the version before. Then nothing of an older version may be
-        used ever again, not even where the present version cannot be learnt.
-        """
-        ...
-
-    async def erase(self, tenant: str, corpus_version: int) -> int:
-        """Publishes a version from which something was removed, then removes all entries of the tenant.
-
-        Returns how many there were. Entries of an older version cannot come back: `store` refuses them from now on.
-        """
-        ...
-
-    async def forget_history(self) -> None:
-        """Has what was removed leave the cache's own log too, where it keeps one and lets us; never raises."""
-        ...
-
-
-class SelectionCache(Protocol):
-    """What sources gave, by tenant and key. Every method raises CacheUnavailableError where the cache is away."""
-
-    async def find(self, tenant: str, keys: Sequence[str]) -> list[selector.SelectResponse | None]:
-        """Looks selections up, in one round trip.
-
-        None where there is none, or where something was removed from the tenant's corpus or replaced since.
-        """
-        ...
-
-    async def store(self, tenant: str, selections: Mapping[str, selector.SelectResponse]) -> None:
-        """Stores selections of one corpus version, unless something was removed or replaced since."""
-        ...

@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from services.gateway.admission.priority import Priority
+
 TENANT_PATTERN = re.compile(r"^[a-z0-9][a-z0-9_-]{0,62}$")
 
 _ALL = "*"
@@ -55,6 +57,9 @@ class Principal:
     trusted: bool = False
     """Whether the tenant vouches for what it ingests into a source that is trusted, too."""
 
+    priority: Priority = Priority.NORMAL
+    """Whether it goes before others, or after them, where not all can be served."""
+
 
 class KeyFileError(ValueError):
     """The keys cannot be read; the message says what is wrong and where, and shows no key."""
@@ -71,6 +76,7 @@ class _KeyEntry(BaseModel):
     roles: frozenset[Role]
     groups: frozenset[Annotated[str, Field(pattern=_GROUP)]] = Field(frozenset(), max_length=256)
     trust: Literal["trusted", "untrusted"] = "untrusted"
+    priority: Literal["high", "normal", "low"] = "normal"
 
     def principal(self) -> Principal:
         sees_all = _ALL in self.groups
@@ -81,11 +87,12 @@ class _KeyEntry(BaseModel):
             frozenset() if sees_all else self.groups,
             sees_all=sees_all,
             trusted=self.trust == "trusted",
+            priority=Priority[self.priority.upper()],
         )
 
 
 class _KeyFile(BaseModel):
-    """The file: `{"keys": [{"id", "sha256", "tenant", "roles", "groups", "trust"}]}`."""
+    """The file: `{"keys": [{"id", "sha256", "tenant", "roles", "groups", "trust", "priority"}]}`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -101,10 +108,15 @@ class KeyRing:
 
     def __init__(self, principals: Mapping[bytes, Principal]) -> None:
         self._principals = dict(principals)
+        self._by_id = {principal.key_id: principal for principal in principals.values()}
 
     def find(self, key: str) -> Principal | None:
         """The principal of a key; None where no such key is known."""
         return self._principals.get(hashlib.sha256(key.encode()).digest())
+
+    def by_id(self, key_id: str) -> Principal | None:
+        """The principal of the key with this name; None where there is none any more."""
+        return self._by_id.get(key_id)
 
     def __len__(self) -> int:
         return len(self._principals)

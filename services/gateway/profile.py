@@ -8,6 +8,7 @@ from types import MappingProxyType
 from scic.type.v1 import degradation_pb2, prompt_pb2
 from services.gateway.guard.policy import GuardPolicy
 from services.gateway.source import BUILT_IN, Sources
+from services.gateway.step import SKIPPED_FIRST, Step
 from services.prompt.fixed import PASSAGE_TOKENS
 
 _INSTRUCTIONS = (
@@ -95,6 +96,12 @@ class Profile:
 
     deadline_shares: Mapping[degradation_pb2.Stage.ValueType, float] = field(default_factory=lambda: _SHARES)
     """Part of the time still left that each stage may take, in the order they run."""
+
+    skipped_first: tuple[Step, ...] = SKIPPED_FIRST
+    """The steps in the order in which they are left out where the time is too short for all of them."""
+
+    deadline_seconds: float | None = None
+    """How long a request may take that sets no deadline; None: the server's default."""
 
     def source_limit(self, source: str, evidence_tokens: int) -> int:
         """Passages to take from a source where a request does not say: it grows with the tokens there are to fill."""

@@ -8,6 +8,7 @@ from scic import errors
 from scic.gateway.v1 import context_service_pb2 as pb
 from scic.type.v1 import message_pb2, prompt_pb2
 from services.gateway.budget import Budget, BudgetTooSmallError, share_out
+from services.gateway.cache.ports import CacheKey
 from services.gateway.guard.guard import Screen
 from services.gateway.profile import Profile
 from services.gateway.profiles.ports import ResolvedProfile
@@ -32,6 +33,13 @@ class Recipe:
     screen: Screen
     encoding: Encoding
     budget: Budget
+
+    key: CacheKey | None = None
+    """What its reply is found by; None until that is worked out."""
+
+    known: bool = False
+    """Whether it was worked out for another request like this one. Then its screen has not read this one, so that a
+    reply may be found by it, but not built."""
 
     @property
     def profile(self) -> Profile:

@@ -38,6 +38,7 @@ class Recording:
         try:
             recipe = await self.contexts.resolve(principal, request)
             shown = recipe.shown
+            deadline = deadline.or_default(recipe.profile.deadline_seconds)
             response = await self.contexts.build(principal, recipe, deadline)
         except asyncio.CancelledError:
             left = errors.DEADLINE_EXCEEDED.error("the caller left, or its time ran out")
@@ -63,7 +64,8 @@ class Recording:
         self, principal: Principal, request: pb.BuildContextRequest, deadline: Deadline
     ) -> pb.PlanContextResponse:
         """What `build` would do now; nothing is stored, and nothing recorded."""
-        return await self.contexts.plan(principal, await self.contexts.resolve(principal, request), deadline)
+        recipe = await self.contexts.resolve(principal, request)
+        return await self.contexts.plan(principal, recipe, deadline.or_default(recipe.profile.deadline_seconds))
 
     async def replay(
         self, principal: Principal, record: records.Record, profile: str, present_corpus: bool, deadline: Deadline
@@ -88,6 +90,7 @@ class Recording:
                 metadata={"valid": version},
                 field_violations=[("profile", "must be named, since the recorded one is gone")],
             )
+        deadline = deadline.or_default(recipe.profile.deadline_seconds)
         rebuilt = await self.contexts.rebuild(principal, recipe, deadline)
         if not profile:
             # How the request came to its version, and whether somebody had asked before, is nothing that would change.

@@ -1,30 +1,115 @@
-"""Commands to Redis: behind a breaker, with one error for all that can go wrong."""
+"""Commands to Redis: bounded in time, behind a breaker, with one error for all that can go wrong."""
 
+import asyncio
 import random
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import TypeVar
+from weakref import WeakKeyDictionary
 
+from redis.asyncio import Redis, RedisCluster
 from redis.exceptions import RedisClusterException, RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from services.chassis.breaker import Breaker, BreakerOpenError
+from services.chassis.breaker import Breaker, BreakerOpenError, Verdict
 from services.chassis.logs import get_logger
-from services.gateway.ports import CacheUnavailableError
+from services.chassis.loop_lag import LoopLag
+from services.chassis.work import caller_left
+from services.gateway.cache.ports import CacheUnavailableError
 
 _Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a command may take."""
+
+    seconds: float
+    """Then the request goes on without it."""
+
+    slow_seconds: float
+    """An answer that takes longer counts as a failure: a Redis that is slow is worse than none."""
+
+
+ON_THE_PATH = Patience(seconds=0.1, slow_seconds=0.04)
+"""For commands that a request waits for."""
+
+BEHIND = Patience(seconds=2.0, slow_seconds=1.0)
+"""For commands that no request waits for, or that do much work at a time."""
+
+_TURNS = 4
+"""Turns of the event loop that a command takes: so many times its lateness is no fault of Redis."""
+
+_lags: WeakKeyDictionary[asyncio.AbstractEventLoop, LoopLag] = WeakKeyDictionary()
 
 _log = get_logger(__name__)
 
 
-async def call(breaker: Breaker, command: Callable[[], Awaitable[_Result]]) -> _Result:
-    """What a command answers. Raises CacheUnavailableError."""
+async def call(
+    breaker: Breaker, command: Callable[[], Awaitable[_Result]], patience: Patience | None = None
+) -> _Result:
+    """What a command answers. Raises CacheUnavailableError, at the latest when its time is over.
+
+    A command that is late or slow counts against Redis, unless the event loop was.
+
+    Args:
+        breaker: spares a Redis that fails or is slow.
+        command: begins the command; it may be cancelled.
+        patience: None: that of commands on a request's path.
+    """
     try:
-        with breaker.calling():
-            return await command()
+        with breaker.calling() as verdict:
+            return await _timed(command, verdict, patience or ON_THE_PATH)
+    except asyncio.CancelledError:
+        caller_left()
+        raise
     except (RedisError, RedisClusterException, OSError, BreakerOpenError) as error:
         if not isinstance(error, BreakerOpenError):
             # What is wrong, a password say, stands nowhere else; the breaker bounds how often it is said.
             _log.warning("redis_failed", error=type(error).__name__)
         raise CacheUnavailableError(f"redis: {type(error).__name__}") from error
+
+
+@asynccontextmanager
+async def redis_breaker(name: str, redis: Redis | RedisCluster, *, pause: float = 2.0) -> AsyncIterator[Breaker]:
+    """A breaker for the commands of a client; while it is open a PING every `pause` seconds finds out, and no request.
+
+    Args:
+        name: as metrics name it.
+        redis: the client; of a cluster one node is asked.
+        pause: seconds between two trials.
+    """
+
+    async def probe(verdict: Verdict) -> None:
+        target = {"target_nodes": RedisCluster.RANDOM} if isinstance(redis, RedisCluster) else {}
+        await _timed(lambda: redis.execute_command("PING", **target), verdict, ON_THE_PATH)
+
+    async with Breaker(name, reset_timeout=pause).probed(probe) as breaker:
+        yield breaker
+
+
+async def _timed(command: Callable[[], Awaitable[_Result]], verdict: Verdict, patience: Patience) -> _Result:
+    lag = _lags.setdefault(asyncio.get_running_loop(), LoopLag())
+    start = lag.begin()
+    try:
+        async with asyncio.timeout(patience.seconds):
+            return await command()
+    except (TimeoutError, RedisTimeoutError):
+        verdict.counts = _is_slow(start, lag, patience)
+        raise
+    finally:
+        if time.monotonic() - start > patience.slow_seconds:
+            verdict.against = _is_slow(start, lag, patience)
+        lag.end()
+
+
+def _is_slow(start: float, lag: LoopLag, patience: Patience) -> bool:
+    """Whether a command was slow by itself, and not since the event loop was late."""
+    late = lag.since(start)
+    # The first holds for one long turn of the loop, the second for many: a new connection takes more than a few.
+    return time.monotonic() - start - max(_TURNS * late.worst, late.total) > patience.slow_seconds
 
 
 def jittered(milliseconds: int) -> int:

@@ -24,6 +24,7 @@ def reword(stored: pb.BuildContextResponse, recipe: Recipe) -> pb.BuildContextRe
         if stored.tokens.total > recipe.request.max_tokens:
             return None
     stored.ClearField("record_id")
+    stored.ClearField("cache_report")
     stored.request_id = recipe.request.request_id
     stored.profile_label = recipe.resolved.label
     stored.cache = pb.CACHE_STATUS_HIT

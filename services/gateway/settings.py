@@ -8,6 +8,8 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import SettingsConfigDict
 
 from services.chassis.settings import ServeSettings
+from services.gateway.authentication import METHODS
+from services.gateway.limits.declarations import LimitDeclarationError, declared_limits
 from services.gateway.pin_patterns import expectation_of
 from services.gateway.source_declarations import SourceDeclarationError, declared_sources
 
@@ -37,7 +39,9 @@ class GatewaySettings(ServeSettings):
     )
     composer_address: str = Field("127.0.0.1:15054", description="host:port of the composer, the sidecar's listener.")
     keys_file: Path | None = Field(
-        None, description='JSON file of API keys: {"keys": [{"id", "sha256", "tenant", "roles", "groups", "trust"}]}.'
+        None,
+        description='JSON file of API keys: {"keys": [{"id", "sha256", "tenant", "roles", "groups", "trust", '
+        '"priority"}]}.',
     )
     keys: SecretStr | None = Field(None, description="The same JSON in the variable itself, instead of a file.")
     redis_url: SecretStr | None = Field(
@@ -112,6 +116,13 @@ class GatewaySettings(ServeSettings):
         "[]",
         description="JSON list of rules: requests and tokens that a tenant may use of a method in a window of seconds.",
     )
+    max_requests: int = Field(
+        2048,
+        ge=16,
+        le=100_000,
+        description="Requests and open streams at a time; above 80 % those of keys with priority low are refused, "
+        "above 95 % those with normal, too.",
+    )
     max_builds: int = Field(
         64,
         ge=1,
@@ -135,6 +146,21 @@ class GatewaySettings(ServeSettings):
                 "sources", "a JSON object of sources; {mistakes}", {"mistakes": str(error)}
             ) from None
         return value
+
+    @field_validator("limits")
+    @classmethod
+    def _limits_make_sense(cls, value: str) -> str:
+        try:
+            declared_limits(value, METHODS)
+        except LimitDeclarationError as error:
+            raise PydanticCustomError("limits", "a JSON list of rules; {mistakes}", {"mistakes": str(error)}) from None
+        return value
+
+    @model_validator(mode="after")
+    def _limits_are_counted_somewhere(self) -> Self:
+        if self.redis_url is None and declared_limits(self.limits, METHODS):
+            raise ValueError("SCIC_GATEWAY_LIMITS needs SCIC_GATEWAY_REDIS_URL: that is where all gateways count")
+        return self
 
     @model_validator(mode="after")
     def _one_place_for_keys(self) -> Self:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from services.chassis.breaker import Breaker, BreakerOpenError
+from services.chassis.breaker import Breaker, BreakerOpenError, Verdict
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -21,6 +21,12 @@ class SourceBreakers:
     def __init__(self, names: Iterable[str]) -> None:
         self._breakers = {name: Breaker(f"source-{name}") for name in names}
 
+    async def trials_over(self, names: Iterable[str], *, within: float) -> None:
+        """Waits, at most `within` seconds for all, for searches that decide whether these sources are back."""
+        trials = [self._breakers[name].trial_over(within) for name in names if self._breakers[name].on_trial]
+        if trials:
+            await asyncio.gather(*trials)
+
     def attempt(self, names: Iterable[str]) -> "Attempt":
         """Begins a search of these sources, as far as their breakers let it through; to be used in a `with`."""
         return Attempt(self._breakers, names)
@@ -32,7 +38,7 @@ class Attempt:
     def __init__(self, breakers: Mapping[str, Breaker], names: Iterable[str]) -> None:
         self._breakers = breakers
         self._names = tuple(names)
-        self._calls: dict[str, AbstractContextManager[None]] = {}
+        self._calls: dict[str, AbstractContextManager[Verdict]] = {}
 
     @property
     def names(self) -> list[str]:

@@ -10,9 +10,11 @@ class StageError(Exception):
     as the ScicError that it is.
     """
 
-    def __init__(self, stage: str, reason: str) -> None:
+    def __init__(self, stage: str, reason: str, *, answered: bool = False) -> None:
         super().__init__(f"{stage}: {reason}")
         self.stage = stage
+        self.answered = answered
+        """Whether the stage itself said so: it is there, and what it stands on is away."""
         self.reason = reason
         """A reason of the error catalogue, such as STAGE_UNAVAILABLE."""
 

@@ -1,6 +1,7 @@
 """The three stages over gRPC, through the sidecar: a breaker each, deadlines and the request's id passed on, no retry
 (the sidecar retries, since it knows another replica)."""
 
+import asyncio
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TypeVar
@@ -17,8 +18,9 @@ from scic.selector.v1 import selector_service_pb2 as selector
 from scic.selector.v1 import selector_service_pb2_grpc as selector_rpc
 from services.chassis.breaker import Breaker, BreakerOpenError
 from services.chassis.channel import outgoing_metadata
-from services.chassis.deadline import FAIR_SECONDS
+from services.chassis.deadline import FAIR_SECONDS, Deadline
 from services.chassis.logs import get_logger
+from services.chassis.work import caller_left
 from services.gateway.stage_error import StageError
 
 _Request = TypeVar("_Request")
@@ -38,6 +40,9 @@ _AWAY: Mapping[grpc.StatusCode, str] = MappingProxyType(
 )
 """Codes that say something about the stage, not about the request, and the reason that a degradation gives."""
 
+_TRIAL_SHARE = 0.25
+"""Part of a call's time that it waits for another to find out whether the stage is back."""
+
 _log = get_logger(__name__)
 
 
@@ -49,24 +54,41 @@ class _Stage:
         self._breaker = breaker
 
     async def _call(
-        self, method: UnaryUnaryMultiCallable[_Request, _Response], request: _Request, timeout: float
+        self,
+        method: UnaryUnaryMultiCallable[_Request, _Response],
+        request: _Request,
+        timeout: float,
+        *,
+        vouched: bool = False,
     ) -> _Response:
+        """With `vouched` others hear of what the stage itself says of what lies behind it, and its breaker does not."""
+        deadline = Deadline.after(timeout)
         try:
-            with self._breaker.calling():
+            await self._breaker.trial_over(timeout * _TRIAL_SHARE)
+            with self._breaker.calling() as verdict:
                 try:
-                    return await method(request, timeout=timeout, metadata=outgoing_metadata())
+                    return await method(request, timeout=deadline.remaining(), metadata=outgoing_metadata())
                 except AioRpcError as error:
-                    if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED and timeout < FAIR_SECONDS:
-                        # A caller in a hurry says nothing about the stage: its breaker must not hear of it.
-                        raise StageError(self._name, errors.DEADLINE_EXCEEDED.name) from error
+                    # A caller in a hurry says nothing about the stage: its breaker must not hear of it.
+                    hurried = error.code() is grpc.StatusCode.DEADLINE_EXCEEDED and timeout < FAIR_SECONDS
+                    verdict.counts = not hurried and not (vouched and _is_its_own_word(error))
                     raise
+        except asyncio.CancelledError:
+            caller_left()
+            raise
         except BreakerOpenError as error:
             raise StageError(self._name, errors.STAGE_UNAVAILABLE.name) from error
         except AioRpcError as error:
             if reason := _AWAY.get(error.code()):
-                _log.warning("stage_failed", stage=self._name, code=error.code().name, detail=error.details())
-                raise StageError(self._name, reason) from error
+                if reason != errors.DEADLINE_EXCEEDED.name or timeout >= FAIR_SECONDS:
+                    _log.warning("stage_failed", stage=self._name, code=error.code().name, detail=error.details())
+                raise StageError(self._name, reason, answered=_is_its_own_word(error)) from error
             raise errors.from_rpc_error(error) from error
+
+
+def _is_its_own_word(error: AioRpcError) -> bool:
+    """Whether a stage was there to say that what lies behind it is away; a proxy has no reason of ours."""
+    return errors.from_rpc_error(error).reason == errors.STAGE_UNAVAILABLE.name
 
 
 class SelectorClient(_Stage):
@@ -78,7 +100,8 @@ class SelectorClient(_Stage):
 
     async def select(self, request: selector.SelectRequest, *, timeout: float) -> selector.SelectResponse:
         """Finds passages."""
-        return await self._call(self._stub.Select, request, timeout)
+        # That none of the sources answers is heard by their breakers.
+        return await self._call(self._stub.Select, request, timeout, vouched=True)
 
     async def index(self, request: selector.IndexRequest, *, timeout: float) -> selector.IndexResponse:
         """Stores documents, durably."""

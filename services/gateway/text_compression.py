@@ -13,6 +13,8 @@ from scic.gateway.v1 import context_service_pb2 as pb
 from scic.type.v1 import compression_pb2, degradation_pb2
 from services.chassis import metrics
 from services.chassis.deadline import Deadline
+from services.chassis.work import on_thread
+from services.gateway.cost import of_cutting, of_words_alone
 from services.gateway.decision import Decision, level, sentence, what_stood_in, write_costs
 from services.gateway.fallback import plain_cut
 from services.gateway.guard.guard import Guard
@@ -72,10 +74,13 @@ class TextCompression:
         try:
             result = await self._shorten(job, self._ask(job, price, prepared, deadline))
             if reason := result.response.degraded_reason:
-                degradations.append(_degradation(reason, what_stood_in(result.response)))
+                cost = of_cutting(result.response, job.size)
+                degradations.append(_degradation(reason, what_stood_in(result.response), cost))
         except StageError as error:
-            degradations.append(_degradation(error.reason, "passages were kept whole, in order, as far as they fit"))
             result, job = await self._cut(job, price)
+            cost = of_cutting(result.response, job.size)
+            detail = "passages were kept whole, in order, as far as they fit"
+            degradations.append(_degradation(error.reason, detail, cost))
         decision = _decision(job, result, price)
         decision.duration.FromNanoseconds(int((self._clock() - start) * 1e9))
         return pb.CompressTextResponse(
@@ -94,7 +99,7 @@ class TextCompression:
             raise errors.INVALID_FIELD.error(
                 f"pin_patterns {description}", field_violations=[("pin_patterns", description)]
             )
-        work = asyncio.get_running_loop().run_in_executor(self._executor, measure, request, encoding, self._profile.gap)
+        work = on_thread(self._executor, measure, request, encoding, self._profile.gap)
         try:
             return await asyncio.wait_for(work, deadline.remaining())
         except TimeoutError:
@@ -106,7 +111,7 @@ class TextCompression:
         if request.dry_run or level(job.tokens, job.size) != compression_pb2.COMPRESSION_LEVEL_HEAVY:
             return
         look = partial(self._guard.holds, self._profile.guard, request.question, request.text)
-        request.dry_run = await asyncio.get_running_loop().run_in_executor(self._executor, look)
+        request.dry_run = await on_thread(self._executor, look)
 
     async def _prepare(
         self, job: TextJob, deadline: Deadline, degradations: list[degradation_pb2.Degradation]
@@ -133,7 +138,7 @@ class TextCompression:
             else:
                 return [p.prepared for p in chain.from_iterable(response.passages for response in responses)]
         detail = "the text was not read for its meaning in the time there was; words alone decided"
-        degradations.append(_degradation(reason, detail))
+        degradations.append(_degradation(reason, detail, of_words_alone(len(job.passages), job.tokens)))
         return None
 
     def _ask(
@@ -178,7 +183,7 @@ class TextCompression:
                     return best
                 raise
             asks += 1
-            result = await asyncio.get_running_loop().run_in_executor(self._executor, show, job, response)
+            result = await on_thread(self._executor, show, job, response)
             left = job.size - result.token_count
             if left >= 0 or job.is_whole(response):
                 if best is None or result.token_count > best.token_count:
@@ -195,13 +200,12 @@ class TextCompression:
 
     async def _cut(self, job: TextJob, price: compressor.TokenPrice | None) -> tuple[Shortened, TextJob]:
         """Whole passages, code in chunks too."""
-        work = asyncio.get_running_loop().run_in_executor
-        chunked = await work(self._executor, in_chunks, job)
+        chunked = await on_thread(self._executor, in_chunks, job)
         request = self._request(chunked, price)
 
         async def ask(bound: int) -> compressor.CompressResponse:
             request.max_tokens = bound
-            return await work(self._executor, plain_cut, request, job.encoding)
+            return await on_thread(self._executor, plain_cut, request, job.encoding)
 
         return await self._shorten(chunked, ask), chunked
 
@@ -243,6 +247,6 @@ def _decision(job: TextJob, result: Shortened, price: compressor.TokenPrice | No
     return decision
 
 
-def _degradation(reason: str, detail: str) -> degradation_pb2.Degradation:
+def _degradation(reason: str, detail: str, cost: str) -> degradation_pb2.Degradation:
     metrics.DEGRADATIONS.labels("compress", reason).inc()
-    return degradation_pb2.Degradation(stage=degradation_pb2.STAGE_COMPRESS, reason=reason, detail=detail)
+    return degradation_pb2.Degradation(stage=degradation_pb2.STAGE_COMPRESS, reason=reason, detail=detail, cost=cost)

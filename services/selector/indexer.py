@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from services.selector.embedding.embedders import Embedders
     from services.selector.passage import IndexedDocument
     from services.selector.ports import Store
+    from services.selector.query import Written
 
 
 class Indexer:
@@ -26,8 +27,8 @@ class Indexer:
         self._store = store
         self._embedders = embedders
 
-    async def index(self, tenant: str, documents: Sequence[IndexedDocument], caller: Caller) -> tuple[int, int]:
-        """Store them; return the corpus version and how many replaced another content.
+    async def index(self, tenant: str, documents: Sequence[IndexedDocument], caller: Caller) -> Written:
+        """Store them.
 
         Raises what `Store.index` does, and `EmbedderUnavailableError`; `EmbeddingModelMismatchError` only where the
         corpus's model is not configured here.
@@ -48,7 +49,7 @@ class Indexer:
 
     async def _index(
         self, tenant: str, documents: Sequence[IndexedDocument], embedder: Embedder, caller: Caller
-    ) -> tuple[int, int]:
+    ) -> Written:
         if embedder.model != self._embedders.local.model:
             vectors = await embedder.embed_passages([p for document in documents for p in document.passages])
             bounds = np.cumsum([len(document.passages) for document in documents])[:-1]

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         Removal,
         Selection,
         StaleDocument,
+        Written,
     )
 
 
@@ -43,8 +44,8 @@ class Store(Protocol):
 
     async def index(
         self, tenant: str, documents: Sequence[IndexedDocument], model: EmbeddingModel, caller: Caller
-    ) -> tuple[int, int]:
-        """Store all of them or none; return the corpus version that includes them and how many replaced another one.
+    ) -> Written:
+        """Store all of them or none.
 
         A document of the same id is replaced at once: a search sees the old one or the new one, never both, never a
         part. One with the same content hash too is left alone; of several with one id the last counts. When this

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from services.selector.passage import EmbeddingModel
 
@@ -175,6 +175,17 @@ class Selection:
     """One for each source of the query, in their order."""
 
 
+class Written(NamedTuple):
+    """What was stored."""
+
+    corpus_version: int
+    """Version of the corpus that includes all of it."""
+    replaced_count: int
+    """Documents that took the place of an older content."""
+    previous_version: int
+    """Version of the corpus before it; the same where nothing had to be stored."""
+
+
 @dataclass(frozen=True, slots=True)
 class Removal:
     """What was removed."""
@@ -183,6 +194,8 @@ class Removal:
     passage_count: int
     corpus_version: int
     """Version of the corpus without them."""
+    previous_version: int
+    """Version of the corpus before it; the same where nothing was removed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,8 +80,12 @@ class SelectorServicer(rpc.SelectorServiceServicer):
             )
         with _store_errors():
             documents = [wire.indexed_document(message, self._prepared_by.dimension) for message in request.documents]
-            version, replaced = await self._indexer.index(request.tenant, documents, wire.caller(request.caller))
-        return pb.IndexResponse(corpus_version=version, replaced_count=replaced)
+            written = await self._indexer.index(request.tenant, documents, wire.caller(request.caller))
+        return pb.IndexResponse(
+            corpus_version=written.corpus_version,
+            replaced_count=written.replaced_count,
+            previous_version=written.previous_version,
+        )
 
     async def Delete(  # noqa: N802 - the name of the RPC
         self, request: pb.DeleteRequest, context: Context
@@ -93,6 +97,7 @@ class SelectorServicer(rpc.SelectorServiceServicer):
             deleted_document_ids=removal.document_ids,
             corpus_version=removal.corpus_version,
             passage_count=removal.passage_count,
+            previous_version=removal.previous_version,
         )
 
     async def Erase(  # noqa: N802 - the name of the RPC
@@ -109,6 +114,7 @@ class SelectorServicer(rpc.SelectorServiceServicer):
             document_count=len(removal.document_ids),
             passage_count=removal.passage_count,
             corpus_version=removal.corpus_version,
+            previous_version=removal.previous_version,
         )
 
     async def FindUnchanged(  # noqa: N802 - the name of the RPC

@@ -11,6 +11,8 @@ import onnxruntime
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from services.chassis.work import checkpoint
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
@@ -89,6 +91,7 @@ class Encoder:
         """Vectors of shape (texts, 384), L2 normalised; what stands after 254 tokens of a text is not read."""
         vectors = np.empty((len(texts), self.dimension), np.float32)
         for row, text in enumerate(texts):
+            checkpoint()
             ids = self._tokenizer.encode(text, add_special_tokens=False).ids
             vectors[row] = self._run([_CLS, *ids[: WINDOW - 2], _SEP]).sum(axis=0)
         return _unit(vectors)
@@ -108,6 +111,7 @@ class Encoder:
         total = np.zeros((1, self.dimension), np.float32)
         sums = np.zeros((len(passage.sentences), self.dimension), np.float32)
         for begin, end in _windows(owners, WINDOW - len(head) - 1):
+            checkpoint()
             hidden = self._run([*head, *ids[begin:end], _SEP])
             total += hidden.sum(axis=0)
             # Tokens of one sentence stand together: each run of one owner is summed at once.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from services.selector.ports import Store
-    from services.selector.query import Candidates
+    from services.selector.query import Candidates, Written
 
 DIMENSION = 4
 MODEL = EmbeddingModel("model-a", DIMENSION)
@@ -91,9 +91,7 @@ def names(selection: Selection) -> list[str]:
     return [found.passage.passage_id for found in selection.passages]
 
 
-async def index(
-    store: Store, *documents: IndexedDocument, tenant: str = "acme", caller: Caller = EVERYBODY
-) -> tuple[int, int]:
+async def index(store: Store, *documents: IndexedDocument, tenant: str = "acme", caller: Caller = EVERYBODY) -> Written:
     return await store.index(tenant, documents, MODEL, caller)
 
 

@@ -1,374 +1,335 @@
-"""The context cache against a real Valkey, alone and as a cluster's node, through the gateway's own wiring."""
+"""Replies in a real Valkey, alone and as a cluster's node: found, aged, bounded, counted, emptied."""
 
 import asyncio
-import json
 import random
-import signal
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 
 import pytest
-from redis.asyncio import Redis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from services.gateway import app, redis_cache, redis_keys
-from services.gateway.ports import CacheEntry, CacheLookup, CacheUnavailableError
-from services.gateway.redis_cache import RedisContextCache
+from scic.gateway.v1 import cache_pb2
+from services.chassis.breaker import Breaker
+from services.gateway.cache.keys import cache_keys, flight_key
+from services.gateway.cache.packing import digests, pack, unpack
+from services.gateway.cache.ports import CacheKey, CorpusChange, Freshness, Hit, Unverified
+from services.gateway.cache.redis_cache import RedisContextCache
 from services.gateway.settings import GatewaySettings
-from tests.valkey import ALONE, CLUSTER, Valkey
+from tests.contract.cache_world import (
+    ALIASES,
+    ANY,
+    CHANGES,
+    ENTRIES,
+    EXPIRIES,
+    STATE,
+    USED,
+    A,
+    B,
+    CacheWorld,
+    V,
+    cache_world,
+    entry,
+    names,
+)
+from tests.valkey import CLUSTER, Valkey
 from tests.waiting import eventually
-
-KEYS = json.dumps({"keys": []})
-
-
-@dataclass
-class World:
-    """A server, and a gateway's cache on it."""
-
-    server: Valkey
-    cache: RedisContextCache
-
-
-@asynccontextmanager
-async def gateway_cache(url: str, *, cluster: bool = False) -> AsyncIterator[RedisContextCache]:
-    """The cache as the gateway makes it."""
-    settings = GatewaySettings(port=0, keys=KEYS, redis_url=url, redis_cluster=cluster)
-    async with AsyncExitStack() as stack:
-        cache = await app._cache(settings, stack)
-        assert isinstance(cache, RedisContextCache)
-        yield cache
 
 
 @pytest.fixture
-async def world(server: Valkey, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
-    async with Redis.from_url(server.url) as redis:
-        await redis.flushall()
-    # What a request would not wait for, a test on a busy machine does.
-    monkeypatch.setattr(app, "_REDIS_TIMEOUT", 20.0)
-    async with gateway_cache(server.url, cluster=server.cluster) as cache:
-        yield World(server, cache)
+async def world(server: Valkey, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[CacheWorld]:
+    async with cache_world(server, monkeypatch) as world:
+        yield world
 
 
-async def test_what_was_stored_is_found_with_its_version(world: World) -> None:
-    entry = CacheEntry(bytes(range(256)), 7)
-    assert await world.cache.lookup("acme", "a") == CacheLookup(None, None)
-    await world.cache.store("acme", "a", entry)
-    assert await world.cache.lookup("acme", "a") == CacheLookup(entry, None)  # a build may know an old version
-    await world.cache.publish_version("acme", 7, removed=False)
-    assert await world.cache.lookup("acme", "a") == CacheLookup(entry, 7)
-    assert await world.cache.lookup("acme", "b") == CacheLookup(None, 7)
+async def test_what_was_stored_is_found_once_its_version_is_confirmed(world: CacheWorld) -> None:
+    reply = bytes(range(256)) * 100
+    assert await world.cache.lookup("acme", A, ANY) is None
+    await world.begin(A)
+    await world.cache.settle("acme", A, flight="f", entry=entry(reply), shared=None)
+    assert await world.cache.lookup("acme", A, ANY) == Unverified()
+    await world.cache.confirm("acme", V)
+    found = await world.cache.lookup("acme", A, ANY)
+    assert isinstance(found, Hit)
+    assert (found.reply, found.tier, found.due) == (reply, cache_pb2.CACHE_TIER_EXACT, False)
+    assert 0 <= found.age < 60
+    assert await world.found(B) is None
+
+
+async def test_the_same_meaning_is_found_by_other_words(world: CacheWorld) -> None:
+    await world.put(CacheKey("a", "m"), entry(b"first"))
+    found = await world.cache.lookup("acme", CacheKey("b", "m"), ANY)
+    assert isinstance(found, Hit)
+    assert (found.reply, found.tier) == (b"first", cache_pb2.CACHE_TIER_SEMANTIC)
+    assert await world.found(CacheKey("b", "other")) is None
+    assert await world.found(CacheKey("b")) is None
+    await world.put(CacheKey("b", "m"), entry(b"second"))
+    assert await world.found(CacheKey("a", "m")) == b"first"
+    assert await world.found(CacheKey("c", "m")) == b"second"
+
+
+async def test_a_meaning_ends_with_its_entry(world: CacheWorld) -> None:
+    await world.put(CacheKey("a", "m"), entry(b"first", V, "x"))
+    await world.change(V + 1, "x")
+    assert await world.found(CacheKey("b", "m")) is None
+    assert await world.redis.exists(ALIASES) == 0
+
+
+async def test_tenants_are_apart(world: CacheWorld) -> None:
+    await world.put(A, entry(b"ours", V, "x"))
+    assert await world.found(A, tenant="other") is None
+    await world.put(A, entry(b"theirs", V, "x"), tenant="other")
+    await world.cache.advance("other", CorpusChange(V, V + 1, ["x"], unnamed=True))
+    await world.cache.flush("other")
+    assert await world.found() == b"ours"
 
 
 @pytest.mark.parametrize(
-    ("announced", "known"),
+    ("demand", "found"),
     [
-        pytest.param([3], 3, id="first"),
-        pytest.param([3, 5], 5, id="newer"),
-        pytest.param([5, 3], 5, id="late announcement of an older one"),
-        pytest.param([0], 0, id="empty corpus"),
-        pytest.param([1_795_531_022_249_995, 1_795_531_022_249_996], 1_795_531_022_249_996, id="microseconds"),
-        pytest.param([1_795_531_022_249_996, 1_795_531_022_249_995], 1_795_531_022_249_996, id="microseconds, late"),
+        pytest.param(Freshness(min_corpus_version=V), True, id="of its own version"),
+        pytest.param(Freshness(min_corpus_version=V + 1), False, id="of a newer one"),
+        pytest.param(Freshness(max_age=600), True, id="younger than it may be"),
+        pytest.param(Freshness(max_age=0), False, id="older than it may be"),
     ],
 )
-async def test_a_version_only_grows(world: World, announced: list[int], known: int) -> None:
-    for version in announced:
-        await world.cache.publish_version("acme", version, removed=False)
-    assert (await world.cache.lookup("acme", "a")).corpus_version == known
+async def test_what_a_request_demands_decides_for_it_alone(world: CacheWorld, demand: Freshness, found: bool) -> None:
+    await world.put(A, entry())
+    await asyncio.sleep(0.002)
+    assert (await world.found(A, demand) is not None) is found
+    assert await world.found() == b"reply"
 
 
-async def test_a_version_grows_whatever_the_order_in_which_gateways_announce(world: World) -> None:
-    versions = [1_795_531_022_249_000 + step for step in range(100)]
-    random.Random(1).shuffle(versions)
-    async with gateway_cache(world.server.url, cluster=world.server.cluster) as other:
-        caches = [world.cache, other]
-        await asyncio.gather(
-            *(
-                caches[index % 2].publish_version("acme", version, removed=False)
-                for index, version in enumerate(versions)
-            )
+async def test_a_hit_costs_one_round_trip_whichever_tier_answers(world: CacheWorld) -> None:
+    await world.put(CacheKey("a", "m"), entry(b"reply", V, *names(200)))
+    before = await world.redis.info("commandstats")
+    for key in (CacheKey("a", "m"), CacheKey("b", "m")):
+        assert await world.found(key) == b"reply"
+    after = await world.redis.info("commandstats")
+    sent = ("cmdstat_evalsha", "cmdstat_get", "cmdstat_hget", "cmdstat_eval")
+
+    def calls(stats: dict[str, dict[str, int]], name: str) -> int:
+        return stats.get(name, {"calls": 0})["calls"]
+
+    assert calls(after, "cmdstat_evalsha") - calls(before, "cmdstat_evalsha") == 2
+    assert [calls(after, name) for name in sent[1:2]] == [calls(before, name) for name in sent[1:2]]
+
+
+# What ends an entry by time.
+
+
+async def test_an_entry_ends_with_its_life_and_leaves_nothing(world: CacheWorld) -> None:
+    short = world.other(ttl_seconds=0.2)
+    await short.put(A, entry())
+
+    async def is_gone() -> bool:
+        return await world.found() is None
+
+    await eventually("the entry ends", is_gone)
+    assert await world.redis.exists(ENTRIES, USED, EXPIRIES) == 0
+
+
+async def test_entries_that_are_over_leave_when_another_comes(world: CacheWorld) -> None:
+    for number in range(5):
+        await world.other(ttl_seconds=0.05).put(CacheKey(str(number)), entry())
+    await asyncio.sleep(0.1)
+    await world.put(A, entry())
+    assert await world.fields("c:") == {"a"}
+    assert (await world.cache.stats("acme")).entry_count == 1
+
+
+async def test_a_corpus_that_moves_on_leaves_an_entry_a_while(world: CacheWorld) -> None:
+    """It may miss what is new, though nothing that it names has changed."""
+    await world.put(A, entry())
+    await world.change(V + 1)
+    assert await world.found() == b"reply"
+    assert await world.other(new_documents_seconds=0).found() is None
+
+
+async def test_without_a_new_version_an_entry_lives_on(world: CacheWorld) -> None:
+    await world.put(A, entry())
+    assert await world.other(new_documents_seconds=0).found() == b"reply"
+
+
+@pytest.mark.parametrize("at", [STATE, "made"], ids=["trust", "entry"])
+async def test_a_clock_that_was_set_back_keeps_nothing_alive(world: CacheWorld, at: str) -> None:
+    await world.put(A, entry())
+    moment = 1000 * (await world.redis.time())[0] + 3_600_000
+    if at == STATE:
+        await world.redis.hset(STATE, "until", moment)
+        assert await world.cache.lookup("acme", A, ANY) == Unverified()
+    else:
+        value = await world.redis.hget(ENTRIES, "c:a")
+        await world.redis.hset(ENTRIES, "c:a", value[:9] + moment.to_bytes(8) + value[17:])
+        assert await world.found() is None
+
+
+@pytest.mark.parametrize(
+    ("life", "build_seconds", "due"),
+    [
+        pytest.param(600.0, 0.0, False, id="costs nothing"),
+        pytest.param(600.0, 1e6, True, id="costs more than it lives"),
+        pytest.param(600.0, 0.1, False, id="far from its end"),
+    ],
+)
+async def test_somebody_makes_what_is_dear_or_near_its_end_anew(
+    world: CacheWorld, life: float, build_seconds: float, due: bool
+) -> None:
+    await world.other(ttl_seconds=life).put(A, entry(seconds=build_seconds))
+    for draw in (0.5, 0.999):
+        cache = RedisContextCache(
+            world.client,
+            Breaker("due"),
+            ttl_seconds=life,
+            new_documents_seconds=60,
+            max_bytes=1 << 20,
+            draw=lambda draw=draw: draw,  # type: ignore[misc]  # bound at once
         )
-    assert (await world.cache.lookup("acme", "a")).corpus_version == max(versions)
+        found = await cache.lookup("acme", A, ANY)
+        assert isinstance(found, Hit)
+        assert found.due is due
 
 
-@pytest.mark.parametrize(
-    ("published", "version", "found"),
-    [
-        pytest.param(8, 7, False, id="older: the corpus moved on while it was built"),
-        pytest.param(7, 7, True, id="same"),
-        pytest.param(6, 7, True, id="newer: the announcement was lost"),
-    ],
-)
-async def test_an_entry_of_an_older_version_is_not_stored(
-    world: World, published: int, version: int, found: bool
-) -> None:
-    await world.cache.publish_version("acme", published, removed=False)
-    await world.cache.store("acme", "a", CacheEntry(b"reply", version))
-    lookup = await world.cache.lookup("acme", "a")
-    assert (lookup.entry is not None) is found
-    assert lookup.corpus_version == published
+async def test_lives_are_jittered(world: CacheWorld) -> None:
+    for number in range(20):
+        await world.put(CacheKey(str(number)), entry())
+    ends = [score for _, score in await world.redis.zrange(EXPIRIES, 0, -1, withscores=True)]
+    assert max(ends) - min(ends) > 600_000 * 0.02
 
 
-async def test_an_entry_stays_but_its_version_tells_that_it_is_dead(world: World) -> None:
-    await world.cache.store("acme", "a", CacheEntry(b"reply", 7))
-    await world.cache.publish_version("acme", 8, removed=False)
-    assert await world.cache.lookup("acme", "a") == CacheLookup(CacheEntry(b"reply", 7), 8)
+# Bound, counts, expiry.
 
 
-async def test_a_version_is_forgotten_when_its_lease_ends_and_the_entry_stays(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(redis_cache, "_VERSION_LEASE_MS", 50)
-    await world.cache.store("acme", "a", CacheEntry(b"reply", 7))
-    await world.cache.publish_version("acme", 7, removed=False)
-
-    async def forgotten() -> bool:
-        return (await world.cache.lookup("acme", "a")).corpus_version is None
-
-    await eventually("the lease ends", forgotten)
-    assert await world.cache.lookup("acme", "a") == CacheLookup(CacheEntry(b"reply", 7), None)
-
-
-async def test_an_announcement_prolongs_the_lease(world: World) -> None:
-    await world.cache.publish_version("acme", 7, removed=False)
-    async with Redis.from_url(world.server.url) as redis:
-        key = redis_keys.version_key("acme")
-        assert await redis.pexpire(key, 1000)
-        await world.cache.publish_version("acme", 7, removed=False)
-        assert 1000 < await redis.pttl(key) <= redis_cache._VERSION_LEASE_MS
+async def test_beyond_its_bound_the_least_recently_used_goes(world: CacheWorld) -> None:
+    small = world.other(max_bytes=100_000)
+    chance = random.Random(1)
+    for number in range(8):
+        await small.put(CacheKey(str(number)), entry(chance.randbytes(10_000)))
+        # Uses are noted to the second; a test need not wait for one.
+        await world.redis.zadd(USED, {f"c:{number}": number})
+    await small.found(CacheKey("0"))
+    await small.put(CacheKey("8"), entry(chance.randbytes(30_000)))
+    assert await world.fields("c:") == {"0", "3", "4", "5", "6", "7", "8"}
+    stats = await small.cache.stats("acme")
+    assert (stats.evicted_count, stats.max_bytes, stats.entry_count) == (2, 100_000, 7)
+    assert 80_000 < stats.size_bytes <= 100_000
 
 
-async def test_everything_expires(world: World) -> None:
-    """Valkey evicts only what carries an expiry, and a cache must not fill it for good."""
-    await world.cache.publish_version("acme", 7, removed=False)
-    await world.cache.store("acme", "a", CacheEntry(b"reply", 7))
-    async with Redis.from_url(world.server.url) as redis:
-        keys = [key async for key in redis.scan_iter()]
-        assert len(keys) == 2
-        assert all([await redis.pttl(key) > 0 for key in keys])
+async def test_what_is_larger_than_the_bound_is_not_kept_and_ends_nothing(world: CacheWorld) -> None:
+    small = world.other(max_bytes=10_000)
+    await small.put(A, entry())
+    await small.put(B, entry(random.Random(1).randbytes(20_000)))
+    assert await small.found(B) is None
+    assert await small.found(A) == b"reply"
 
 
-async def test_tenants_are_apart(world: World) -> None:
-    await world.cache.publish_version("acme", 7, removed=False)
-    await world.cache.store("acme", "a", CacheEntry(b"ours", 7))
-    assert await world.cache.lookup("other", "a") == CacheLookup(None, None)
-    await world.cache.store("other", "a", CacheEntry(b"theirs", 9))
-    assert await world.cache.lookup("acme", "a") == CacheLookup(CacheEntry(b"ours", 7), 7)
-    await world.cache.publish_version("other", 10, removed=False)
-    assert (await world.cache.lookup("acme", "a")).corpus_version == 7
+async def test_an_entry_of_more_documents_than_a_script_may_look_at_is_not_kept(world: CacheWorld) -> None:
+    await world.put(A, entry(b"reply", V, *names(2_000)))
+    await world.put(B, entry(b"reply", V, *names(2_001)))
+    assert (await world.found(A), await world.found(B)) == (b"reply", None)
 
 
-@pytest.mark.parametrize("server", [CLUSTER], indirect=True)
-@pytest.mark.parametrize("tenant", ["acme", "a", "x" * 63, "a-b_c"])
-async def test_all_keys_of_a_tenant_are_in_one_slot(world: World, tenant: str) -> None:
-    keys = [redis_keys.version_key(tenant), redis_keys.floor_key(tenant), redis_keys.selection_key(tenant, "0")]
-    keys += [*(redis_keys.context_key(tenant, f"{n:040x}") for n in range(20))]
-    async with Redis.from_url(world.server.url) as redis:
-        slots = {await redis.execute_command("CLUSTER", "KEYSLOT", key) for key in keys}
-    assert len(slots) == 1
+async def test_it_is_counted_how_the_cache_served(world: CacheWorld) -> None:
+    assert not (await world.cache.stats("acme")).HasField("start_time")
+    await world.put(CacheKey("a", "m"), entry(b"reply", V, "x"))
+    for key in (CacheKey("a", "m"), CacheKey("a", "m"), CacheKey("b", "m"), B):
+        await world.found(key)
+    await world.cache.claim("acme", B, ANY, flight="g", lease=1, look=True)
+    await world.change(V + 1, "x")
+    await world.found(A)
+    stats = await world.cache.stats("acme")
+    assert [(tier.tier, tier.hit_count) for tier in stats.tiers] == [
+        (cache_pb2.CACHE_TIER_EXACT, 2),
+        (cache_pb2.CACHE_TIER_SEMANTIC, 1),
+    ]
+    assert (stats.miss_count, stats.stale_count, stats.entry_count, stats.size_bytes) == (3, 1, 0, 0)
+    since = stats.start_time.ToMilliseconds()
+    assert abs(since - 1000 * (await world.redis.time())[0]) < 60_000
+    await world.cache.flush("acme")
+    stats = await world.cache.stats("acme")
+    assert (stats.miss_count, [tier.hit_count for tier in stats.tiers], stats.stale_count) == (0, [0, 0], 0)
+    assert stats.start_time.ToMilliseconds() >= since
 
 
-async def floor_of(world: World, tenant: str) -> int | None:
-    async with Redis.from_url(world.server.url) as redis:
-        floor = await redis.get(redis_keys.floor_key(tenant))
-    return None if floor is None else int(floor)
-
-
-@pytest.mark.parametrize(
-    ("announced", "floor"),
-    [
-        pytest.param([(7, False)], None, id="nothing was removed"),
-        pytest.param([(7, True)], 7, id="removed"),
-        pytest.param([(7, True), (8, False)], 7, id="then added"),
-        pytest.param([(7, True), (8, True)], 8, id="removed twice"),
-        pytest.param([(8, True), (7, True)], 8, id="late announcement of an older removal"),
-        pytest.param([(8, False), (7, True)], 7, id="late announcement of a removal"),
-        pytest.param([(1_795_531_022_249_995, True)], 1_795_531_022_249_995, id="microseconds"),
-    ],
-)
-async def test_the_floor_grows_with_what_removes(
-    world: World, announced: list[tuple[int, bool]], floor: int | None
-) -> None:
-    for version, removed in announced:
-        await world.cache.publish_version("acme", version, removed=removed)
-    assert await floor_of(world, "acme") == floor
-    assert (await world.cache.lookup("acme", "a")).corpus_version == max(version for version, _ in announced)
-
-
-async def test_the_floor_outlives_every_entry(world: World) -> None:
-    await world.cache.publish_version("acme", 7, removed=True)
+async def test_everything_expires_and_the_state_outlives_every_entry(world: CacheWorld) -> None:
+    """Redis evicts only what carries an expiry, and an entry must not outlive the word of what changed."""
     longest = max(
         constraint.le
         for name in ("cache_ttl_seconds", "selection_ttl_seconds")
         for constraint in GatewaySettings.model_fields[name].metadata
         if hasattr(constraint, "le")
     )
-    async with Redis.from_url(world.server.url) as redis:
-        assert await redis.pttl(redis_keys.floor_key("acme")) > 1.1 * 1000 * longest
+    await world.other(ttl_seconds=longest).put(CacheKey("a", "m"), entry(b"reply", V, "x"))
+    await world.change(V + 1, "y")
+    lives = {key.decode(): await world.redis.pttl(key) for key in await world.redis.keys("*")}
+    assert set(lives) == set(cache_keys("acme"))
+    assert min(lives.values()) > 0.89 * 1000 * longest
+    assert min(lives[STATE], lives[CHANGES]) > max(lives[key] for key in (ENTRIES, ALIASES, USED, EXPIRIES))
 
 
-async def test_what_was_built_before_a_removal_is_not_stored_although_the_version_is_forgotten(world: World) -> None:
-    await world.cache.publish_version("acme", 8, removed=True)
-    async with Redis.from_url(world.server.url) as redis:
-        await redis.delete(redis_keys.version_key("acme"))
-    await world.cache.store("acme", "a", CacheEntry(b"reply", 7))
-    assert (await world.cache.lookup("acme", "a")).entry is None
-    await world.cache.store("acme", "a", CacheEntry(b"reply", 8))
-    assert (await world.cache.lookup("acme", "a")).entry == CacheEntry(b"reply", 8)
+@pytest.mark.parametrize("server", [CLUSTER], indirect=True)
+@pytest.mark.parametrize("tenant", ["acme", "a", "x" * 63, "a-b_c"])
+async def test_all_keys_of_a_tenant_are_in_one_slot(world: CacheWorld, tenant: str) -> None:
+    keys = [*cache_keys(tenant), *(flight_key(tenant, f"{number:040x}") for number in range(20))]
+    assert len({await world.redis.execute_command("CLUSTER", "KEYSLOT", key) for key in keys}) == 1
 
 
-@pytest.mark.parametrize("count", [0, 1, 7, 2500])
-async def test_erasure_removes_all_that_a_tenant_has_and_nothing_of_another(
-    world: World, count: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(redis_cache, "_ERASE_BATCH", 100)
-    ours = [redis_keys.context_key("acme", str(number)) for number in range(count)]
-    if ours:
-        ours[0] = redis_keys.selection_key("acme", "0")  # what others of the gateway keep there goes, too
-    theirs = [redis_keys.context_key(tenant, "0") for tenant in ("acme-2", "acm", "cme")]
-    async with Redis.from_url(world.server.url) as redis:
-        async with redis.pipeline(transaction=False) as pipeline:
-            for key in (*ours, *theirs):
-                pipeline.set(key, b"reply", ex=600)
-            await pipeline.execute()
-        assert await world.cache.erase("acme", 9) == count
-        left = {key.decode() async for key in redis.scan_iter()}
-    assert left == {*theirs, redis_keys.version_key("acme"), redis_keys.floor_key("acme")}
-    assert await floor_of(world, "acme") == 9
+# Emptying.
 
 
-async def test_a_reply_of_before_an_erasure_does_not_come_back(world: World) -> None:
-    await world.cache.store("acme", "a", CacheEntry(b"old", 7))
-    assert await world.cache.erase("acme", 8) == 1
-    await world.cache.store("acme", "a", CacheEntry(b"old", 7))  # its build had begun before
-    assert await world.cache.lookup("acme", "a") == CacheLookup(None, 8)
+async def test_a_flush_empties_a_tenant_and_what_is_being_made_is_not_stored(world: CacheWorld) -> None:
+    await world.put(A, entry(b"ours"))
+    await world.put(CacheKey("c", "m"), entry(b"ours"))
+    await world.put(A, entry(b"theirs"), tenant="other")
+    await world.begin(B)
+    assert await world.cache.flush("acme") == 2
+    await world.cache.settle("acme", B, flight="f", entry=entry(), shared=None)
+    assert [await world.found(key) for key in (A, B, CacheKey("c", "m"))] == [None] * 3
+    assert await world.found(A, tenant="other") == b"theirs"
+    await world.put(B, entry())
+    assert await world.found(B) == b"reply"
 
 
-@pytest.mark.parametrize("fault", ["killed", "hangs"])
-async def test_a_server_that_is_away_is_said_to_be_away_and_found_again(server: Valkey, fault: str) -> None:
-    async with gateway_cache(server.url, cluster=server.cluster) as cache:
-
-        async def works() -> bool:
-            try:
-                await cache.publish_version("lonely", 7, removed=False)
-                await cache.store("lonely", "a", CacheEntry(b"reply", 7))
-                return await cache.lookup("lonely", "a") == CacheLookup(CacheEntry(b"reply", 7), 7)
-            except CacheUnavailableError:
-                return False
-
-        async def gives_up() -> bool:
-            with pytest.raises(CacheUnavailableError):
-                await cache.lookup("lonely", "a")
-            return cache._breaker.state == "open"
-
-        await eventually("the cache works", works)
-        if fault == "killed":
-            server.kill()
-        else:
-            server.signal(signal.SIGSTOP)
-        try:
-            await eventually("the breaker opens", gives_up, within=20)
-            for call in (
-                cache.lookup("lonely", "a"),
-                cache.store("lonely", "a", CacheEntry(b"reply", 8)),
-                cache.publish_version("lonely", 8, removed=False),
-                cache.erase("lonely", 8),
-            ):
-                with pytest.raises(CacheUnavailableError, match="BreakerOpenError"):
-                    await call
-        finally:
-            if fault == "killed":
-                server.start()
-            else:
-                server.signal(signal.SIGCONT)
-        await eventually("the cache works again", works)
-        assert cache._breaker.state == "closed"
+@pytest.mark.parametrize("count", [0, 1, 7, 1000])
+async def test_what_names_an_erased_document_is_removed_and_nothing_else(world: CacheWorld, count: int) -> None:
+    for number in range(count):
+        await world.put(CacheKey(f"hit-{number}"), entry(b"reply", V, "x", f"d{number}"))
+    for number in range(30):
+        await world.put(CacheKey(f"kept-{number}"), entry(b"reply", V, f"d{number}"))
+    await world.put(A, entry(b"reply", V, "x"), tenant="other")
+    before = (await world.redis.info("commandstats")).get("cmdstat_scan")
+    assert await world.cache.erase_documents("acme", CorpusChange(V, V + 1, ["x", "never"])) == count
+    assert await world.fields("c:") == {f"kept-{number}" for number in range(30)}
+    assert (await world.redis.info("commandstats")).get("cmdstat_scan") == before
+    assert await world.found(A, tenant="other") == b"reply"
+    assert (await world.state())["known"] == str(V + 1)
 
 
-@asynccontextmanager
-async def slow_proxy(port: int, seconds: float) -> AsyncIterator[int]:
-    """A port whose replies come late."""
-    tasks: set[asyncio.Task[None]] = set()
-
-    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, delay: float) -> None:
-        try:
-            while data := await reader.read(65_536):
-                await asyncio.sleep(delay * random.random())
-                writer.write(data)
-                await writer.drain()
-        except ConnectionError:
-            pass  # the other side left: what a cancelled command does
-        finally:
-            writer.close()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        behind_reader, behind_writer = await asyncio.open_connection("127.0.0.1", port)
-        for task in (
-            asyncio.create_task(pump(reader, behind_writer, 0)),
-            asyncio.create_task(pump(behind_reader, writer, seconds)),
-        ):
-            tasks.add(task)
-            task.add_done_callback(tasks.discard)
-
-    proxy = await asyncio.start_server(serve, "127.0.0.1")
-    try:
-        yield proxy.sockets[0].getsockname()[1]
-    finally:
-        proxy.close()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+async def test_an_erasure_that_cannot_name_all_removes_all_that_is_older(world: CacheWorld) -> None:
+    await world.put(A, entry(b"old", V, "x"))
+    await world.put(B, entry(b"new", V + 2, "x"))
+    assert await world.cache.erase_documents("acme", CorpusChange(V, V + 1, unnamed=True)) == 1
+    assert await world.fields("c:") == {"b"}
 
 
-# Nodes of a cluster rewrite their own logs.
-@pytest.mark.parametrize("server", [ALONE], indirect=True)
-async def test_what_was_erased_leaves_the_log_of_the_server_too(world: World) -> None:
-    text = b"the heron eats 4711 fish"
-
-    def is_in_log() -> bool:
-        return any(text in file.read_bytes() for file in world.server.directory.rglob("*.aof") if file.is_file())
-
-    await world.cache.store("acme", "a", CacheEntry(text, 1))
-    await eventually("the log holds it", is_in_log)
-    await world.cache.erase("acme", 2)
-    await world.cache.forget_history()
-    await eventually("the log is rewritten", lambda: not is_in_log())
+async def test_of_an_erased_tenant_nothing_is_left_and_nothing_comes_back(world: CacheWorld) -> None:
+    await world.put(CacheKey("a", "m"), entry(b"old", V, "x"))
+    await world.change(V + 1, "y")
+    await world.begin(B)
+    assert await world.cache.erase_tenant("acme", V + 2) == 1
+    await world.cache.settle("acme", B, flight="f", entry=entry(b"old", V), shared=None)
+    assert {key.decode() for key in await world.redis.keys("*")} == {STATE, CHANGES}
+    assert await world.redis.zrange(CHANGES, 0, -1) == [b"~"]
+    await world.put(B, entry(b"older", V + 1))
+    assert await world.found(B) is None
 
 
-# A cluster's client would ask the node at its own address, past the proxy.
-@pytest.mark.parametrize("server", [ALONE], indirect=True)
-async def test_replies_never_cross_although_commands_are_cancelled(world: World) -> None:
-    names = [f"{number:03}" for number in range(50)]
-    for number, name in enumerate(names):
-        await world.cache.store(f"tenant-{name}", name, CacheEntry(f"reply {name}".encode(), number))
-    wrong, right, cancelled = [], 0, 0
-    chance = random.Random(7)
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.binary())
+def test_what_is_packed_is_unpacked(message: bytes) -> None:
+    assert unpack(pack(message)) == message
 
-    async with slow_proxy(world.server.port, 0.02) as port:
-        url = world.server.url.replace(f":{world.server.port}/", f":{port}/")
-        async with gateway_cache(url) as cache:
 
-            async def ask(name: str, patience: float | None) -> None:
-                nonlocal right, cancelled
-                expected = CacheLookup(CacheEntry(f"reply {name}".encode(), int(name)), int(name))
-                try:
-                    async with asyncio.timeout(patience):
-                        found = await cache.lookup(f"tenant-{name}", name)
-                except TimeoutError:
-                    cancelled += 1
-                    return
-                if found == expected:
-                    right += 1
-                else:
-                    wrong.append((name, found))
-
-            async def worker() -> None:
-                for _ in range(50):
-                    await ask(chance.choice(names), chance.choice([None, 0.002, 0.005, 0.01]))
-
-            for version in range(50):  # their leases must not end meanwhile
-                await world.cache.publish_version(f"tenant-{version:03}", version, removed=False)
-            await asyncio.gather(*(worker() for _ in range(10)))
-    assert wrong == []
-    assert right + cancelled == 500
-    assert cancelled > 50
-    assert right > 80
+def test_documents_are_told_apart_and_named_once() -> None:
+    assert digests(["a", "b", "a"]) == digests(["b", "a"])
+    assert len(digests(names(1000))) == 8000
+    assert digests(["a"]) != digests(["A"])

@@ -1,148 +1,153 @@
-"""Selections against a real Valkey, alone and as a cluster's node, through the gateway's own wiring."""
+"""Selections in a real Valkey, alone and as a cluster's node, beside the replies of the same tenant."""
 
-import json
+import random
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
 
 import pytest
-from redis.asyncio import Redis
 
 from scic.selector.v1 import selector_service_pb2 as selector
 from scic.type.v1 import passage_pb2
-from services.gateway import app
-from services.gateway.ports import CacheUnavailableError
-from services.gateway.redis_cache import RedisContextCache
-from services.gateway.redis_keys import floor_key
-from services.gateway.redis_selections import RedisSelectionCache
-from services.gateway.settings import GatewaySettings
+from services.chassis.breaker import Breaker
+from services.gateway import redis_calls
+from services.gateway.cache.ports import CacheUnavailableError, CorpusChange
+from services.gateway.cache.redis_selections import RedisSelectionCache
+from services.gateway.redis_calls import Patience
+from tests.contract.cache_world import CHANGES, ENTRIES, STATE, A, CacheWorld, V, cache_world, entry
 from tests.valkey import Valkey
 from tests.waiting import eventually
 
-KEYS = json.dumps({"keys": []})
-
-
-@dataclass
-class World:
-    """What the gateway keeps in one server."""
-
-    server: Valkey
-    contexts: RedisContextCache
-    selections: RedisSelectionCache
-
 
 @pytest.fixture
-async def world(server: Valkey, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
-    async with Redis.from_url(server.url) as redis:
-        await redis.flushall()
-    # What a request would not wait for, a test on a busy machine does.
-    monkeypatch.setattr(app, "_REDIS_TIMEOUT", 20.0)
-    settings = GatewaySettings(port=0, keys=KEYS, redis_url=server.url, redis_cluster=server.cluster)
-    async with AsyncExitStack() as stack:
-        contexts, selections = await app._cache(settings, stack), await app._selections(settings, stack)
-        assert isinstance(contexts, RedisContextCache)
-        assert isinstance(selections, RedisSelectionCache)
-        yield World(server, contexts, selections)
+async def world(server: Valkey, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[CacheWorld]:
+    async with cache_world(server, monkeypatch) as world:
+        yield world
 
 
-def selection(text: str, version: int = 7) -> selector.SelectResponse:
-    passage = passage_pb2.Passage(passage_id="a#0", document_id="a", text=text, prepared=bytes(range(256)))
+def selection(text: str, version: int = V, *names: str) -> selector.SelectResponse:
+    passages = [
+        passage_pb2.Passage(passage_id=f"{name}#0", document_id=name, text=text, prepared=bytes(range(256)))
+        for name in names or ("a",)
+    ]
     return selector.SelectResponse(
-        passages=[selector.ScoredPassage(passage=passage, found_by="docs")],
+        passages=[selector.ScoredPassage(passage=passage, found_by="docs") for passage in passages],
         question_vector=b"\0\1\2\3",
         corpus_version=version,
     )
 
 
-async def test_what_was_stored_is_found_in_the_order_asked(world: World) -> None:
+async def test_what_was_stored_is_found_in_the_order_asked(world: CacheWorld) -> None:
     a, b = selection("a"), selection("b")
     assert await world.selections.find("acme", ["a", "b"]) == [None, None]
     await world.selections.store("acme", {"a": a, "b": b})
     assert await world.selections.find("acme", ["b", "c", "a"]) == [b, None, a]
 
 
-async def test_tenants_are_apart(world: World) -> None:
+async def test_nobody_need_say_which_version_the_corpus_has(world: CacheWorld) -> None:
+    """They stand in where the selector is away."""
+    await world.selections.store("acme", {"a": selection("a")})
+    await world.end_trust()
+    assert await world.selections.find("acme", ["a"]) == [selection("a")]
+
+
+async def test_tenants_are_apart(world: CacheWorld) -> None:
     await world.selections.store("acme", {"a": selection("ours")})
     assert await world.selections.find("other", ["a"]) == [None]
     await world.selections.store("other", {"a": selection("theirs")})
+    await world.cache.advance("other", CorpusChange(V, V + 1, unnamed=True))
     assert await world.selections.find("acme", ["a"]) == [selection("ours")]
-    await world.contexts.publish_version("other", 8, removed=True)
-    assert await world.selections.find("acme", ["a"]) == [selection("ours")]
+
+
+async def test_a_reply_and_a_selection_of_one_key_are_two(world: CacheWorld) -> None:
+    await world.put(A, entry(b"reply"))
+    assert await world.selections.find("acme", ["a"]) == [None]
+    await world.selections.store("acme", {"a": selection("a")})
+    assert await world.found() == b"reply"
 
 
 @pytest.mark.parametrize(
-    ("version", "removed", "found"),
+    ("change", "found"),
     [
-        pytest.param(8, False, True, id="something was added"),
-        pytest.param(8, True, False, id="something was removed or replaced"),
-        pytest.param(7, True, True, id="removed before it was found"),
-        pytest.param(1_795_531_022_249_996, True, False, id="microseconds"),
+        pytest.param(CorpusChange(V, V + 1), True, id="something was added"),
+        pytest.param(CorpusChange(V, V + 1, ["c"]), True, id="another document changed"),
+        pytest.param(CorpusChange(V, V + 1, ["b"]), False, id="one of its documents changed"),
+        pytest.param(CorpusChange(V - 1, V, ["b"]), True, id="it changed before it was found"),
+        pytest.param(CorpusChange(V, V + 1, unnamed=True), False, id="nobody knows what changed"),
     ],
 )
-async def test_what_was_removed_never_stands_in(world: World, version: int, removed: bool, found: bool) -> None:
+async def test_a_selection_dies_with_one_of_its_documents(world: CacheWorld, change: CorpusChange, found: bool) -> None:
+    kept = selection("text", V, "a", "b")
+    await world.selections.store("acme", {"k": kept})
+    await world.cache.advance("acme", change)
+    assert await world.selections.find("acme", ["k"]) == [kept if found else None]
+    assert await world.fields("s:") == ({"k"} if found else set())
+
+
+async def test_what_was_found_before_a_change_is_not_stored_after_it(world: CacheWorld) -> None:
+    await world.cache.confirm("acme", V)
+    await world.change(V + 1, "a")
+    await world.selections.store("acme", {"old": selection("a", V), "other": selection("b", V, "b")})
+    assert await world.fields("s:") == {"other"}
+    await world.selections.store("acme", {"new": selection("a", V + 1)})
+    assert await world.selections.find("acme", ["new"]) == [selection("a", V + 1)]
+
+
+@pytest.mark.parametrize("lost", [STATE, CHANGES, ENTRIES])
+async def test_without_the_word_of_what_changed_none_is_trusted(world: CacheWorld, lost: str) -> None:
     await world.selections.store("acme", {"a": selection("a")})
-    await world.contexts.publish_version("acme", version, removed=removed)
-    assert await world.selections.find("acme", ["a"]) == [selection("a") if found else None]
-
-
-async def test_what_was_found_before_a_removal_is_not_stored_after_it(world: World) -> None:
-    await world.contexts.publish_version("acme", 8, removed=True)
-    await world.selections.store("acme", {"a": selection("a", 7)})
-    async with Redis.from_url(world.server.url) as redis:
-        assert [key async for key in redis.scan_iter(match="*:selection:*")] == []
-    await world.selections.store("acme", {"a": selection("a", 8)})
-    assert await world.selections.find("acme", ["a"]) == [selection("a", 8)]
-
-
-async def test_storing_leaves_the_floor_where_it_is(world: World) -> None:
-    """So that what was found at different versions, without a removal between them, is all good."""
-    await world.selections.store("acme", {"a": selection("a", 7)})
-    await world.selections.store("acme", {"b": selection("b", 9)})
-    assert await world.selections.find("acme", ["a", "b"]) == [selection("a", 7), selection("b", 9)]
-
-
-async def test_without_a_floor_nothing_older_is_trusted(world: World) -> None:
-    """A floor may be evicted, and with it the word of a removal."""
-    await world.selections.store("acme", {"a": selection("a", 7)})
-    async with Redis.from_url(world.server.url) as redis:
-        await redis.delete(floor_key("acme"))
+    await world.redis.delete(lost)
     assert await world.selections.find("acme", ["a"]) == [None]
-    await world.selections.store("acme", {"b": selection("b", 9)})
-    assert await world.selections.find("acme", ["a", "b"]) == [None, selection("b", 9)]
+    await world.selections.store("acme", {"b": selection("b", V + 1)})
+    assert await world.selections.find("acme", ["a", "b"]) == [None, selection("b", V + 1)]
 
 
-async def test_erasing_a_tenant_leaves_no_selection(world: World) -> None:
-    await world.selections.store("acme", {"a": selection("a"), "b": selection("b")})
-    await world.contexts.erase("acme", 8)
-    async with Redis.from_url(world.server.url) as redis:
-        assert [key async for key in redis.scan_iter(match="*:selection:*")] == []
+async def test_an_erasure_leaves_no_selection_of_the_document(world: CacheWorld) -> None:
+    await world.selections.store("acme", {"a": selection("a"), "b": selection("b", V, "b")})
+    assert await world.cache.erase_documents("acme", CorpusChange(V, V + 1, ["a"])) == 1
+    assert await world.fields("s:") == {"b"}
+    assert await world.cache.erase_tenant("acme", V + 2) == 1
+    assert await world.fields("s:") == set()
 
 
-async def test_everything_expires_and_the_floor_last(world: World) -> None:
-    await world.selections.store("acme", {"a": selection("a")})
-    async with Redis.from_url(world.server.url) as redis:
-        keys = [key async for key in redis.scan_iter()]
-        lives = {key: await redis.pttl(key) for key in keys}
-    assert len(lives) == 2
-    assert min(lives.values()) > 0
-    assert max(lives, key=lives.__getitem__) == floor_key("acme").encode()
+async def test_they_share_the_bound_of_the_tenant(world: CacheWorld) -> None:
+    small = world.other(max_bytes=40_000)
+    text = random.Random(1).randbytes(20_000).hex()
+    await small.put(A, entry(b"x" * 100))
+    await small.selections.store("acme", {"a": selection(text)})
+    await world.redis.zadd("scic:{acme}:cache:used", {"s:a": 1})
+    await small.selections.store("acme", {"b": selection(text)})
+    assert (await world.fields("s:"), await world.fields("c:")) == ({"b"}, {"a"})
+    assert (await small.cache.stats("acme")).evicted_count == 1
 
 
-async def test_a_server_that_is_away_is_said_to_be_away_and_found_again(world: World) -> None:
-    await world.selections.store("acme", {"a": selection("a")})
+async def test_a_selection_ends_with_its_life(world: CacheWorld) -> None:
+    short = world.other(ttl_seconds=0.2)
+    await short.selections.store("acme", {"a": selection("a")})
+
+    async def is_gone() -> bool:
+        return await world.selections.find("acme", ["a"]) == [None]
+
+    await eventually("it ends", is_gone)
+
+
+async def test_a_server_that_is_away_is_said_to_be_away_and_found_again(
+    world: CacheWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_calls, "ON_THE_PATH", Patience(seconds=1.0, slow_seconds=1.0))
+    breaker = Breaker("lonely", reset_timeout=0.2)
+    selections = RedisSelectionCache(world.client, breaker, ttl_seconds=60, max_bytes=1 << 20)
     world.server.kill()
     try:
         with pytest.raises(CacheUnavailableError):
-            await world.selections.find("acme", ["a"])
+            await selections.find("acme", ["a"])
         with pytest.raises(CacheUnavailableError):
-            await world.selections.store("acme", {"a": selection("a")})
+            await selections.store("acme", {"a": selection("a")})
     finally:
         world.server.start()
 
     async def works() -> bool:
         try:
-            await world.selections.store("acme", {"a": selection("a")})
-            return await world.selections.find("acme", ["a"]) == [selection("a")]
+            await selections.store("acme", {"a": selection("a")})
+            return await selections.find("acme", ["a"]) == [selection("a")]
         except CacheUnavailableError:
             return False
 

@@ -34,11 +34,12 @@ async def test_a_subject_is_erased_from_all_documents_that_carry_it(store: Store
 
 
 async def test_erasing_a_subject_again_changes_nothing_but_the_version(store: Store) -> None:
-    before, _ = await index(store, document("a", "pump"))
+    before, *_ = await index(store, document("a", "pump"))
     first = await store.erase_subject("acme", "zoe")
     second = await store.erase_subject("acme", "zoe")
     assert (first.document_ids, second.document_ids) == ((), ())
     assert before < first.corpus_version < second.corpus_version
+    assert (first.previous_version, second.previous_version) == (before, first.corpus_version)
     assert await find(store, "pump") == ["a#0"]
 
 
@@ -49,7 +50,7 @@ async def test_of_an_erased_tenant_only_the_version_stays(store: Store) -> None:
     removal = await store.erase_tenant("acme")
     assert sorted(removal.document_ids) == ["a", "b"]
     assert removal.passage_count == 3
-    assert await store.corpus_version("acme") == removal.corpus_version > before
+    assert await store.corpus_version("acme") == removal.corpus_version > before == removal.previous_version
     assert list(await store.tenants()) == ["other"]
     assert await store.model("acme") is None
     stats = await store.stats("acme", EVERYBODY)
@@ -61,9 +62,9 @@ async def test_of_an_erased_tenant_only_the_version_stays(store: Store) -> None:
 async def test_an_erased_tenant_begins_anew_with_any_model_and_a_greater_version(store: Store) -> None:
     await index(store, document("a", "pump"))
     erased = (await store.erase_tenant("acme")).corpus_version
-    version, replaced = await store.index("acme", [document("a", "pump")], OTHER_MODEL, NOBODY)
+    version, replaced, previous = await store.index("acme", [document("a", "pump")], OTHER_MODEL, NOBODY)
     assert version > erased
-    assert replaced == 0
+    assert (replaced, previous) == (0, erased)
     assert await store.model("acme") == OTHER_MODEL
 
 
@@ -81,7 +82,7 @@ async def test_another_process_sees_an_erasure_at_its_next_query(open_store: Ope
 
 
 async def test_what_has_expired_is_removed(store: Store) -> None:
-    version, _ = await index(
+    version, *_ = await index(
         store,
         document("past", "pump", "seal", record={"expires_at": NOW - timedelta(days=1)}),
         document("now", "valve", record={"expires_at": NOW, "acl_groups": ("board",)}),

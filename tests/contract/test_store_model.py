@@ -118,7 +118,7 @@ async def test_another_model_begins_anew(store: Store) -> None:
 
 
 async def test_adopting_moves_the_version_once(store: Store) -> None:
-    before, _ = await index(store, document("a", "pump"))
+    before, *_ = await index(store, document("a", "pump"))
     assert await store.adopt("acme", MODEL)
     assert await store.corpus_version("acme") == before
     await move(store, axis=1)

@@ -66,7 +66,7 @@ async def test_a_foreign_page_token_is_refused(store: Store, token: str) -> None
 
 
 async def test_stats_count_by_source(store: Store) -> None:
-    version, _ = await index(
+    version, *_ = await index(
         store,
         document("a", "x", "y", source="manuals"),
         document("b", "x", source="manuals", record={"acl_groups": ("staff",)}),

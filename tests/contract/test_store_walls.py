@@ -61,7 +61,7 @@ async def test_what_is_hidden_takes_no_place(store: Store) -> None:
 
 @pytest.mark.parametrize("content_hash", ["h1", "h2"], ids=["same content", "other content"])
 async def test_a_hidden_document_is_not_replaced(store: Store, content_hash: str) -> None:
-    version, _ = await index(store, document("a", "secret", record={"acl_groups": ("board",)}))
+    version, *_ = await index(store, document("a", "secret", record={"acl_groups": ("board",)}))
     with pytest.raises(DocumentForbiddenError, match="'a'"):
         await index(store, document("b", "pump"), document("a", "mine", content_hash=content_hash), caller=STAFF)
     assert await store.corpus_version("acme") == version
@@ -69,7 +69,7 @@ async def test_a_hidden_document_is_not_replaced(store: Store, content_hash: str
 
 
 async def test_a_hidden_document_is_not_deleted(store: Store) -> None:
-    version, _ = await index(store, document("a", "secret", record={"acl_groups": ("board",)}))
+    version, *_ = await index(store, document("a", "secret", record={"acl_groups": ("board",)}))
     removal = await store.delete("acme", ["a"], STAFF)
     assert (removal.document_ids, removal.passage_count, removal.corpus_version) == ((), 0, version)
     assert (await store.delete("acme", ["a"], BOARD)).document_ids == ("a",)
@@ -123,7 +123,7 @@ class Tenant:
                 for name, indexed in latest.items()
                 if name not in self._held or self._held[name].document.content_hash != indexed.document.content_hash
             }
-            _, replaced = await index(self._store, *batch, tenant=self._name, caller=caller)
+            _, replaced, _ = await index(self._store, *batch, tenant=self._name, caller=caller)
             assert replaced == len(changed.keys() & self._held.keys())
             self._held |= changed
         else:

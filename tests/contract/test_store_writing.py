@@ -13,7 +13,7 @@ import pytest
 from services.selector.caller import EVERYBODY
 from services.selector.errors import InvalidDocumentError
 from services.selector.passage import IndexedDocument, SourceKind, TrustLabel
-from services.selector.query import SourceQuery
+from services.selector.query import Removal, SourceQuery, Written
 from services.selector.selection import rank
 from tests.contract.corpora import DOCS, document, find, index, query
 
@@ -34,8 +34,8 @@ async def test_what_was_indexed_comes_back_as_it_was(store: Store) -> None:
     }
     given = document("a/b.md", "Élan 😀 of\0pumps", "Second part", language="en", record=fields)
     before = datetime.now(UTC)
-    version, replaced = await index(store, given)
-    assert replaced == 0
+    version, replaced, previous = await index(store, given)
+    assert (replaced, previous) == (0, 0)
 
     stored = await store.get("acme", "a/b.md", EVERYBODY)
     assert stored is not None
@@ -63,23 +63,26 @@ async def test_nobody_vouches_for_what_does_not_say_so_and_a_new_label_replaces_
 
 async def test_the_version_moves_with_each_write_that_changes_something_and_with_no_other(store: Store) -> None:
     assert await store.corpus_version("acme") == 0
-    versions = [
-        (await index(store, document("a", "pump")))[0],
-        (await index(store, document("a", "valve", content_hash="h2"), document("b", "pump")))[0],
-        (await store.delete("acme", ["a"], EVERYBODY)).corpus_version,
+    writes: list[Written | Removal] = [
+        await index(store, document("a", "pump")),
+        await index(store, document("a", "valve", content_hash="h2"), document("b", "pump")),
+        await store.delete("acme", ["a"], EVERYBODY),
+        await store.erase_subject("acme", "nobody"),
     ]
+    versions = [0, *(written.corpus_version for written in writes)]
     assert versions == sorted(set(versions))
+    assert [written.previous_version for written in writes] == versions[:-1]
     last = versions[-1]
-    assert await index(store, document("b", "pump")) == (last, 0)
-    assert (await store.delete("acme", ["a", "never"], EVERYBODY)).corpus_version == last
-    assert await index(store) == (last, 0)
+    assert await index(store, document("b", "pump")) == (last, 0, last)
+    assert await store.delete("acme", ["a", "never"], EVERYBODY) == Removal((), 0, last, last)
+    assert await index(store) == (last, 0, last)
     assert await store.corpus_version("acme") == last
 
 
 async def test_a_version_never_comes_back_after_everything_was_deleted(store: Store) -> None:
-    first, _ = await index(store, document("a", "pump"))
+    first, *_ = await index(store, document("a", "pump"))
     emptied = (await store.delete("acme", ["a"], EVERYBODY)).corpus_version
-    again, _ = await index(store, document("a", "pump"))
+    again, *_ = await index(store, document("a", "pump"))
     assert first < emptied < again
 
 

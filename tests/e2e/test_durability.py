@@ -58,7 +58,7 @@ async def test_after_kill_9_of_every_process_the_same_question_gets_the_same_ans
     assert not before["degradations"]
 
     processes = durable.processes()
-    assert len(processes) == 12, "eleven and the supervisor"
+    assert len(processes) == 13, "twelve and the supervisor"
     for process in processes:
         with suppress(psutil.NoSuchProcess):  # it died with its supervisor
             process.kill()
@@ -140,7 +140,7 @@ async def test_a_corrupt_corpus_is_said_to_be_corrupt_and_left_as_it_is(durable:
 
 
 async def test_down_leaves_no_process(durable: LaptopMesh) -> None:
-    assert len(durable.processes()) == 12
+    assert len(durable.processes()) == 13
     stopped = durable.scic("down")
     assert (stopped.stdout, stopped.stderr) == ("The mesh has stopped.\n", "")
     await all_gone(durable)

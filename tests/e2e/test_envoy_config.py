@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
 
 METHOD = "/scic.gateway.v1.ContextService/BuildContext"
+KEY = ("authorization", "Bearer some-key")
 
 
 @pytest_asyncio.fixture(loop_scope="module", params=["edge", "sidecar"])
@@ -50,7 +51,8 @@ def method(channel: grpc.aio.Channel) -> grpc.aio.UnaryUnaryMultiCallable[bytes,
 async def call(
     channel: grpc.aio.Channel, body: bytes = b"", metadata: Sequence[tuple[str, str]] = ()
 ) -> dict[str, Any]:
-    answer: dict[str, Any] = json.loads(await method(channel)(body, timeout=10, metadata=tuple(metadata)))
+    keyed = (*metadata, *(() if any(name == KEY[0] for name, _ in metadata) else (KEY,)))
+    answer: dict[str, Any] = json.loads(await method(channel)(body, timeout=10, metadata=keyed))
     return answer
 
 
@@ -199,6 +201,25 @@ async def test_headers_over_the_limit_are_refused(edge: Stack) -> None:
         with pytest.raises(grpc.aio.AioRpcError):
             await call(channel, metadata=[("x-long", "x" * 20_000)])
         assert await call(channel)
+
+
+@pytest.mark.parametrize("stack", ["edge"], indirect=True)
+async def test_of_a_flood_without_keys_little_gets_to_a_gateway_and_nothing_else_suffers(stack: Stack) -> None:
+    async with grpc.aio.insecure_channel(stack.address) as channel:
+
+        async def without_a_key() -> str:
+            try:
+                await method(channel)(b"", timeout=10)
+            except grpc.aio.AioRpcError as error:
+                return error.code().name
+            return "OK"
+
+        flood = asyncio.gather(*(without_a_key() for _ in range(2000)))
+        assert len(await calls(channel, 400)) == 400
+        outcomes = collections.Counter(await flood)
+        assert set(outcomes) == {"OK", "RESOURCE_EXHAUSTED"}
+        assert outcomes["OK"] >= 200
+        assert outcomes["RESOURCE_EXHAUSTED"] > 0
 
 
 @pytest.mark.parametrize("stack", ["edge"], indirect=True)

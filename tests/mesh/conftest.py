@@ -32,7 +32,7 @@ async def mesh(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
     valkey = Valkey(tmp_path_factory.mktemp("valkey"))
     valkey.start()
     try:
-        async with scic.testing.mesh(redis_url=valkey.url, tenants=TENANTS) as running:
+        async with scic.testing.mesh(redis_url=valkey.url, tenants=TENANTS, groups=("guests",)) as running:
             yield running
     finally:
         valkey.kill()

@@ -91,6 +91,18 @@ async def test_serves_only_while_every_component_is_up_and_tells_watchers(servic
         watch.cancel()
 
 
+async def test_a_service_that_was_scraped_is_started_again_at_the_same_ports() -> None:
+    metrics_port = free_port()
+    for _ in range(3):
+        async with start(Kitchen().build, settings(metrics_port=metrics_port)):
+            assert b"process_" in await asyncio.to_thread(read, f"http://127.0.0.1:{metrics_port}/metrics")
+
+
+def read(url: str) -> bytes:
+    with urllib.request.urlopen(url, timeout=10) as page:
+        return bytes(page.read())
+
+
 async def test_a_draining_server_says_so_and_still_answers() -> None:
     kitchen = Kitchen()
     seen: list[int] = []

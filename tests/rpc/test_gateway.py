@@ -14,14 +14,17 @@ import pytest
 from pydantic import SecretStr
 
 from scic import Client, ScicError, errors
-from scic.gateway.v1 import context_service_pb2 as pb
 from scic.gateway.v1 import (
+    cache_service_pb2,
+    cache_service_pb2_grpc,
     context_service_pb2_grpc,
     corpus_service_pb2_grpc,
+    job_service_pb2,
     ledger_service_pb2,
     ledger_service_pb2_grpc,
     profile_service_pb2,
 )
+from scic.gateway.v1 import context_service_pb2 as pb
 from scic.gateway.v1 import corpus_service_pb2 as corpus
 from services.chassis.app import App
 from services.chassis.server import start
@@ -29,15 +32,16 @@ from services.gateway.announcer import Announcer
 from services.gateway.authentication import REQUIRED_ROLE, Authentication
 from services.gateway.background import Background
 from services.gateway.builder import ContextBuilder
+from services.gateway.cache.ports import CacheEntry, CacheKey
+from services.gateway.cache.servicer import CacheServicer
 from services.gateway.context_servicer import ContextServicer
-from services.gateway.contexts import Contexts
 from services.gateway.corpus import Corpus
 from services.gateway.corpus_servicer import CorpusServicer
 from services.gateway.erasure import Erasure
 from services.gateway.guard.guard import Guard
 from services.gateway.ingestion.batch import BatchIngester
 from services.gateway.ledger.servicer import LedgerServicer
-from services.gateway.ports import CacheEntry, Stages
+from services.gateway.ports import Stages
 from services.gateway.principal import parse_keys
 from services.gateway.profile import default_profile
 from services.gateway.profiles.built_in import BuiltInProfiles
@@ -45,13 +49,16 @@ from services.gateway.recording import Recording
 from services.gateway.settings import GatewaySettings
 from services.gateway.source import BUILT_IN
 from services.gateway.text_compression import TextCompression
-from tests.fakes import FakeCache, FakeComposer, FakeLedger, FakeSelector, PlainCompressor, WordDetectors, ladder_of
+from tests.fake_cache import FakeCache
+from tests.fake_contexts import DEADLINES, contexts_of
+from tests.fakes import FakeComposer, FakeJobs, FakeLedger, FakeSelector, PlainCompressor, WordDetectors, ladder_of
 from tests.waiting import eventually
 
 FAILED = corpus.IngestDocumentsResponse.OUTCOME_FAILED
 KEYS = {
     "acme-writer": ("acme", ["reader", "writer"], []),
     "acme-reader": ("acme", ["reader"], []),
+    "acme-operator": ("acme", ["reader", "operator"], []),
     "acme-hr": ("acme", ["reader", "writer"], ["hr"]),
     "acme-admin": ("acme", ["admin"], []),
     "other": ("other", ["reader", "writer", "admin"], ["*"]),
@@ -86,7 +93,7 @@ async def ingested(client: Client, *documents: corpus.DocumentInput) -> dict[str
 class World:
     def __init__(self) -> None:
         self.selector, self.compressor, self.composer = FakeSelector(), PlainCompressor(), FakeComposer()
-        self.cache, self.ledger = FakeCache(), FakeLedger()
+        self.cache, self.jobs, self.ledger = FakeCache(), FakeJobs(), FakeLedger()
         self.detectors = WordDetectors()
         self.address = ""
 
@@ -102,11 +109,14 @@ async def world():
 
     @asynccontextmanager
     async def build(health):
-        async with Background() as background, Announcer(world.cache, retry_seconds=0) as announcer:
+        async with (
+            Background() as background,
+            Announcer(world.cache, retry_seconds=0) as announcer,
+        ):
             with ThreadPoolExecutor(1) as executor:
                 profiles = BuiltInProfiles(default_profile("gpt-4o"))
-                contexts = Contexts(
-                    builder=ContextBuilder(
+                contexts = contexts_of(
+                    ContextBuilder(
                         ladder_of(world.selector, background.spawn), world.compressor, world.composer, time.monotonic
                     ),
                     cache=world.cache,
@@ -122,18 +132,20 @@ async def world():
 
                 def register(server):
                     context_service_pb2_grpc.add_ContextServiceServicer_to_server(
-                        ContextServicer(recording, texts), server
+                        ContextServicer(recording, texts, DEADLINES), server
                     )
                     corpus_service_pb2_grpc.add_CorpusServiceServicer_to_server(
                         CorpusServicer(
                             Corpus(world.selector, BUILT_IN.holding),
-                            Erasure(world.selector, world.cache, announcer, world.ledger, profiles),
+                            Erasure(world.selector, world.cache, announcer, world.jobs, world.ledger, profiles),
                             BatchIngester(stages, announcer, executor, BUILT_IN.holding, world.detectors),
+                            DEADLINES,
                         ),
                         server,
                     )
+                    cache_service_pb2_grpc.add_CacheServiceServicer_to_server(CacheServicer(world.cache), server)
                     ledger_service_pb2_grpc.add_LedgerServiceServicer_to_server(
-                        LedgerServicer(world.ledger, recording), server
+                        LedgerServicer(world.ledger, recording, DEADLINES), server
                     )
 
                 yield App("gateway", register, (), (Authentication(parse_keys(keys_json(), origin="test")),))
@@ -281,7 +293,7 @@ async def test_a_role_opens_only_its_methods(world, key, role, call):
 def test_every_method_of_the_gateway_says_which_role_it_needs():
     methods = {
         f"/{service.full_name}/{method.name}"
-        for file in (pb, corpus, profile_service_pb2, ledger_service_pb2)
+        for file in (pb, corpus, profile_service_pb2, ledger_service_pb2, cache_service_pb2, job_service_pb2)
         for service in file.DESCRIPTOR.services_by_name.values()
         for method in service.methods
     }
@@ -346,10 +358,10 @@ def fill(world: World) -> None:
     world.selector.store("acme", "ours.md", "Two.", "Three.", groups=["hr"], subjects=["Ola"])
     world.selector.store("acme", "theirs.md", "Four.", groups=["board"], subjects=["Piotr", "Ola"])
     world.selector.store("other", "foreign.md", "Five.", subjects=["Ola"])
-    for tenant in ("acme", "other"):
-        for number in range(3):
-            world.cache.entries[tenant, str(number)] = CacheEntry(b"reply", 1)
     for tenant, document_id in world.selector.documents:
+        entry = CacheEntry(b"reply", world.selector.version, [document_id], 0.1)
+        world.cache.keep(tenant, CacheKey(document_id), entry)
+        world.jobs.held.append((tenant, document_id, ""))
         evidence = [pb.Evidence(document_id=document_id)]
         record = ledger_service_pb2.Record(response=pb.BuildContextResponse(evidence=evidence))
         world.ledger.records.append((tenant, record))
@@ -372,7 +384,8 @@ async def test_an_erasure_removes_everywhere_and_says_so(world, key, erase, docu
         response = await erase(client)
     assert places(response.receipt) == {
         "corpus": (len(documents), passages, 0),
-        "cache": (0, 0, 3),
+        "cache": (0, 0, len(documents)),
+        "jobs": (0, 0, len(documents)),
         "ledger": (0, 0, len(documents)),
         **({"profiles": (0, 0, 0)} if len(documents) == 3 else {}),
     }
@@ -384,8 +397,16 @@ async def test_an_erasure_removes_everywhere_and_says_so(world, key, erase, docu
         "theirs.md",
     } - documents
     assert ("other", "foreign.md") in world.selector.documents
-    assert {tenant for tenant, _ in world.cache.entries} == {"other"}
-    assert world.cache.floors["acme"] == world.selector.version
+    assert cached(world) == {("acme", name) for name in {"guide.md", "ours.md", "theirs.md"} - documents} | FOREIGN
+    assert {(tenant, name) for tenant, name, _ in world.jobs.held} == cached(world)
+
+
+FOREIGN = {("other", "foreign.md")}
+
+
+def cached(world: World) -> set[tuple[str, str]]:
+    """Tenants and documents that replies name."""
+    return {(tenant, name) for (tenant, _), stored in world.cache.entries.items() for name in stored.entry.document_ids}
 
 
 @pytest.mark.parametrize(("key", "erase", "documents", "passages"), ERASURES)
@@ -402,13 +423,16 @@ async def test_without_the_cache_an_erasure_says_what_is_done_and_goes_on_when_c
         assert f"{len(documents)} documents with {passages} passages are gone" in str(caught.value)
         world.cache.away = False
         # Until then old replies are at least dead: the announcement comes by itself.
-        await eventually("the floor is announced", lambda: world.cache.floors.get("acme") == world.selector.version)
+        await eventually("the change is announced", lambda: len(world.cache.changes) > 0)
+        assert world.cache.versions["acme"] == world.selector.version
         removed = places((await erase(client)).receipt)
-    assert (removed["corpus"], removed["cache"]) == ((0, 0, 0), (0, 0, 3))
+    assert removed["corpus"] == (0, 0, 0)
+    assert removed["cache"][2] >= len(documents), "of a subject nobody knows the names any more"
     assert removed["ledger"] == (0, 0, 0), "the first call knew the names, and emptied it"
     assert recorded(world, "acme").isdisjoint(documents)
     assert recorded(world, "other") == {"foreign.md"}
-    assert {tenant for tenant, _ in world.cache.entries} == {"other"}
+    assert cached(world) <= FOREIGN | {("acme", name) for name in {"guide.md", "ours.md", "theirs.md"} - documents}
+    assert cached(world) >= FOREIGN
 
 
 async def test_where_the_selectors_answer_is_lost_the_cache_forgets_what_may_be_gone(world):
@@ -418,7 +442,7 @@ async def test_where_the_selectors_answer_is_lost_the_cache_forgets_what_may_be_
         with pytest.raises(ScicError) as caught:
             await client.erase_subject("Ola")
     assert (caught.value.reason, caught.value.metadata["stage"]) == ("STAGE_UNAVAILABLE", "selector")
-    assert {tenant for tenant, _ in world.cache.entries} == {"other"}
+    assert cached(world) == FOREIGN
 
 
 async def test_a_tenant_is_erased_only_by_its_own_name(world):
@@ -429,6 +453,35 @@ async def test_a_tenant_is_erased_only_by_its_own_name(world):
     assert [violation.field for violation in caught.value.field_violations] == ["tenant"]
     assert caught.value.reason == "INVALID_FIELD"
     assert len(world.selector.documents) == 4
+
+
+async def test_a_reader_sees_how_the_cache_of_its_tenant_serves(world):
+    fill(world)
+    world.cache.counts["acme", "miss"] = 2
+    async with world.client("acme-reader") as client:
+        stats = await client.cache_stats()
+    assert (stats.entry_count, stats.miss_count) == (3, 2)
+
+
+async def test_an_operator_empties_the_cache_of_its_own_tenant_only(world):
+    fill(world)
+    async with world.client("acme-operator") as client:
+        with pytest.raises(ScicError) as caught:
+            await client.flush_cache("other")
+        assert caught.value.reason == "INVALID_FIELD"
+        assert [violation.field for violation in caught.value.field_violations] == ["tenant"]
+        assert len(world.cache.entries) == 4
+        assert await client.flush_cache("acme") == 3
+    assert cached(world) == FOREIGN
+
+
+async def test_a_cache_that_is_away_says_so(world):
+    world.cache.away = True
+    async with world.client("acme-operator") as client:
+        for call in (client.cache_stats(), client.flush_cache("acme")):
+            with pytest.raises(ScicError) as caught:
+                await call
+            assert caught.value.reason == "CACHE_UNAVAILABLE"
 
 
 async def test_documents_stream_in_and_results_stream_out(world):

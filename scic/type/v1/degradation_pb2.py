@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1escic/type/v1/degradation.proto\x12\x0cscic.type.v1\"_\n\x0b\x44\x65gradation\x12\"\n\x05stage\x18\x01 \x01(\x0e\x32\x13.scic.type.v1.Stage\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\x12\x0c\n\x04\x63ost\x18\x04 \x01(\t*W\n\x05Stage\x12\x15\n\x11STAGE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTAGE_SELECT\x10\x01\x12\x12\n\x0eSTAGE_COMPRESS\x10\x02\x12\x11\n\rSTAGE_COMPOSE\x10\x03\x42\"Z scic.internal/api/type/v1;typev1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1escic/type/v1/degradation.proto\x12\x0cscic.type.v1\"_\n\x0b\x44\x65gradation\x12\"\n\x05stage\x18\x01 \x01(\x0e\x32\x13.scic.type.v1.Stage\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\x12\x0c\n\x04\x63ost\x18\x04 \x01(\t*j\n\x05Stage\x12\x15\n\x11STAGE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTAGE_SELECT\x10\x01\x12\x12\n\x0eSTAGE_COMPRESS\x10\x02\x12\x11\n\rSTAGE_COMPOSE\x10\x03\x12\x11\n\rSTAGE_MEASURE\x10\x04\x42\"Z scic.internal/api/type/v1;typev1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,7 +33,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'Z scic.internal/api/type/v1;typev1'
   _globals['_STAGE']._serialized_start=145
-  _globals['_STAGE']._serialized_end=232
+  _globals['_STAGE']._serialized_end=251
   _globals['_DEGRADATION']._serialized_start=48
   _globals['_DEGRADATION']._serialized_end=143
 # @@protoc_insertion_point(module_scope)

@@ -31,6 +31,8 @@ class _StageEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_Stage.ValueType]
     """Shortening passages to the budget."""
     STAGE_COMPOSE: _Stage.ValueType  # 3
     """Writing the messages."""
+    STAGE_MEASURE: _Stage.ValueType  # 4
+    """Measuring how good the context is."""
 
 class Stage(_Stage, metaclass=_StageEnumTypeWrapper):
     """A step of a request."""
@@ -43,6 +45,8 @@ STAGE_COMPRESS: Stage.ValueType  # 2
 """Shortening passages to the budget."""
 STAGE_COMPOSE: Stage.ValueType  # 3
 """Writing the messages."""
+STAGE_MEASURE: Stage.ValueType  # 4
+"""Measuring how good the context is."""
 
 @typing.final
 class Degradation(message.Message):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from services.chassis.interceptors.calls import Call, CallInterceptor, Context, Method
+from services.chassis.interceptors.composed import composed
 from services.chassis.interceptors.decoding import Decoding
 from services.chassis.interceptors.errors import Errors
 from services.chassis.interceptors.observation import Observation
 from services.chassis.interceptors.request_context import RequestContext
 from services.chassis.interceptors.validation import Validation, check
 
-__all__ = ["Call", "CallInterceptor", "Context", "Method", "chain", "check"]
+__all__ = ["Call", "CallInterceptor", "Context", "Method", "chain", "check", "composed"]
 
 
 def chain(*own: CallInterceptor, max_request_bytes: int, log_requests: bool) -> tuple[CallInterceptor, ...]:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import grpc
 
 from services.chassis import metrics
 from services.chassis.interceptors.calls import Call, CallInterceptor, Context, Method
 from services.chassis.logs import get_logger
+from services.chassis.work import begin_call
+
+if TYPE_CHECKING:
+    from prometheus_client import Histogram
 
 _log = get_logger(__name__)
 
@@ -20,6 +24,8 @@ _SERVER_FAULTS: Final = frozenset({"UNKNOWN", "INTERNAL", "DATA_LOSS", "UNAVAILA
 
 class Observation(CallInterceptor):
     """Measures duration by operation and final status; health checks and reflection are left out.
+
+    Of a call whose caller left, or whose time was up, it measures how long the handler went on after that, too.
 
     With `log_requests` off, requests that succeed are logged at level debug only.
     """
@@ -34,9 +40,11 @@ class Observation(CallInterceptor):
             return call
         operation = method.operation
         in_flight = metrics.REQUESTS_IN_FLIGHT.labels(operation)
+        durations: dict[str, Histogram] = {}
 
         async def observed(request: Any, context: Context) -> Any:
             started = time.perf_counter()
+            leave = begin_call()
             status = "UNKNOWN"  # what grpc makes of an exception that gets past Errors
             in_flight.inc()
             try:
@@ -46,6 +54,8 @@ class Observation(CallInterceptor):
                 # The core cancels the task both when the client leaves and when the client's time is up.
                 remaining: float | None = context.time_remaining()
                 status = "DEADLINE_EXCEEDED" if remaining is not None and remaining <= 0 else "CANCELLED"
+                went_on = time.monotonic() - leave.at if leave.left else 0.0
+                metrics.WORK_AFTER_CANCEL.labels(operation).observe(went_on)
                 raise
             except grpc.aio.AbortError:
                 status = _name(context.code())
@@ -55,7 +65,9 @@ class Observation(CallInterceptor):
             finally:
                 seconds = time.perf_counter() - started
                 in_flight.dec()
-                metrics.REQUEST_DURATION.labels(operation, status).observe(seconds)
+                if (duration := durations.get(status)) is None:
+                    duration = durations[status] = metrics.REQUEST_DURATION.labels(operation, status)
+                duration.observe(seconds)
                 log = self._log_success if status == "OK" else _log.info
                 log = _log.warning if status in _SERVER_FAULTS else log
                 log("request", status=status, duration_ms=round(seconds * 1000, 2))

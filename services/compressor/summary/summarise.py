@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from scic import errors
 from services.chassis.logs import get_logger
+from services.chassis.work import on_thread
 from services.compressor.passage import Fate, Reason
 from services.compressor.pins.find import find_pins
 from services.compressor.pins.patterns import compile_patterns
@@ -87,13 +88,13 @@ async def _attempt(
     """What stands for a passage now, or why its summary does not."""
     try:
         async with asyncio.timeout_at(end):
-            if not await asyncio.to_thread(is_verifiable, passage.text):
+            if not await on_thread(None, is_verifiable, passage.text):
                 return part
             left = end - asyncio.get_running_loop().time()
             summary = await summariser.summarise(
                 request.question, passage.title, passage.text, part.token_count - 1, left
             )
-            return await asyncio.to_thread(_check, request, passage, part, summary)
+            return await on_thread(None, _check, request, passage, part, summary)
     except TimeoutError:
         return errors.DEADLINE_EXCEEDED.name
     except SummaryError as error:

@@ -148,6 +148,13 @@ class ContextCache(Protocol):
         """`advance`, and removes all entries and selections that name one of the documents; returns how many."""
         ...
 
+    async def erase_tenant(self, tenant: str, corpus_version: int) -> int:
+        """Removes all of a tenant, of which the corpus has nothing any more at this version; returns how many it were.
+
+        Nothing older comes back.
+        """
+        ...
+
     async def flush(self, tenant: str) -> int:
         """Removes all entries and selections of a tenant; returns how many they were.
 

@@ -13,6 +13,7 @@ from scic.gateway.v1 import corpus_service_pb2 as pb
 from scic.selector.v1 import selector_service_pb2 as selector
 from services.chassis import metrics
 from services.gateway.announcer import Announcer
+from services.gateway.cache.ports import CorpusChange
 from services.gateway.caller import caller_of
 from services.gateway.guard.detect import Detectors
 from services.gateway.ingestion.chunked import ChunkedDocument, chunk_all
@@ -65,9 +66,11 @@ class BatchIngester:
     async def _ingest(
         self, principal: Principal, batch: Sequence[IncomingDocument]
     ) -> list[pb.IngestDocumentsResponse]:
-        unchanged = await self._unchanged(principal, batch)
+        unchanged, version = await self._unchanged(principal, batch)
         results = [
-            _result(incoming, pb.IngestDocumentsResponse.OUTCOME_UNCHANGED, unchanged[incoming.input.document_id])
+            _result(
+                incoming, pb.IngestDocumentsResponse.OUTCOME_UNCHANGED, unchanged[incoming.input.document_id], version
+            )
             for incoming in batch
             if incoming.input.document_id in unchanged
         ]
@@ -84,7 +87,8 @@ class BatchIngester:
             results += await self._index(principal, chunked)
         return results
 
-    async def _unchanged(self, principal: Principal, batch: Sequence[IncomingDocument]) -> dict[str, int]:
+    async def _unchanged(self, principal: Principal, batch: Sequence[IncomingDocument]) -> tuple[dict[str, int], int]:
+        """Passages of each document that needs no work, and the version of the corpus that holds them."""
         request = selector.FindUnchangedRequest(
             tenant=principal.tenant,
             fingerprints=[
@@ -97,8 +101,9 @@ class BatchIngester:
         if response.unchanged:
             # They may be stored since a moment ago, and in the place of others, by a call whose reply was lost before
             # it was announced.
-            await self._announcer.announce(principal.tenant, response.corpus_version, removed=True)
-        return {document.document_id: document.passage_count for document in response.unchanged}
+            await self._announcer.confirm(principal.tenant, response.corpus_version)
+        unchanged = {document.document_id: document.passage_count for document in response.unchanged}
+        return unchanged, response.corpus_version
 
     async def _index(
         self, principal: Principal, chunked: Sequence[ChunkedDocument]
@@ -112,32 +117,36 @@ class BatchIngester:
         supply = iter(prepared)
         documents = [(one, one.indexed(supply)) for one in chunked]
         try:
-            await self._store(principal, [document for _, document in documents], model)
+            version = await self._store(principal, [document for _, document in documents], model)
         except errors.ScicError as error:
             if error.code not in _ONE_IS_REFUSED or len(documents) == 1:
                 raise _of_document(error) from error
             # The others shall not suffer for it; what was prepared need not be prepared again.
             return [await self._index_one(principal, one, document, model) for one, document in documents]
-        return [_indexed_result(one) for one, _ in documents]
+        return [_indexed_result(one, version) for one, _ in documents]
 
     async def _index_one(
         self, principal: Principal, one: ChunkedDocument, document: selector.IndexedDocument, model: str
     ) -> pb.IngestDocumentsResponse:
         try:
-            await self._store(principal, [document], model)
+            version = await self._store(principal, [document], model)
         except errors.ScicError as error:
             return failed(one.incoming.index, one.incoming.input.document_id, _of_document(error))
         except StageError as error:
             return failed(one.incoming.index, one.incoming.input.document_id, _no_answer(error))
-        return _indexed_result(one)
+        return _indexed_result(one, version)
 
-    async def _store(self, principal: Principal, documents: Sequence[selector.IndexedDocument], model: str) -> None:
-        """Stores, then announces the new version: no cached reply outlives what it was built on."""
+    async def _store(self, principal: Principal, documents: Sequence[selector.IndexedDocument], model: str) -> int:
+        """Stores, then announces it: no cached reply outlives what it was built on. Returns the corpus version."""
         request = selector.IndexRequest(
             tenant=principal.tenant, documents=documents, embedding_model=model, caller=caller_of(principal)
         )
         response = await self._stages.selector.index(request, timeout=_STAGE_TIMEOUT)
-        await self._announcer.announce(principal.tenant, response.corpus_version, removed=response.replaced_count > 0)
+        # Which of them were replaced is not said; a document that is new ends no entry.
+        replaced = [document.record.document_id for document in documents] if response.replaced_count else ()
+        change = CorpusChange(response.previous_version, response.corpus_version, replaced)
+        await self._announcer.announce(principal.tenant, change)
+        return response.corpus_version
 
     async def _prepare(self, raw: Sequence[compressor.RawPassage]) -> tuple[list[compressor.PreparedPassage], str]:
         # Sorted by length, so that the encoder pads little; handed back in the order asked for.
@@ -190,14 +199,21 @@ def failed(index: int, document_id: str, error: errors.ScicError) -> pb.IngestDo
 
 
 def _result(
-    incoming: IncomingDocument, outcome: pb.IngestDocumentsResponse.Outcome.ValueType, passage_count: int
+    incoming: IncomingDocument,
+    outcome: pb.IngestDocumentsResponse.Outcome.ValueType,
+    passage_count: int,
+    corpus_version: int,
 ) -> pb.IngestDocumentsResponse:
     name = pb.IngestDocumentsResponse.Outcome.Name(outcome).removeprefix("OUTCOME_").lower()
     metrics.INGESTED_DOCUMENTS.labels(name).inc()
     return pb.IngestDocumentsResponse(
-        document_id=incoming.input.document_id, index=incoming.index, outcome=outcome, passage_count=passage_count
+        document_id=incoming.input.document_id,
+        index=incoming.index,
+        outcome=outcome,
+        passage_count=passage_count,
+        corpus_version=corpus_version,
     )
 
 
-def _indexed_result(one: ChunkedDocument) -> pb.IngestDocumentsResponse:
-    return _result(one.incoming, pb.IngestDocumentsResponse.OUTCOME_INDEXED, len(one.chunks))
+def _indexed_result(one: ChunkedDocument, corpus_version: int) -> pb.IngestDocumentsResponse:
+    return _result(one.incoming, pb.IngestDocumentsResponse.OUTCOME_INDEXED, len(one.chunks), corpus_version)

@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Iterable
 
 from services.chassis.logs import get_logger
+from services.gateway.cache.ports import CacheUnavailableError
 from services.gateway.ledger.archive import Archive, ArchiveUnavailableError, SegmentMissingError
 from services.gateway.ledger.blanking import Blanking
 from services.gateway.ledger.index import Index
 from services.gateway.ledger.segment import BrokenSegmentError
-from services.gateway.ports import CacheUnavailableError
 
 _log = get_logger(__name__)
 

@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from services.chassis.logs import get_logger
+from services.gateway.cache.ports import CacheUnavailableError
 from services.gateway.ledger.adoption import Adoption
 from services.gateway.ledger.archive import Archive, ArchiveUnavailableError
 from services.gateway.ledger.hours import hour_of
 from services.gateway.ledger.index import Index
 from services.gateway.ledger.rebuilding import Rebuilding
 from services.gateway.ledger.record_id import milliseconds_of
-from services.gateway.ports import CacheUnavailableError
 
 _log = get_logger(__name__)
 

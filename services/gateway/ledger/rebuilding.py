@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 from typing import Self
 
 from services.chassis.logs import get_logger
+from services.gateway.cache.ports import CacheUnavailableError
 from services.gateway.ledger.adoption import Adoption
 from services.gateway.ledger.archive import Archive, ArchiveUnavailableError
 from services.gateway.ledger.hours import hour_of
 from services.gateway.ledger.index import Index
-from services.gateway.ports import CacheUnavailableError
 
 _log = get_logger(__name__)
 

@@ -9,12 +9,12 @@ from redis.asyncio import Redis, RedisCluster
 from redis.asyncio.lock import Lock
 
 from services.chassis.breaker import Breaker
+from services.gateway.cache.ports import CacheUnavailableError
 from services.gateway.ledger import redis_scripts
 from services.gateway.ledger.entry import Entry, dumps, loads
 from services.gateway.ledger.index import Lease, Status
 from services.gateway.ledger.marks import Marks
 from services.gateway.ledger.record_id import first_record_id
-from services.gateway.ports import CacheUnavailableError
 from services.gateway.redis_calls import call
 
 _EVERYTHING = "*"

@@ -6,10 +6,10 @@ from typing import Protocol
 from scic.gateway.v1 import context_service_pb2 as context_pb
 from scic.gateway.v1 import ledger_service_pb2 as pb
 from scic.gateway.v1 import ledger_service_pb2_grpc as rpc
-from services.chassis.deadline import Deadline
+from services.chassis.deadline import Deadline, DeadlinePolicy
 from services.chassis.interceptors import Context
+from services.chassis.work import on_thread
 from services.gateway.authentication import current_principal
-from services.gateway.caller_deadline import caller_deadline
 from services.gateway.ledger.diff import diff
 from services.gateway.ledger.ports import Ledger
 from services.gateway.principal import Principal
@@ -32,9 +32,10 @@ class Replay(Protocol):
 class LedgerServicer(rpc.LedgerServiceServicer):
     """Answers for the tenant's records."""
 
-    def __init__(self, ledger: Ledger, replay: Replay) -> None:
+    def __init__(self, ledger: Ledger, replay: Replay, deadlines: DeadlinePolicy) -> None:
         self._ledger = ledger
         self._replay = replay
+        self._deadlines = deadlines
 
     async def GetRecord(  # noqa: N802 - the name of the RPC
         self, request: pb.GetRecordRequest, context: Context
@@ -56,7 +57,7 @@ class LedgerServicer(rpc.LedgerServiceServicer):
             self._ledger.get(current_principal(), request.from_record_id),
             self._ledger.get(current_principal(), request.to_record_id),
         )
-        return pb.DiffRecordsResponse(diff=await asyncio.to_thread(diff, before, after))
+        return pb.DiffRecordsResponse(diff=await on_thread(None, diff, before, after))
 
     async def ReplayRecord(  # noqa: N802 - the name of the RPC
         self, request: pb.ReplayRecordRequest, context: Context
@@ -69,9 +70,9 @@ class LedgerServicer(rpc.LedgerServiceServicer):
             record,
             request.profile,
             present_corpus=request.present_corpus,
-            deadline=caller_deadline(context),
+            deadline=self._deadlines.of(context),
         )
         again = pb.Record(request=record.request, response=response)
         if request.profile:
             again.request.profile = request.profile
-        return pb.ReplayRecordResponse(diff=await asyncio.to_thread(diff, record, again), response=response)
+        return pb.ReplayRecordResponse(diff=await on_thread(None, diff, record, again), response=response)

@@ -9,6 +9,7 @@ from random import Random
 
 from services.chassis import metrics
 from services.chassis.logs import get_logger
+from services.gateway.cache.ports import CacheUnavailableError
 from services.gateway.ledger.adoption import Adoption
 from services.gateway.ledger.archive import Archive, ArchiveUnavailableError
 from services.gateway.ledger.batch import Batch
@@ -16,7 +17,6 @@ from services.gateway.ledger.index import Index
 from services.gateway.ledger.marks import Marks
 from services.gateway.ledger.queue import QueuedRecord, RecordQueue
 from services.gateway.ledger.segment import Body, compress
-from services.gateway.ports import CacheUnavailableError
 
 _log = get_logger(__name__)
 

@@ -1,1 +1,1 @@
-"""How much a tenant may ask, and how much a gateway takes on."""
+"""How much a tenant may ask: requests and tokens in a window, counted over all gateways."""

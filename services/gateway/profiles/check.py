@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from math import fsum
+from math import fsum, inf
 from typing import Any, Protocol
 
 from scic.gateway.v1 import profile_service_pb2 as pb
@@ -36,14 +36,20 @@ class FixedTokens(Protocol):
         ...
 
 
-def mistakes(profile: pb.Profile, base: Profile, fixed_tokens: FixedTokens) -> list[Mistake]:
-    """What is wrong beyond the rules of the proto. Takes a second for a recipe of megabytes: keep it off the loop."""
+def mistakes(
+    profile: pb.Profile, base: Profile, fixed_tokens: FixedTokens, max_deadline_seconds: float = inf
+) -> list[Mistake]:
+    """What is wrong beyond the rules of the proto. Takes a second for a recipe of megabytes: keep it off the loop.
+
+    `max_deadline_seconds` is how long any request may take on this server.
+    """
     return [
         *_of_sources(profile, base),
         *_of_tools(profile),
         *_of_guard(profile),
         *_of_patterns(profile, base),
         *_of_encoding(profile, base, fixed_tokens),
+        *_of_deadline(profile, max_deadline_seconds),
     ]
 
 
@@ -124,6 +130,11 @@ def _of_encoding(profile: pb.Profile, base: Profile, fixed_tokens: FixedTokens) 
     )
     if needed > recipe.max_tokens:
         yield "profile.max_tokens", f"must be at least {needed}, what the fixed parts take before question and evidence"
+
+
+def _of_deadline(profile: pb.Profile, max_seconds: float) -> Iterator[Mistake]:
+    if profile.deadline.ToNanoseconds() > max_seconds * 1e9:
+        yield "profile.deadline", f"must be at most {max_seconds:g} s, the server's cap"
 
 
 def _repeated(values: Any) -> Iterator[tuple[int, Any]]:

@@ -1,6 +1,5 @@
 """Publishes recipes."""
 
-import asyncio
 from collections.abc import Callable, Coroutine
 from datetime import datetime
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from scic import errors
 from scic.gateway.v1 import profile_service_pb2 as pb
 from services.chassis.logs import get_logger
+from services.chassis.work import on_thread
 from services.gateway.principal import Principal
 from services.gateway.profile import Profile
 from services.gateway.profiles.catalogue import Catalogue, labelled
@@ -33,6 +33,7 @@ class Publisher:
         retention: what goes once something new has come.
         base: what the server has where a recipe is silent.
         fixed_tokens: counts what a prompt has before question and evidence.
+        max_deadline_seconds: how long any request may take on this server.
         spawn: begins work that a reply does not wait for.
         now: the time, with its zone.
     """
@@ -47,6 +48,7 @@ class Publisher:
         retention: Retention,
         base: Profile,
         fixed_tokens: FixedTokens,
+        max_deadline_seconds: float,
         spawn: Callable[[Coroutine[Any, Any, None]], None],
         now: Callable[[], datetime],
     ) -> None:
@@ -57,13 +59,14 @@ class Publisher:
         self._retention = retention
         self._base = base
         self._fixed_tokens = fixed_tokens
+        self._max_deadline_seconds = max_deadline_seconds
         self._spawn = spawn
         self._now = now
 
     async def publish(self, principal: Principal, request: pb.PublishProfileRequest) -> pb.PublishProfileResponse:
         """Checks a recipe and stores it. Raises ScicError INVALID_FIELD or STORAGE_UNAVAILABLE."""
         # Counting the tokens of a long recipe takes a while.
-        version = await asyncio.to_thread(self._checked, request)
+        version = await on_thread(None, self._checked, request)
         tenant = principal.tenant
         if request.validate_only:
             stored = await self._store.read_version(tenant, version.name, version.version)
@@ -78,7 +81,7 @@ class Publisher:
 
     def _checked(self, request: pb.PublishProfileRequest) -> pb.ProfileVersion:
         """The version that a recipe is. Raises ScicError INVALID_FIELD."""
-        if found := mistakes(request.profile, self._base, self._fixed_tokens):
+        if found := mistakes(request.profile, self._base, self._fixed_tokens, self._max_deadline_seconds):
             raise refused(found)
         recipe = normalised(request.profile)
         return pb.ProfileVersion(name=request.name, version=version_of(recipe), profile=recipe)

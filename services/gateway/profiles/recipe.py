@@ -39,6 +39,9 @@ def domain_profile(name: str, version: str, message: pb.Profile, base: Profile) 
         order=message.order or base.order,
         # A server may get more patterns of its own after the version was published.
         pin_patterns=tuple(dict.fromkeys((*base.pin_patterns, *message.pin_patterns)))[:MOST_PATTERNS],
+        deadline_seconds=(
+            message.deadline.ToNanoseconds() / 1e9 if message.HasField("deadline") else base.deadline_seconds
+        ),
         guard=GuardPolicy.of(message.guard) if message.HasField("guard") else base.guard,
     )
 

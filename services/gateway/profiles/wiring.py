@@ -40,6 +40,7 @@ async def wired_profiles(
     keep_days: float,
     keep_count: int,
     fixed_tokens: FixedTokens,
+    max_deadline_seconds: float = 60.0,
     spawn: Callable[[Coroutine[Any, Any, None]], None],
 ) -> AsyncIterator[WiredProfiles]:
     """The profiles of a storage; without one the built-in profile alone. `base` is what the server has by default."""
@@ -62,6 +63,7 @@ async def wired_profiles(
             retention=Retention(store, catalogue, keep_count=keep_count, keep_age=timedelta(days=keep_days), now=now),
             base=base,
             fixed_tokens=fixed_tokens,
+            max_deadline_seconds=max_deadline_seconds,
             spawn=spawn,
             now=now,
         )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from scic import errors
+from services.chassis.work import checkpoint
 from services.selector.embedded.scoring import best, score_terms, vector_scores
 from services.selector.embedded.segment import DOCUMENT_SHIFT
 from services.selector.embedded.signals import entry_facet, key_facet, source_key
@@ -44,6 +45,7 @@ def find_candidates(view: View, query: Query, started: float, helper: Executor) 
         bm25 = score_terms(view, query.terms)
     finds = []
     for source in query.sources:
+        checkpoint()
         late = source.timeout is not None and perf_counter() - started > source.timeout
         rows = np.empty(0, np.intp) if late else _rows(view, source, query.depth, eligible, bm25, cosine)
         candidates, keys = _columns(view, source, rows, bm25, cosine)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from services.selector.embedded import records, reindexing
 from services.selector.embedded.candidates import find_candidates
-from services.selector.embedded.database import connect, meaning, scrub, transaction
+from services.selector.embedded.database import connect, cut_short, meaning, scrub, transaction
 from services.selector.embedded.loading import bring_up_to
 from services.selector.embedded.signals import make_signals
 from services.selector.embedded.state import advance, begin_anew, read_state
@@ -23,7 +23,7 @@ from services.selector.errors import (
 )
 from services.selector.moments import microseconds, next_version
 from services.selector.passage import check_dimension
-from services.selector.query import CorpusStats, Reindexing, Removal, ScoredPassage, Selection
+from services.selector.query import CorpusStats, Reindexing, Removal, ScoredPassage, Selection, Written
 
 if TYPE_CHECKING:
     import sqlite3
@@ -61,7 +61,7 @@ class Corpus:
         self._refreshing = threading.Lock()
         self._snapshot: Snapshot | None = None
 
-    def index(self, documents: Sequence[IndexedDocument], model: EmbeddingModel, caller: Caller) -> tuple[int, int]:
+    def index(self, documents: Sequence[IndexedDocument], model: EmbeddingModel, caller: Caller) -> Written:
         """See `Store.index`."""
         check_dimension(documents, model)
         latest = {indexed.document.document_id: indexed for indexed in documents}
@@ -86,9 +86,9 @@ class Corpus:
                 records.insert(connection, indexed, signals, microseconds(self._clock()))
                 written += 1
             if not written:
-                return state.version, 0
+                return Written(state.version, 0, state.version)
             advance(connection, state, version)
-            return version, len(replaced)
+            return Written(version, len(replaced), state.version)
 
     def delete(self, document_ids: Sequence[str], caller: Caller) -> Removal:
         """See `Store.delete`."""
@@ -116,7 +116,7 @@ class Corpus:
             begin_anew(connection, version, None)
         self._snapshot = None
         self._scrub()
-        return _as_removal(removed, version)
+        return _as_removal(removed, version, state.version)
 
     def remove_expired(self, now: datetime) -> Removal:
         """See `Store.remove_expired`."""
@@ -124,7 +124,8 @@ class Corpus:
         with self._read() as connection:
             # Asked first without the lock that keeps writers waiting.
             if not records.expired(connection, moment):
-                return _as_removal([], read_state(connection).version)
+                version = read_state(connection).version
+                return _as_removal([], version, version)
         return self._removal(lambda connection: records.expired(connection, moment))
 
     def unchanged(self, fingerprints: Sequence[tuple[str, str]], caller: Caller) -> dict[str, int]:
@@ -145,12 +146,12 @@ class Corpus:
 
     def page(self, caller: Caller, source: str, after: str, count: int) -> list[Document]:
         """At most `count` records of ids greater than `after`, in order."""
-        with self._read() as connection:
+        with self._read() as connection, cut_short(connection):
             return records.page(connection, caller, source, after, count)
 
     def stats(self, caller: Caller) -> CorpusStats:
         """See `Store.stats`."""
-        with self._read() as connection:
+        with self._read() as connection, cut_short(connection):
             state = read_state(connection)
             sources, done = records.stats(connection, caller)
             total = sum(source.passage_count for source in sources)
@@ -268,10 +269,10 @@ class Corpus:
             version = next_version(state.version, self._clock())
             removed = choose(connection)
             if not removed and not always:
-                return _as_removal(removed, state.version)
+                return _as_removal(removed, state.version, state.version)
             _remove(connection, removed, version)
             advance(connection, state, version)
-            return _as_removal(removed, version)
+            return _as_removal(removed, version, state.version)
 
     def _claim_model(self, connection: sqlite3.Connection, state: State, model: EmbeddingModel) -> None:
         if state.model == model:
@@ -304,9 +305,10 @@ def _remove(connection: sqlite3.Connection, documents: Sequence[Stored], version
         connection.execute("INSERT INTO tombstones VALUES (?, ?)", (version, stored.number))
 
 
-def _as_removal(documents: Sequence[Stored], version: int) -> Removal:
+def _as_removal(documents: Sequence[Stored], version: int, previous: int) -> Removal:
     return Removal(
         document_ids=tuple(stored.document_id for stored in documents),
         passage_count=sum(stored.passage_count for stored in documents),
         corpus_version=version,
+        previous_version=previous,
     )

@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from services.chassis.work import is_abandoned
 from services.selector.embedded.migrations import MIGRATIONS
 from services.selector.errors import CorruptCorpusError, StoreBusyError, StoreUnavailableError, UnsupportedSchemaError
 
@@ -82,6 +83,19 @@ COMMIT;
 """
 _CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+
+_STEPS = 20_000
+"""Instructions of SQLite's machine between two looks at whether anybody waits: a millisecond."""
+
+
+@contextmanager
+def cut_short(connection: sqlite3.Connection) -> Iterator[None]:
+    """Within the `with`, a query for which nobody waits any more is interrupted: for those that read much."""
+    connection.set_progress_handler(is_abandoned, _STEPS)
+    try:
+        yield
+    finally:
+        connection.set_progress_handler(None, 0)
 
 
 def create(tenant: str, path: Path) -> None:

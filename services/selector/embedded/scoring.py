@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from contextlib import contextmanager, suppress
+from contextvars import copy_context
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from services.chassis.work import checkpoint
 from services.selector.indexing import BM25_B, BM25_K1, term_key
 
 if TYPE_CHECKING:
@@ -52,6 +54,7 @@ def score_terms(view: View, terms: Sequence[str]) -> NDArray[np.float32]:
     for segment, part, first in zip(snapshot.segments, spans, snapshot.starts, strict=False):
         norm, score = norms[first : first + len(segment)], scores[first : first + len(segment)]
         for (start, end), weight in zip(part, idf.astype(np.float32), strict=True):
+            checkpoint()
             if start < end:
                 rows = segment.terms.rows[start:end]
                 frequency = segment.terms.weights[start:end].astype(np.float32)
@@ -76,12 +79,14 @@ def vector_scores(snapshot: Snapshot, vector: NDArray[np.float32], helper: Execu
     def work() -> None:
         with suppress(IndexError):
             while True:
+                checkpoint()
                 vectors, out = blocks.popleft()
                 # Not a matrix product: BLAS would start threads for it, which fight with those of other processes, and
                 # a row's last bits would depend on its neighbours; so a corpus has the same scores in every process.
                 np.vecdot(vectors, vector, out=out)
 
-    helping = helper.submit(work) if len(scores) > _SHARED else None
+    # The helper, too, stops where the caller has left.
+    helping = helper.submit(copy_context().run, work) if len(scores) > _SHARED else None
     try:
         yield scores
         work()

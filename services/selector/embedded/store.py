@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from time import perf_counter
 from typing import TYPE_CHECKING, TypeVar
 
+from services.chassis.work import on_thread
 from services.selector.embedded.corpus import Corpus
 from services.selector.embedded.database import create, meaning
 from services.selector.errors import StoreError
@@ -28,10 +29,10 @@ if TYPE_CHECKING:
     from services.selector.caller import Caller
     from services.selector.passage import Document, EmbeddingModel, IndexedDocument
     from services.selector.ports import Rank
-    from services.selector.query import DocumentPage, Query, StaleDocument
+    from services.selector.query import DocumentPage, Query, StaleDocument, Written
 
 _Result = TypeVar("_Result")
-_NOTHING = Removal((), 0, 0)
+_NOTHING = Removal((), 0, 0, 0)
 
 
 class EmbeddedStore:
@@ -68,11 +69,11 @@ class EmbeddedStore:
 
     async def index(
         self, tenant: str, documents: Sequence[IndexedDocument], model: EmbeddingModel, caller: Caller
-    ) -> tuple[int, int]:
+    ) -> Written:
         """See `Store.index`."""
         path = self._path(tenant)
 
-        def work() -> tuple[int, int]:
+        def work() -> Written:
             if not path.exists():
                 with meaning(tenant, path):
                     create(tenant, path)
@@ -165,7 +166,7 @@ class EmbeddedStore:
         def attempt() -> _Result:
             return work(self._corpus(tenant, path)) if path.exists() else nothing
 
-        return await asyncio.get_running_loop().run_in_executor(self._readers, attempt)
+        return await on_thread(self._readers, attempt)
 
     async def _write(
         self, tenant: str, work: Callable[[Corpus], _Result], nothing: _Result, *, keep: bool = True

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from services.chassis.work import on_thread
 from services.selector.passage import EmbeddingModel
 from services.text.encoder import EncodeInput
 from services.text.sentences import split_sentences
@@ -36,13 +36,12 @@ class LocalEmbedder:
 
     async def embed_question(self, question: str) -> NDArray[np.float32]:
         """See `Embedder.embed_question`."""
-        loop = asyncio.get_running_loop()
-        vector: NDArray[np.float32] = (await loop.run_in_executor(self._questions, self._encoder.encode, [question]))[0]
+        vector: NDArray[np.float32] = (await on_thread(self._questions, self._encoder.encode, [question]))[0]
         return vector
 
     async def embed_passages(self, passages: Sequence[Passage]) -> NDArray[np.float32]:
         """See `Embedder.embed_passages`: the vectors that ingestion makes."""
-        return await asyncio.get_running_loop().run_in_executor(self._passages, self._embed, passages)
+        return await on_thread(self._passages, self._embed, passages)
 
     def _embed(self, passages: Sequence[Passage]) -> NDArray[np.float32]:
         inputs = [EncodeInput(" > ".join(p.title_path), p.text, split_sentences(p.text)) for p in passages]

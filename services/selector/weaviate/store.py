@@ -18,7 +18,7 @@ from services.selector.weaviate.schema import Schema
 from services.selector.weaviate.search import Searcher
 from services.selector.weaviate.state import State, States
 from services.selector.weaviate.turns import Turns
-from services.selector.weaviate.writer import Writer
+from services.selector.weaviate.writer import Commit, Writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from services.selector.caller import Caller
     from services.selector.passage import Document, EmbeddingModel, IndexedDocument
     from services.selector.ports import Rank
-    from services.selector.query import CorpusStats, DocumentPage, Query, Selection, StaleDocument
+    from services.selector.query import CorpusStats, DocumentPage, Query, Selection, StaleDocument, Written
     from services.selector.weaviate.objects import Record
 
 
@@ -69,7 +69,7 @@ class WeaviateStore:
 
     async def index(
         self, tenant: str, documents: Sequence[IndexedDocument], model: EmbeddingModel, caller: Caller
-    ) -> tuple[int, int]:
+    ) -> Written:
         """See `Store.index`."""
         return await self._writer.index(checked_tenant(tenant), documents, model, caller)
 
@@ -82,7 +82,7 @@ class WeaviateStore:
 
         gone, commit = await self._writer.remove(checked_tenant(tenant), select)
         await self._writer.collect(tenant, commit.garbage)
-        return _removal(gone, commit.state.version)
+        return _removal(gone, commit)
 
     async def erase_subject(self, tenant: str, subject: str) -> Removal:
         """See `Store.erase_subject`. Weaviate's files lose the bytes when it compacts them."""
@@ -94,13 +94,13 @@ class WeaviateStore:
         gone, commit = await self._writer.remove(checked_tenant(tenant), select, always=True)
         # Not like a deletion, whose rest may wait for the next writer: only what is gone was erased.
         await self._garbage.collect(tenant, commit.garbage)
-        return _removal(gone, commit.state.version)
+        return _removal(gone, commit)
 
     async def erase_tenant(self, tenant: str) -> Removal:
         """See `Store.erase_tenant`. The tenant's files are removed."""
-        gone, state = await self._writer.erase(checked_tenant(tenant))
+        gone, commit = await self._writer.erase(checked_tenant(tenant))
         await self._garbage.erase(tenant)
-        return _removal(gone, state.version)
+        return _removal(gone, commit)
 
     async def remove_expired(self, tenant: str, now: datetime) -> Removal:
         """See `Store.remove_expired`."""
@@ -110,14 +110,14 @@ class WeaviateStore:
             checked_tenant(tenant), lambda known: self._records.matching(tenant, expired, known)
         )
         if not found:
-            return Removal((), 0, state.version)
+            return Removal((), 0, state.version, state.version)
 
         async def select(state: State) -> dict[str, Record]:
             return _by_id(await self._records.matching(tenant, expired, state))
 
         gone, commit = await self._writer.remove(tenant, select)
         await self._writer.collect(tenant, commit.garbage)
-        return _removal(gone, commit.state.version)
+        return _removal(gone, commit)
 
     async def tenants(self) -> Sequence[str]:
         """See `Store.tenants`."""
@@ -205,5 +205,10 @@ def _by_id(records: Sequence[Record]) -> dict[str, Record]:
     return {record.document.document_id: record for record in records}
 
 
-def _removal(gone: Mapping[str, Record], version: int) -> Removal:
-    return Removal(tuple(gone), sum(record.document.passage_count for record in gone.values()), version)
+def _removal(gone: Mapping[str, Record], commit: Commit) -> Removal:
+    return Removal(
+        document_ids=tuple(gone),
+        passage_count=sum(record.document.passage_count for record in gone.values()),
+        corpus_version=commit.state.version,
+        previous_version=commit.previous_version,
+    )

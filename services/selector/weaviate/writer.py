@@ -27,6 +27,7 @@ from services.selector.errors import (
 )
 from services.selector.moments import next_version
 from services.selector.passage import IndexedDocument, check_dimension
+from services.selector.query import Written
 from services.selector.weaviate.filters import token
 from services.selector.weaviate.objects import (
     Record,
@@ -72,6 +73,8 @@ class Commit:
     replaced: int
     garbage: tuple[str, ...]
     """Generations that wait to be removed now."""
+    previous_version: int
+    """Version of the corpus before it."""
 
 
 class Writer:
@@ -97,7 +100,7 @@ class Writer:
 
     async def index(
         self, tenant: str, documents: Sequence[IndexedDocument], model: EmbeddingModel, caller: Caller
-    ) -> tuple[int, int]:
+    ) -> Written:
         """See `Store.index`."""
         check_dimension(documents, model)
         await self._schema.ensure()
@@ -105,7 +108,7 @@ class Writer:
         stored, state = await self._records.settled(tenant, lambda now: self._records.find(tenant, latest, now))
         changed = [indexed for name, indexed in latest.items() if _differs(indexed, stored.get(name), caller)]
         if not changed:
-            return state.version, 0
+            return Written(state.version, 0, state.version)
         _check_model(tenant, state, model)
         written = self._stamped(changed)
         # Words are analysed and sketches made: a second of work for a large document.
@@ -125,7 +128,7 @@ class Writer:
             await self._undo(tenant, [r.generation for r, _ in written], model, certain=not committing.is_set())
             raise
         await self.collect(tenant, commit.garbage)
-        return commit.state.version, commit.replaced
+        return Written(commit.state.version, commit.replaced, commit.previous_version)
 
     async def remove(
         self, tenant: str, select: Callable[[State], Awaitable[Mapping[str, Record]]], *, always: bool = False
@@ -139,11 +142,11 @@ class Writer:
             if not gone and not always:
                 if state != before:
                     await self._states.write(tenant, state)
-                return gone, Commit(state, 0, ())
+                return gone, Commit(state, 0, (), state.version)
             commit = await self._commit(tenant, state, shown=(), gone=list(gone.values()))
         return gone, commit
 
-    async def erase(self, tenant: str) -> tuple[Mapping[str, Record], State]:
+    async def erase(self, tenant: str) -> tuple[Mapping[str, Record], Commit]:
         """Take away all of a tenant; its state says until it is done that it is being erased."""
         await self._schema.ensure()
         async with self._turns.turn(tenant):
@@ -159,7 +162,7 @@ class Writer:
                 hidden=dead,
             )
             await self._states.write(tenant, erased)
-        return {record.document.document_id: record for record in gone}, erased
+        return {record.document.document_id: record for record in gone}, Commit(erased, 0, (), state.version)
 
     async def insert(self, objects: Iterable[batch_pb2.BatchObject]) -> None:
         """Write objects in batches. Raises StoreUnavailableError, which says what was refused and why."""
@@ -238,7 +241,7 @@ class Writer:
             hidden=left.hidden + tuple(Hidden(generation, until, written=False) for generation in garbage),
         )
         await self._states.write(tenant, committed)
-        return Commit(committed, len(gone), garbage)
+        return Commit(committed, len(gone), garbage, state.version)
 
     def _stamped(self, changed: Sequence[IndexedDocument]) -> list[tuple[Record, IndexedDocument]]:
         """Each document as it will stand in the store, under a new generation."""

@@ -20,6 +20,7 @@ def load(requests: int, *, errors: int = 0, seconds: float = 10.0, client: float
         requests=requests,
         errors=errors,
         seconds=seconds,
+        p50_ms=20.0,
         p95_ms=50.0,
         client_cpu_seconds=client,
         error_counts={"Unavailable": errors} if errors else {},
@@ -89,7 +90,7 @@ def test_a_report_of_ghz_is_read() -> None:
         "latencyDistribution": [{"percentage": 50, "latency": 1_000_000}, {"percentage": 95, "latency": 7_500_000}],
     }
     seen = parse(report, client_cpu_seconds=0.5)
-    assert (seen.requests, seen.errors, seen.seconds, seen.p95_ms) == (10, 2, 2.0, 7.5)
+    assert (seen.requests, seen.errors, seen.seconds, seen.p50_ms, seen.p95_ms) == (10, 2, 2.0, 1.0, 7.5)
     assert seen.throughput == 4
     assert seen.error_counts == {"Unavailable": 2}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from benchmarks.report import Figure, Goal, at_least, at_most, below, show, write
+from benchmarks.report import Figure, Goal, at_least, at_most, below, exactly, read, show, write
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,9 @@ from benchmarks.report import Figure, Goal, at_least, at_most, below, show, writ
         pytest.param(at_most(0), 1, False, id="at most: more"),
         pytest.param(below(8), 8.0, False, id="below: the bound itself"),
         pytest.param(below(8), 7.99, True, id="below: less"),
+        pytest.param(exactly(100), 100, True, id="exactly: the bound itself"),
+        pytest.param(exactly(100), 101, False, id="exactly: more"),
+        pytest.param(exactly(100), 99, False, id="exactly: less"),
         pytest.param(at_least(0), math.nan, False, id="not a number"),
         pytest.param(None, 1.0, None, id="no goal"),
     ],
@@ -35,6 +38,13 @@ def test_figures_are_written_as_a_list_of_five_fields_each(tmp_path: Path) -> No
         {"name": "fast", "value": 1.235, "unit": "ms", "goal": "< 8", "holds": True},
         {"name": "seen", "value": 3, "unit": "requests", "goal": None, "holds": None},
     ]
+
+
+@pytest.mark.parametrize("goal", [at_least(50), at_most(0.1), below(1000), exactly(100), None])
+def test_figures_that_were_written_can_be_read(tmp_path: Path, goal: Goal | None) -> None:
+    figures = [Figure("a", 0.125, "ms", goal), Figure("b", 3, "")]
+    write(tmp_path / "figures.json", figures)
+    assert read(tmp_path / "figures.json") == figures
 
 
 def test_the_table_shows_every_figure_with_its_goal_and_verdict() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from scic.errors import INVALID_FIELD, STAGE_UNAVAILABLE, ScicError
 from services.chassis import metrics
-from services.chassis.breaker import Breaker, BreakerOpenError, is_failure
+from services.chassis.breaker import Breaker, BreakerOpenError, Verdict, is_failure
 
 RESET = 2.0
 
@@ -222,3 +222,51 @@ async def test_who_waits_for_the_trial_goes_on_when_it_is_over(breaker: Breaker,
     await trial
     await waiting
     call(breaker)
+
+
+def test_a_call_that_does_not_count_neither_opens_nor_closes(breaker: Breaker, clock: Clock) -> None:
+    def say_nothing(error: BaseException | None = None) -> None:
+        with breaker.calling() as verdict:
+            verdict.counts = False
+            if error is not None:
+                raise error
+
+    for _ in range(5):
+        with pytest.raises(grpc.aio.AioRpcError):
+            say_nothing(DOWN)
+    assert breaker.state == "closed"
+    fail(breaker, 3)
+    clock.now += RESET
+    say_nothing()
+    assert breaker.state == "half-open"
+    call(breaker)
+    assert breaker.state == "closed"
+
+
+def test_an_answer_that_counts_as_a_failure_opens_and_is_given_back(breaker: Breaker) -> None:
+    for _ in range(3):
+        with breaker.calling() as verdict:
+            verdict.against = True
+    assert breaker.state == "open"
+
+
+async def test_who_is_probed_is_tried_in_the_background_and_by_no_caller() -> None:
+    breaker = Breaker("probed", fail_max=1, reset_timeout=0.01)
+    answers = [DOWN, None]
+    probed = asyncio.Event()
+
+    async def probe(verdict: Verdict) -> None:
+        if error := answers.pop(0):
+            raise error
+        probed.set()
+
+    async with breaker.probed(probe):
+        fail(breaker, 1)
+        await asyncio.sleep(0.02)
+        with pytest.raises(BreakerOpenError):
+            call(breaker)
+        await asyncio.wait_for(probed.wait(), 30)
+        await asyncio.sleep(0)
+        assert breaker.state == "closed"
+        call(breaker)
+        assert not answers

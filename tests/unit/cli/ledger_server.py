@@ -21,6 +21,7 @@ from services.gateway.ledger.servicer import LedgerServicer
 from services.gateway.ledger.wiring import open_ledger
 from services.gateway.principal import parse_keys
 from services.gateway.settings import GatewaySettings
+from tests.fake_contexts import DEADLINES
 from tests.unit.gateway.ledger.records import ADMIN, NOON, record
 
 KEYS = {"empty": "other", "admin": "acme"}
@@ -53,7 +54,7 @@ async def build(health: Health) -> AsyncIterator[App]:
         for one in RECORDS:
             ledger.record(ADMIN, one)
         await ledger.flush()
-        servicer = LedgerServicer(ledger, Replay())
+        servicer = LedgerServicer(ledger, Replay(), DEADLINES)
         yield App(
             "gateway",
             lambda server: ledger_service_pb2_grpc.add_LedgerServiceServicer_to_server(servicer, server),

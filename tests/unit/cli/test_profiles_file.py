@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from google.protobuf import duration_pb2
 from hypothesis import given, settings
 
 from scic.cli.profile_file import read_profile, write_profile
@@ -45,6 +46,7 @@ guard:
   email: mask
   phone: drop
   restore: true
+deadline: 2.5s
 """
 
 
@@ -77,6 +79,7 @@ def test_every_field_has_a_place():
         examples=[prompt_pb2.Example(question="Where is it?", answer="On its way.")],
         pin_patterns=["SKU-[0-9]{4}"],
         guard=guard_pb2.Guard(rules=rules, restore=True),
+        deadline=duration_pb2.Duration(seconds=2, nanos=500_000_000),
     )
     said = {field.name for field, _ in profile.ListFields()}
     assert said == {field.name for field in pb.Profile.DESCRIPTOR.fields}, "a new field needs a place here"
@@ -134,6 +137,9 @@ def test_what_is_left_out_is_left_out(text, profile):
         ("tools: [{name: x, parameters: !!binary aGk=}]", "tools[0].parameters", "must be what JSON can say: "),
         ("tools: [{name: x, parameters: &a {b: *a}}]", "tools[0].parameters", "must be what JSON can say: "),
         ('description: "\\ud800"', "description", "cannot be sent: "),
+        ("deadline: 5", "deadline", "must be a number with ms, s, m, h or d, such as 500ms, 5s or 10m"),
+        ("deadline: soon", "deadline", "must be a number with"),
+        ("deadline: [5s]", "deadline", "must be a number with"),
         ("name: [a]", "name", "must be text; put it in quotes"),
         ("[a]", "recipe.yaml", "must be names with values"),
     ],
@@ -193,4 +199,5 @@ def test_a_file_looks_as_a_person_would_write_it():
     assert "  tickets:\n" in written
     assert "    priority: 0.8\n" in written
     assert "guard:\n  restore: true\n  email: mask\n  phone: drop\n" in written
+    assert "deadline: 2.500s\n" in written
     assert "UNSPECIFIED" not in written

@@ -28,6 +28,10 @@ class Server(context_service_pb2_grpc.ContextServiceServicer, corpus_service_pb2
     taken: int = 0
     breaks_after: int | None = None
     address: str = ""
+    versions: list[int] = field(default_factory=list)
+    """What writes say is the version of the corpus, one a write; then 0."""
+    demanded: list[int | None] = field(default_factory=list)
+    """Versions that contexts were to be of; None where the cache was not spoken of."""
 
     async def _enter(self, context: Any) -> None:
         metadata = dict(context.invocation_metadata())
@@ -40,8 +44,13 @@ class Server(context_service_pb2_grpc.ContextServiceServicer, corpus_service_pb2
 
     async def BuildContext(self, request: Any, context: Any) -> context_service_pb2.BuildContextResponse:
         await self._enter(context)
+        self.demanded.append(request.cache.min_corpus_version if request.HasField("cache") else None)
         await asyncio.sleep(self.delay)
         return context_service_pb2.BuildContextResponse(request_id=request.question)
+
+    async def PlanContext(self, request: Any, context: Any) -> context_service_pb2.PlanContextResponse:
+        self.demanded.append(request.context.cache.min_corpus_version if request.context.HasField("cache") else None)
+        return context_service_pb2.PlanContextResponse()
 
     async def ListDocuments(self, request: Any, context: Any) -> corpus.ListDocumentsResponse:
         await self._enter(context)
@@ -58,7 +67,13 @@ class Server(context_service_pb2_grpc.ContextServiceServicer, corpus_service_pb2
             if self.taken == self.breaks_after:
                 await context.abort(grpc.StatusCode.UNAVAILABLE, "leaving")
             self.taken += 1
-            yield corpus.IngestDocumentsResponse(document_id=request.document.document_id, index=self.taken - 1)
+            version = self.versions.pop(0) if self.versions else 0
+            yield corpus.IngestDocumentsResponse(
+                document_id=request.document.document_id, index=self.taken - 1, corpus_version=version
+            )
+
+    async def DeleteDocuments(self, request: Any, context: Any) -> corpus.DeleteDocumentsResponse:
+        return corpus.DeleteDocumentsResponse(corpus_version=self.versions.pop(0))
 
 
 @pytest.fixture
@@ -183,3 +198,33 @@ async def test_a_stream_that_breaks_off_says_that_it_may_be_sent_again(server: S
     with pytest.raises(ScicError) as caught:
         [result async for result in client.ingest_documents(large)]
     assert caught.value.code is grpc.StatusCode.UNAVAILABLE
+
+
+async def test_a_client_finds_what_it_has_written(server: Server, client: Client) -> None:
+    await client.build_context("before", max_tokens=1)
+    server.versions = [7, 9, 8, 0, 12, 11]
+    assert len([result async for result in client.ingest_documents(documents(4))]) == 4
+    await client.build_context("after writing", max_tokens=1)
+    await client.delete_documents(["d1"])
+    await client.delete_documents(["d2"])
+    await client.build_context("after deleting", max_tokens=1)
+    await client.plan_context("planned", max_tokens=1, cache="refresh")
+    await client.build_context("an older one will do", max_tokens=1, min_corpus_version=3)
+    await client.build_context("any will do", max_tokens=1, min_corpus_version=0)
+    assert server.demanded == [None, 9, 12, 12, 3, 0]
+    assert client.corpus_version == 12
+
+
+async def test_a_client_that_need_not_find_what_it_has_written(server: Server) -> None:
+    async with Client(server.address, api_key="scic_key", read_your_writes=False) as client:
+        server.versions = [7]
+        assert len([result async for result in client.ingest_documents(documents(1))]) == 1
+        await client.build_context("q", max_tokens=1)
+        assert (server.demanded, client.corpus_version) == ([None], 7)
+
+
+async def test_who_is_too_fast_is_told_when_to_come_again(server: Server, client: Client) -> None:
+    server.failures = [errors.RATE_LIMITED.error("too many requests", metadata={"rule": "contexts"}, retry_after=2.5)]
+    with pytest.raises(ScicError) as caught:
+        await client.build_context("q", max_tokens=1)
+    assert (caught.value.reason, caught.value.retry_after, len(server.seen)) == ("RATE_LIMITED", 2.5, 1)

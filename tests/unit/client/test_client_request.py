@@ -1,5 +1,6 @@
 """The client's own terms, on the wire."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -43,6 +44,12 @@ from scic.type.v1 import message_pb2
         pytest.param({"conversation_id": "c-1"}, {"conversation_id": "c-1"}, id="conversation id"),
         pytest.param({"reserved_output_tokens": 0}, {"reserved_output_tokens": 0}, id="nothing reserved, said aloud"),
         pytest.param({"render": "anthropic"}, {"render": "PROMPT_FORMAT_ANTHROPIC"}, id="a provider's body"),
+        pytest.param({"cache": "refresh"}, {"cache": {"mode": "MODE_REFRESH"}}, id="made anew"),
+        pytest.param({"cache": "bypass"}, {"cache": {"mode": "MODE_BYPASS"}}, id="without the cache"),
+        pytest.param({"max_age": 1.5}, {"cache": {"max_age": "1.500s"}}, id="age in seconds"),
+        pytest.param({"max_age": timedelta(minutes=10)}, {"cache": {"max_age": "600s"}}, id="age"),
+        pytest.param({"max_age": 0}, {"cache": {"max_age": "0s"}}, id="of this moment"),
+        pytest.param({"min_corpus_version": 7}, {"cache": {"min_corpus_version": 7}}, id="a version of the corpus"),
     ],
 )
 def test_options_become_fields(options: Any, sent: dict[str, Any]) -> None:
@@ -58,6 +65,10 @@ def test_options_become_fields(options: Any, sent: dict[str, Any]) -> None:
         pytest.param({"max_tokens": 1, "question": "caf\udce9"}, id="lone surrogate"),
         pytest.param({"max_tokens": 1, "sources": {"docs": 1 << 40}}, id="limit beyond 32 bits"),
         pytest.param({"max_tokens": 1, "passages": ["\ud800"]}, id="lone surrogate in a passage"),
+        pytest.param({"max_tokens": 1, "min_corpus_version": 1 << 63}, id="version beyond 64 bits"),
+        pytest.param({"max_tokens": 1, "max_age": float("inf")}, id="endless age"),
+        pytest.param({"max_tokens": 1, "max_age": float("nan")}, id="no age"),
+        pytest.param({"max_tokens": 1, "cache": "off"}, id="a word that the cache does not know"),
     ],
 )
 def test_what_no_message_can_hold_is_an_invalid_field(arguments: dict[str, Any]) -> None:
@@ -80,8 +91,12 @@ def test_every_field_of_the_request_can_be_said() -> None:
         reserved_output_tokens=1,
         render="openai",
         request_id="r",
+        cache="bypass",
+        max_age=60,
+        min_corpus_version=7,
     )
-    assert {field.name for field, _ in said.ListFields()} == {field.name for field in said.DESCRIPTOR.fields}
+    for message in (said, said.cache):
+        assert {field.name for field, _ in message.ListFields()} == {field.name for field in message.DESCRIPTOR.fields}
 
 
 @pytest.mark.parametrize("size", [{"ratio": 0.5}, {"max_tokens": 10}])

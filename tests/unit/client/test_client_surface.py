@@ -15,20 +15,42 @@ import scic.client
 import scic.mesh
 import scic.testing
 from scic.client.policy import CHANNEL_OPTIONS, SERVICE_CONFIG, UNARY_TIMEOUT
-from scic.gateway.v1 import context_service_pb2, corpus_service_pb2, ledger_service_pb2, profile_service_pb2
+from scic.gateway.v1 import (
+    cache_service_pb2,
+    context_service_pb2,
+    corpus_service_pb2,
+    job_service_pb2,
+    ledger_service_pb2,
+    profile_service_pb2,
+)
 
 METHODS: list[MethodDescriptor] = [
     method
-    for file in (context_service_pb2, corpus_service_pb2, profile_service_pb2, ledger_service_pb2)
+    for file in (
+        context_service_pb2,
+        corpus_service_pb2,
+        profile_service_pb2,
+        ledger_service_pb2,
+        job_service_pb2,
+        cache_service_pb2,
+    )
     for service in file.DESCRIPTOR.services_by_name.values()
     for method in service.methods
 ]
 NAMES = [method.full_name for method in METHODS]
-STREAMS = {"scic.gateway.v1.CorpusService.IngestDocuments"}
+STREAMS = {"scic.gateway.v1.CorpusService.IngestDocuments", "scic.gateway.v1.JobService.WatchJob"}
+ASKED_ONCE = {"scic.gateway.v1.JobService.ReplayJob"}
+OTHER_NAMES = {
+    "SubmitJob": ["submit_contexts", "submit_documents"],
+    "WatchJob": ["watch_job", "wait_for_job"],
+    "ListJobResults": ["job_results"],
+    "GetCacheStats": ["cache_stats"],
+}
+"""Methods of the client for an RPC, where they are not called as it is."""
 
 
-def python_name(method: MethodDescriptor) -> str:
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", method.name).lower()
+def python_names(method: MethodDescriptor) -> list[str]:
+    return OTHER_NAMES.get(method.name) or [re.sub(r"(?<!^)(?=[A-Z])", "_", method.name).lower()]
 
 
 def configs_of(method: MethodDescriptor) -> list[dict[str, typing.Any]]:
@@ -43,16 +65,17 @@ def configs_of(method: MethodDescriptor) -> list[dict[str, typing.Any]]:
 
 @pytest.mark.parametrize("method", METHODS, ids=NAMES)
 def test_every_rpc_has_a_typed_method(method: MethodDescriptor) -> None:
-    function = getattr(scic.Client, python_name(method))
-    hints = typing.get_type_hints(function)
-    assert "return" in hints
-    assert inspect.iscoroutinefunction(function) or typing.get_origin(hints["return"]) is AsyncIterator
-    assert function.__doc__
+    for name in python_names(method):
+        function = getattr(scic.Client, name)
+        hints = typing.get_type_hints(function)
+        assert "return" in hints
+        assert inspect.iscoroutinefunction(function) or typing.get_origin(hints["return"]) is AsyncIterator
+        assert function.__doc__
 
 
 def test_the_client_has_no_method_beyond() -> None:
     public = {name for name, _ in inspect.getmembers(scic.Client, inspect.isfunction) if not name.startswith("_")}
-    assert public == {python_name(method) for method in METHODS} | {"close"}
+    assert public == {name for method in METHODS for name in python_names(method)} | {"close"}
 
 
 @pytest.mark.parametrize("method", METHODS, ids=NAMES)
@@ -60,8 +83,11 @@ def test_exactly_one_policy_covers_every_method(method: MethodDescriptor) -> Non
     (config,) = configs_of(method)
     if method.full_name in STREAMS:
         assert config.keys() == {"name"}, "a stream has no deadline of ours, and cannot be sent again"
+        return
+    assert config["timeout"] == UNARY_TIMEOUT
+    if method.full_name in ASKED_ONCE:
+        assert "retryPolicy" not in config
     else:
-        assert config["timeout"] == UNARY_TIMEOUT
         assert config["retryPolicy"]["maxAttempts"] == 2
         assert config["retryPolicy"]["retryableStatusCodes"] == ["UNAVAILABLE"]
 
@@ -82,10 +108,23 @@ def test_the_channel_carries_the_policy() -> None:
     ("module", "exports"),
     [
         pytest.param(
-            scic, {"Client", "DocumentInput", "ScicError", "Turn", "__version__", "chat_messages", "restore"}, id="scic"
+            scic,
+            {
+                "Client",
+                "DocumentInput",
+                "ScicError",
+                "Turn",
+                "__version__",
+                "chat_messages",
+                "context_request",
+                "restore",
+            },
+            id="scic",
         ),
         pytest.param(
-            scic.client, {"Client", "ContextOptions", "DocumentInput", "Turn", "chat_messages", "restore"}, id="client"
+            scic.client,
+            {"Client", "ContextOptions", "DocumentInput", "Turn", "chat_messages", "context_request", "restore"},
+            id="client",
         ),
         pytest.param(scic.testing, {"Mesh", "ServicesMissingError", "mesh"}, id="testing"),
         pytest.param(scic.cli, {"main"}, id="cli"),
@@ -99,7 +138,7 @@ def test_exports_are_frozen(module: typing.Any, exports: set[str]) -> None:
 @pytest.mark.parametrize(
     ("function", "parameters"),
     [
-        pytest.param(scic.Client, ["address", "*api_key", "*credentials"], id="Client"),
+        pytest.param(scic.Client, ["address", "*api_key", "*credentials", "*read_your_writes"], id="Client"),
         pytest.param(
             scic.Client.build_context, ["self", "question", "*max_tokens", "*timeout", "**options"], id="build_context"
         ),
@@ -132,6 +171,25 @@ def test_exports_are_frozen(module: typing.Any, exports: set[str]) -> None:
         pytest.param(scic.Client.erase_subject, ["self", "subject", "*timeout"], id="erase_subject"),
         pytest.param(scic.Client.erase_tenant, ["self", "tenant", "*timeout"], id="erase_tenant"),
         pytest.param(scic.Client.get_corpus_stats, ["self", "*timeout"], id="get_corpus_stats"),
+        *(
+            pytest.param(
+                getattr(scic.Client, name),
+                ["self", work, "*request_id", "*priority", "*max_attempts", "*retention", "*timeout"],
+                id=name,
+            )
+            for name, work in (("submit_contexts", "requests"), ("submit_documents", "documents"))
+        ),
+        pytest.param(scic.Client.watch_job, ["self", "job_id", "*position"], id="watch_job"),
+        pytest.param(scic.Client.wait_for_job, ["self", "job_id", "*timeout"], id="wait_for_job"),
+        pytest.param(scic.Client.list_jobs, ["self", "*state", "*page_size", "*timeout"], id="list_jobs"),
+        pytest.param(scic.Client.job_results, ["self", "job_id", "*page_size", "*timeout"], id="job_results"),
+        *(
+            pytest.param(getattr(scic.Client, name), ["self", "job_id", "*timeout"], id=name)
+            for name in ("get_job", "cancel_job", "replay_job")
+        ),
+        pytest.param(scic.Client.cache_stats, ["self", "*timeout"], id="cache_stats"),
+        pytest.param(scic.Client.flush_cache, ["self", "tenant", "*timeout"], id="flush_cache"),
+        pytest.param(scic.context_request, ["question", "*max_tokens", "**options"], id="context_request"),
         pytest.param(scic.chat_messages, ["messages"], id="chat_messages"),
         pytest.param(scic.Turn, ["role", "text"], id="Turn"),
         pytest.param(scic.testing.mesh, ["*data_dir", "*redis_url", "*tenants", "*groups"], id="testing.mesh"),
@@ -161,4 +219,7 @@ def test_options_are_frozen() -> None:
         "conversation_id",
         "reserved_output_tokens",
         "render",
+        "cache",
+        "max_age",
+        "min_corpus_version",
     }

@@ -1,34 +1,30 @@
-"""The exact cache: never another question, another tenant or an older corpus."""
+"""The cache: never another question, another tenant, or a document that has changed since."""
 
 import asyncio
 import time
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from scic import errors
+from scic.gateway.v1 import cache_pb2
 from scic.gateway.v1 import context_service_pb2 as pb
 from scic.type.v1 import guard_pb2, message_pb2
 from services.chassis.deadline import Deadline
 from services.gateway.background import Background
 from services.gateway.builder import ContextBuilder
-from services.gateway.contexts import Contexts
+from services.gateway.cache.ports import CorpusChange
 from services.gateway.guard.guard import Guard
 from services.gateway.guard.policy import Action, GuardPolicy, SensitiveType
 from services.gateway.principal import Principal, Role
 from services.gateway.profile import default_profile
 from services.text.tokens import count_messages, encoding_for
-from tests.fakes import (
-    FakeCache,
-    FakeComposer,
-    FakeCompressor,
-    FakeSelections,
-    FakeSelector,
-    OneProfile,
-    WordDetectors,
-    ladder_of,
-)
+from tests.fake_cache import FakeCache, FakeSelections
+from tests.fake_contexts import contexts_of
+from tests.fakes import FakeComposer, FakeCompressor, FakeSelector, OneProfile, WordDetectors, ladder_of
+from tests.waiting import eventually
 
 
 def caller(*groups: str, tenant: str = "acme", sees_all: bool = False) -> Principal:
@@ -46,8 +42,8 @@ class World:
         self.selector.detectors = self.detectors
         self.profiles = OneProfile(default_profile("gpt-4o"))
         ladder = ladder_of(self.selector, background.spawn, cache=self.selections)
-        self.contexts = Contexts(
-            builder=ContextBuilder(ladder, self.compressor, self.composer, time.monotonic),
+        self.contexts = contexts_of(
+            ContextBuilder(ladder, self.compressor, self.composer, time.monotonic),
             cache=self.cache,
             selector=self.selector,
             profiles=self.profiles,
@@ -59,8 +55,14 @@ class World:
         request = pb.BuildContextRequest(**{"question": question, "max_tokens": 500, "request_id": "r", **fields})
         recipe = await self.contexts.resolve(principal, request)
         built = await self.contexts.build(principal, recipe, Deadline.after(5))
-        await asyncio.sleep(0)  # lets the write in the background finish
+        await asyncio.sleep(0)  # lets the writes in the background finish
         return built
+
+    async def write(self, document_id: str, text: str, **fields: Any) -> None:
+        """A write that the cache hears of."""
+        before = self.selector.version
+        self.selector.store("acme", document_id, text, **fields)
+        await self.cache.advance("acme", CorpusChange(before, self.selector.version, [document_id]))
 
     async def forecast(self) -> pb.CacheStatus.ValueType:
         request = pb.BuildContextRequest(question="Why?", max_tokens=500)
@@ -118,27 +120,41 @@ async def test_callers_of_equal_groups_share_a_reply(world):
     assert (await world.ask(principal=caller("b", "a"))).cache == pb.CACHE_STATUS_HIT
 
 
-async def test_a_write_kills_what_was_built_before_it(world):
+async def test_a_change_of_what_a_reply_names_ends_it(world):
     await world.ask()
-    world.selector.store("acme", "guide.md", "Because of something else.")
-    await world.cache.publish_version("acme", world.selector.version, removed=True)
+    await world.write("guide.md", "Because of something else.")
     again = await world.ask()
     assert again.cache == pb.CACHE_STATUS_MISS
     assert again.evidence[0].text == "Because of so"
 
 
+async def test_a_change_of_another_document_does_not(world):
+    await world.ask()
+    await world.write("other.md", "Nothing to do with it.")
+    assert (await world.ask()).cache == pb.CACHE_STATUS_HIT
+
+
+async def test_who_has_written_reads_it_back(world):
+    await world.ask()
+    await world.write("other.md", "More.")
+    asked = cache_pb2.CacheDirective(min_corpus_version=world.selector.version)
+    built = await world.ask(cache=asked)
+    assert built.cache == pb.CACHE_STATUS_MISS
+    assert {item.document_id for item in built.evidence} == {"guide.md", "other.md"}
+
+
 async def test_without_a_trusted_version_the_selector_is_asked(world):
     await world.ask()
-    world.cache.versions.clear()
+    world.cache.confirmed.clear()
     assert (await world.ask()).cache == pb.CACHE_STATUS_HIT
-    world.cache.versions.clear()
-    world.selector.store("acme", "new.md", "More.")  # nobody published this write
+    world.cache.confirmed.clear()
+    world.selector.store("acme", "new.md", "More.")  # nobody announced this write
     assert (await world.ask()).cache == pb.CACHE_STATUS_MISS
 
 
 async def test_without_a_version_and_a_selector_nothing_cached_is_trusted(world):
     await world.ask()
-    world.cache.versions.clear()
+    world.cache.confirmed.clear()
     world.selector.away = True
     built = await world.ask()
     assert built.cache == pb.CACHE_STATUS_MISS
@@ -152,6 +168,89 @@ async def test_a_degraded_reply_is_not_kept(world):
     again = await world.ask()
     assert again.cache == pb.CACHE_STATUS_MISS
     assert not again.degradations
+
+
+Directive, Report = cache_pb2.CacheDirective, cache_pb2.CacheReport
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason", "status"),
+    [
+        pytest.param(
+            {"cache": Directive(mode=Directive.MODE_BYPASS)},
+            Report.NOT_STORED_DIRECTIVE,
+            pb.CACHE_STATUS_BYPASSED,
+            id="the request says so",
+        ),
+        pytest.param(
+            {"question": "What is the weather now?"},
+            Report.NOT_STORED_TIME_SENSITIVE,
+            pb.CACHE_STATUS_BYPASSED,
+            id="the question depends on the time",
+        ),
+        pytest.param(
+            {"principal": caller(tenant="empty")}, Report.NOT_STORED_THIN, pb.CACHE_STATUS_MISS, id="nothing was found"
+        ),
+    ],
+)
+async def test_what_is_not_kept_says_why(world, fields, reason, status):
+    for _ in range(2):
+        built = await world.ask(**fields)
+        assert (built.cache, built.cache_report.not_stored) == (status, reason)
+    assert not world.cache.entries
+
+
+async def test_a_refresh_takes_nothing_and_stores_anew(world):
+    await world.ask()
+    anew = Directive(mode=Directive.MODE_REFRESH)
+    assert (await world.ask(cache=anew)).cache == pb.CACHE_STATUS_BYPASSED
+    assert len(world.compressor.requests) == 2
+    assert (await world.ask()).cache == pb.CACHE_STATUS_HIT
+
+
+async def test_a_question_that_says_the_same_gets_the_reply_in_its_own_words(world):
+    await world.ask("What is the capital of France?")
+    built = await world.ask("Can you tell me what the capital of France is?")
+    assert (built.cache, built.cache_report.tier) == (pb.CACHE_STATUS_HIT, cache_pb2.CACHE_TIER_SEMANTIC)
+    assert built.messages[-1].content == "Can you tell me what the capital of France is?"
+    assert built.tokens.total == count_messages(encoding_for(built.encoding), [m.content for m in built.messages])
+    assert (await world.ask("What is not the capital of France?")).cache == pb.CACHE_STATUS_MISS
+
+
+async def test_a_reply_that_is_due_is_made_anew_behind_the_hit(world):
+    await world.ask()
+    world.cache.due = True
+    assert (await world.ask()).cache == pb.CACHE_STATUS_HIT
+    await eventually("it is built again", lambda: len(world.compressor.requests) == 2)
+    world.cache.due = False
+    assert (await world.ask()).cache == pb.CACHE_STATUS_HIT
+
+
+async def test_equal_requests_at_a_time_are_computed_once(world):
+    built = await asyncio.gather(*(world.ask(request_id=f"r{number}") for number in range(20)))
+    assert len(world.compressor.requests) == 1
+    assert [one.request_id for one in built] == [f"r{number}" for number in range(20)]
+    assert Counter(one.cache for one in built) == {pb.CACHE_STATUS_MISS: 1, pb.CACHE_STATUS_SHARED: 19}
+
+
+async def test_who_has_more_time_takes_no_reply_that_lack_of_time_has_spoilt(world):
+    request = pb.BuildContextRequest(question="Why?", max_tokens=500)
+    recipe = await world.contexts.resolve(ACME, request)
+    world.compressor.away = True
+    hurried = asyncio.create_task(world.contexts.build(ACME, recipe, Deadline.after(1)))
+    patient = asyncio.create_task(world.contexts.build(ACME, recipe, Deadline.after(9)))
+    assert (await hurried).degradations
+    await patient
+    assert len(world.selector.requests) == 2
+
+
+async def test_a_request_that_was_asked_before_is_masked_as_it_was_the_first_time(world):
+    """What is remembered of a request is that nothing in it was masked, and of no other request."""
+    world.detectors.words["secret-7"] = SensitiveType.SECRET
+    world.selector.store("acme", "notes.md", "The key is secret-7.")
+    for question in ("Why?", "Why?", "Is secret-7 right?", "Is secret-7 right?"):
+        built = await world.ask(question, cache=Directive(mode=Directive.MODE_REFRESH))
+        assert b"secret-7" not in built.SerializeToString()
 
 
 async def test_redis_away_means_answers_without_a_cache(world):
@@ -199,17 +298,17 @@ async def test_the_plan_equals_what_is_built(world):
 
 
 async def test_what_the_profile_masks_is_nowhere_in_reply_or_cache(world):
-    world.detectors.words.update({"secret-7": SensitiveType.SECRET, "4111": SensitiveType.PAYMENT_CARD})
-    world.selector.store("acme", "secret-7.md", "The key is secret-7, and the card 4111.")
+    world.detectors.words.update({"secret-7": SensitiveType.SECRET, "visa-4111": SensitiveType.PAYMENT_CARD})
+    world.selector.store("acme", "secret-7.md", "The key is secret-7, and the card visa-4111.")
     built = await world.ask("Is secret-7 right?")
     assert "secret-7" in world.selector.requests[-1].question, "it is searched as it was asked"
     assert world.compressor.requests[-1].dry_run, "no LLM sees what is masked"
     shown = built.SerializeToString()
     shown = shown.replace(b"secret-7.md", b"")  # the document's own name, by which citations are resolved
     assert b"secret-7" not in shown
-    assert b"4111" not in shown
+    assert b"visa-4111" not in shown
     assert b"[SECRET_1]" in shown
-    assert all(b"secret-7 " not in entry.reply for entry in world.cache.entries.values())
+    assert all(b"secret-7 " not in stored.entry.reply for stored in world.cache.entries.values())
     assert not [p for s in world.selections.kept.values() for p in s.passages if p.passage.document_id == "secret-7.md"]
     assert {(c.type, c.count) for c in built.isolation.sensitive} == {
         (guard_pb2.SENSITIVE_TYPE_SECRET, 1),

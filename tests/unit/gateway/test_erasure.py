@@ -1,4 +1,4 @@
-"""An erasure empties corpus, cache and ledger, says so, and goes on where one before it stopped."""
+"""An erasure empties corpus, jobs, cache and ledger, says so, and goes on where one before it stopped."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -12,6 +12,7 @@ from scic.gateway.v1 import corpus_service_pb2 as pb
 from scic.gateway.v1 import ledger_service_pb2 as records
 from services.chassis.deadline import Deadline
 from services.gateway.announcer import Announcer
+from services.gateway.cache.ports import CacheEntry, CacheKey, CorpusChange
 from services.gateway.erasure import Erasure, UnfinishedErasureError
 from services.gateway.ledger.no_ledger import NoLedger
 from services.gateway.ledger.stored_ledger import StoredLedger
@@ -19,8 +20,10 @@ from services.gateway.ledger.wiring import open_ledger
 from services.gateway.principal import Principal, Role
 from services.gateway.profile import default_profile
 from services.gateway.profiles.built_in import BuiltInProfiles
-from tests.fakes import FakeCache, FakeSelector
+from tests.fake_cache import FakeCache
+from tests.fakes import FakeJobs, FakeSelector
 from tests.unit.gateway.ledger.records import ADMIN, Clock, record
+from tests.waiting import eventually
 
 ROLES = frozenset(Role)
 OWNER = Principal("owner", "acme", ROLES, sees_all=True)
@@ -78,16 +81,20 @@ BUILT_IN = BuiltInProfiles(default_profile("gpt-4o"))
 
 @dataclass
 class World:
-    """Three places, and an erasure over them."""
+    """Four places, and an erasure over them."""
 
     ledger: FailingLedger
     clock: Clock
     selector: FakeSelector = field(default_factory=FakeSelector)
     cache: FakeCache = field(default_factory=FakeCache)
+    jobs: FakeJobs = field(default_factory=FakeJobs)
+    remembers: bool = True
+    """Whether there is a ledger."""
 
     @property
     def erasure(self) -> Erasure:
-        return Erasure(self.selector, self.cache, Announcer(self.cache), self.ledger, BUILT_IN)
+        ledger = self.ledger if self.remembers else NoLedger()
+        return Erasure(self.selector, self.cache, Announcer(self.cache), self.jobs, ledger, BUILT_IN)
 
     async def left(self) -> set[str]:
         """Questions of the records that are left."""
@@ -127,9 +134,9 @@ async def run(world: World, what: str, principal: Principal = OWNER) -> pb.Recei
 )
 async def test_a_receipt_names_the_ledger_and_what_went(world: World, what: str, erased: int, left: set[str]) -> None:
     receipt = await run(world, what)
-    names = ["corpus", "cache", "ledger", *(["profiles"] if what == "tenant" else [])]
+    names = ["corpus", "cache", "jobs", "ledger", *(["profiles"] if what == "tenant" else [])]
     assert [place.name for place in receipt.places] == names
-    assert receipt.places[2].entry_count == erased
+    assert receipt.places[3].entry_count == erased
     assert await world.left() == left
 
 
@@ -198,7 +205,9 @@ async def test_of_more_documents_than_are_named_all_records_go(world: World) -> 
         return response
 
     world.selector.erase = erases_more_than_it_names  # type: ignore[method-assign]  # a fake
-    assert (await run(world, "subject")).places[2].entry_count == 4
+    fill(world)
+    receipt = await run(world, "subject")
+    assert [place.entry_count for place in receipt.places] == [0, 3, 4, 4]
     assert await world.left() == set()
 
 
@@ -220,6 +229,136 @@ async def test_who_may_not_see_a_document_erases_no_record_of_it_by_a_call_that_
 
 
 async def test_without_a_ledger_there_is_none_to_empty(world: World) -> None:
-    erasure = Erasure(world.selector, world.cache, Announcer(world.cache), NoLedger(), BUILT_IN)
+    erasure = Erasure(world.selector, world.cache, Announcer(world.cache), world.jobs, NoLedger(), BUILT_IN)
     receipt = (await erasure.erase_subject(OWNER, FORGET, SOON)).receipt
-    assert receipt.places[2] == pb.Receipt.Place(name="ledger")
+    assert receipt.places[3] == pb.Receipt.Place(name="ledger")
+
+
+def fill(world: World) -> None:
+    """Replies and jobs that name the documents, and others."""
+    for name in ("a.md", "b.md", "c.md"):
+        world.cache.keep("acme", CacheKey(f"of {name}"), CacheEntry(b"reply", world.selector.version, [name], 0.1))
+        world.jobs.held.append(("acme", name, ""))
+    world.jobs.held.append(("acme", "d.md", "mueller"))
+    world.cache.keep("other", CacheKey("theirs"), CacheEntry(b"reply", 1, ["a.md"], 0.1))
+    world.jobs.held.append(("other", "a.md", "mueller"))
+
+
+def kept(world: World) -> tuple[set[str], list[str]]:
+    """Entries and jobs of the tenant that are left; of the other one nothing may be gone."""
+    assert ("other", "theirs") in world.cache.entries
+    assert ("other", "a.md", "mueller") in world.jobs.held
+    entries = {exact for tenant, exact in world.cache.entries if tenant == "acme"}
+    return entries, [name for tenant, name, _ in world.jobs.held if tenant == "acme"]
+
+
+@pytest.mark.parametrize(
+    ("what", "entries", "jobs"),
+    [
+        pytest.param("delete", {"of c.md"}, ["c.md", "d.md"], id="documents"),
+        pytest.param("subject", {"of c.md"}, ["c.md"], id="subject"),
+        pytest.param("tenant", set(), [], id="tenant"),
+    ],
+)
+async def test_jobs_and_cache_lose_just_what_was_erased(
+    world: World, what: str, entries: set[str], jobs: list[str]
+) -> None:
+    fill(world)
+    receipt = await run(world, what)
+    assert kept(world) == (entries, jobs)
+    assert [place.entry_count for place in receipt.places[1:3]] == [3 - len(entries), 4 - len(jobs)]
+    if what != "tenant":
+        assert world.cache.floors == {}
+
+
+@pytest.mark.parametrize("what", ["delete", "subject", "tenant"])
+async def test_what_a_job_stores_while_it_is_erased_does_not_stay(world: World, what: str) -> None:
+    fill(world)
+    erase = world.jobs._erase
+
+    def stores_first(goes):
+        world.selector.store("acme", "b.md", "text", subjects=["mueller"], groups=["board"])
+        return erase(goes)
+
+    world.jobs._erase = stores_first  # type: ignore[method-assign]  # a fake
+    receipt = await run(world, what)
+    assert ("acme", "b.md") not in world.selector.documents
+    assert receipt.places[0].document_count == (4 if what == "tenant" else 3)
+    versions = [change.corpus_version for _, change in world.cache.changes]
+    assert versions[-1] == world.selector.version
+    assert await world.left() == (set() if what == "tenant" else {"c.md", "nothing"})
+
+
+@pytest.mark.parametrize(
+    ("what", "entries", "jobs"),
+    [
+        pytest.param("delete", {"of c.md"}, ["c.md", "d.md"], id="documents"),
+        # Nobody knows any more which documents the subject had.
+        pytest.param("subject", set(), [], id="subject"),
+        pytest.param("tenant", set(), [], id="tenant"),
+    ],
+)
+@pytest.mark.parametrize("place", ["cache", "jobs"])
+async def test_the_same_call_again_empties_the_place_that_was_away(
+    world: World, what: str, entries: set[str], jobs: list[str], place: str
+) -> None:
+    fill(world)
+    world.cache.away, world.jobs.away = place == "cache", place == "jobs"
+    with pytest.raises(UnfinishedErasureError) as raised:
+        await run(world, what)
+    assert raised.value.metadata["stage"] == place
+    assert {name for tenant, name in world.selector.documents if tenant == "acme"} == (
+        set() if what == "tenant" else {"c.md"}
+    )
+    world.cache.away = world.jobs.away = False
+    receipt = await run(world, what)
+    if place == "cache":
+        jobs = ["c.md"] if what == "subject" else jobs  # the first call knew them
+    else:
+        entries = {"of c.md"} if what == "subject" else entries
+    assert kept(world) == (entries, jobs)
+    assert receipt.places[0].document_count == 0
+    assert await world.left() == (set() if what == "tenant" else {"c.md", "nothing"})
+
+
+async def test_without_a_ledger_a_call_that_finds_nothing_is_taken_for_one_that_goes_on(world: World) -> None:
+    world.remembers = False
+    fill(world)
+    world.cache.away = True
+    for what in ("delete", "subject"):
+        with pytest.raises(UnfinishedErasureError):
+            await run(world, what)
+    world.cache.away = False
+    await run(world, "delete")
+    assert kept(world)[0] == {"of c.md"}
+    await run(world, "subject")
+    assert kept(world) == (set(), ["c.md"])
+
+
+async def test_who_may_not_see_a_document_ends_no_reply_and_no_job_of_it(world: World) -> None:
+    fill(world)
+    world.selector.store("acme", "b.md", "text", groups=["board"])
+    await run(world, "delete", SALES)
+    assert kept(world) == ({"of b.md", "of c.md"}, ["b.md", "c.md", "d.md"])
+
+
+async def test_where_the_cache_is_away_it_hears_of_it_later(world: World) -> None:
+    fill(world)
+    world.cache.away = True
+    async with Announcer(world.cache, retry_seconds=0) as announcer:
+        erasure = Erasure(world.selector, world.cache, announcer, world.jobs, world.ledger, BUILT_IN)
+        with pytest.raises(UnfinishedErasureError):
+            await erasure.delete(OWNER, DELETE, SOON)
+        world.cache.away = False
+        change = CorpusChange(3, 4, ["a.md", "b.md"])
+        await eventually("the change is announced", lambda: world.cache.changes == [("acme", change)])
+
+
+@pytest.mark.parametrize("what", ["delete", "subject", "tenant"])
+async def test_where_the_selectors_answer_is_lost_nothing_of_the_tenant_is_trusted(world: World, what: str) -> None:
+    fill(world)
+    world.selector.away = True
+    with pytest.raises(ScicError):
+        await run(world, what)
+    assert kept(world)[0] == set()
+    assert world.cache.epochs["acme"] == 1

@@ -7,7 +7,7 @@ import pytest
 
 from scic.gateway.v1 import context_service_pb2 as pb
 from scic.type.v1 import message_pb2, source_pb2
-from services.gateway.fingerprint import fingerprint
+from services.gateway.fingerprint import cache_key
 from services.gateway.principal import Principal, Role
 from services.gateway.profile import default_profile
 
@@ -23,11 +23,11 @@ NOBODY = caller()
 
 
 def key(built: pb.BuildContextRequest, principal: Principal = NOBODY) -> str:
-    return fingerprint(built, PROFILE, principal)
+    return cache_key(built, PROFILE, principal).exact
 
 
 def test_a_profile_with_other_instructions_is_another_recipe():
-    assert fingerprint(request(), replace(PROFILE, instructions="Be brief."), NOBODY) != key(request())
+    assert cache_key(request(), replace(PROFILE, instructions="Be brief."), NOBODY).exact != key(request())
 
 
 CALLERS = [caller(), caller("a"), caller("b"), caller("a", "b"), caller("ab"), caller(sees_all=True)]

@@ -15,7 +15,8 @@ from services.gateway.ingestion.stream import IngestStream
 from services.gateway.ports import Stages
 from services.gateway.principal import Principal, Role
 from services.gateway.source import BUILT_IN
-from tests.fakes import FakeCache, FakeComposer, FakeCompressor, FakeSelector, WordDetectors
+from tests.fake_cache import FakeCache
+from tests.fakes import FakeComposer, FakeCompressor, FakeSelector, WordDetectors
 
 Outcome = pb.IngestDocumentsResponse
 INDEXED, UNCHANGED, FAILED = Outcome.OUTCOME_INDEXED, Outcome.OUTCOME_UNCHANGED, Outcome.OUTCOME_FAILED

@@ -18,7 +18,8 @@ from services.gateway.ingestion.stream import IngestStream
 from services.gateway.ports import Stages
 from services.gateway.principal import Principal, Role
 from services.gateway.source import BUILT_IN
-from tests.fakes import FakeCache, FakeComposer, FakeCompressor, FakeSelector
+from tests.fake_cache import FakeCache
+from tests.fakes import FakeComposer, FakeCompressor, FakeSelector
 
 VOUCHED = Principal("team", "acme", frozenset({Role.WRITER}), trusted=True)
 STRANGER = replace(VOUCHED, key_id="forms", trusted=False)

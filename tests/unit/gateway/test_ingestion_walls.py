@@ -13,12 +13,14 @@ from scic import errors
 from scic.gateway.v1 import corpus_service_pb2 as pb
 from scic.selector.v1 import selector_service_pb2 as selector
 from services.gateway.announcer import Announcer
+from services.gateway.cache.ports import CorpusChange
 from services.gateway.ingestion.batch import BatchIngester
 from services.gateway.ingestion.stream import IngestStream
 from services.gateway.ports import Stages
 from services.gateway.principal import Principal, Role
 from services.gateway.source import BUILT_IN, Sources
-from tests.fakes import FakeCache, FakeComposer, FakeCompressor, FakeSelector, WordDetectors
+from tests.fake_cache import FakeCache
+from tests.fakes import FakeComposer, FakeCompressor, FakeSelector, WordDetectors
 
 INDEXED = pb.IngestDocumentsResponse.OUTCOME_INDEXED
 UNCHANGED = pb.IngestDocumentsResponse.OUTCOME_UNCHANGED
@@ -150,13 +152,24 @@ async def test_a_retention_does_not_make_an_unchanged_document_change(world: Wor
     assert (await world.send(writer(), document("a", source="mail")))[0].outcome == UNCHANGED
 
 
-async def test_the_floor_grows_with_what_replaces_and_not_with_what_is_new(world: World) -> None:
-    await world.send(writer(), document("a"))
-    assert (world.cache.versions["acme"], world.cache.floors) == (1, {})
-    await world.send(writer(), document("a", "Other text."))
-    assert world.cache.floors["acme"] == 2
+async def test_what_is_replaced_is_announced_by_name_and_what_is_new_is_not(world: World) -> None:
+    await world.send(writer(), document("a"), document("b"))
+    await world.send(writer(), document("a", "Other text."), document("c"))
+    await world.send(writer(), document("d"))
+    assert [change for _, change in world.cache.changes] == [
+        CorpusChange(0, 1),
+        CorpusChange(1, 2, ["a", "c"]),  # which of the two it was is not said
+        CorpusChange(2, 3),
+    ]
+    assert world.cache.floors == {}
+
+
+async def test_each_result_names_the_version_that_holds_the_document(world: World) -> None:
+    (stored,) = await world.send(writer(), document("a"))
     await world.send(writer(), document("b"))
-    assert (world.cache.versions["acme"], world.cache.floors["acme"]) == (3, 2)
+    (unchanged,) = await world.send(writer(), document("a"))
+    (failed,) = await world.send(writer(), document("a", source="no such source"))
+    assert [one.corpus_version for one in (stored, unchanged, failed)] == [1, 2, 0]
 
 
 async def test_what_is_unchanged_may_have_replaced_something_that_nobody_announced(world: World) -> None:

@@ -18,7 +18,9 @@ from services.gateway.principal import Principal
 from services.gateway.profile import default_profile
 from services.gateway.search import Search
 from services.gateway.source import BUILT_IN, Source, Sources
-from tests.fakes import UNIT, FakeSelections, FakeSelector, ladder_of, recipe_of
+from services.gateway.stage_error import StageError
+from tests.fake_cache import FakeSelections
+from tests.fakes import UNIT, FakeSelector, ladder_of, recipe_of
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -43,11 +45,20 @@ class World:
         self.selector.broken[name] = self.backup.broken[name] = reason
 
     async def select(
-        self, *, principal: Principal = ANNA, keep: bool = True, seconds: float = 10.0, **fields: Any
+        self,
+        *,
+        principal: Principal = ANNA,
+        keep: bool = True,
+        seconds: float = 10.0,
+        searches: bool = True,
+        **fields: Any,
     ) -> Selected:
         request = pb.BuildContextRequest(**{"question": "Why?", "max_tokens": 1000, **fields})
         recipe = recipe_of(request, default_profile("gpt-4o", self.sources))
-        selected = await self.ladder.select(Search(principal, recipe), Deadline.after(seconds), keep=keep)
+        deadline = Deadline.after(seconds)
+        selected = await self.ladder.select(
+            Search(principal, recipe), deadline, keep=keep, search_by=deadline.share(0.6) if searches else None
+        )
         await asyncio.gather(*self._work)
         self._work.clear()
         return selected
@@ -166,7 +177,7 @@ async def test_the_rung_that_stands_in(world, cached, fields, broken, expected, 
         failed = report.source in broken
         assert (report.error_reason, bool(report.stand_in)) == ("STAGE_UNAVAILABLE" if failed else "", failed)
     asked_for = [name for name in broken if name in rungs(selected)]
-    assert [reason for reason, _ in selected.failures] == ["STAGE_UNAVAILABLE"] * len(asked_for)
+    assert [failure.reason for failure in selected.failures] == ["STAGE_UNAVAILABLE"] * len(asked_for)
     for name, rung in expected.items():
         assert fallbacks(name, rung) == before[name] + (name in broken)
 
@@ -184,7 +195,7 @@ async def test_without_the_selector_everything_comes_from_the_cache_with_the_que
     assert selected.passages == before.passages
     assert selected.question_vector == UNIT
     assert selected.corpus_version == 0
-    assert [reason for reason, _ in selected.failures] == ["STAGE_UNAVAILABLE"]
+    assert [failure.reason for failure in selected.failures] == ["STAGE_UNAVAILABLE"]
     assert not world.backup.calls
 
 
@@ -339,3 +350,36 @@ async def test_whatever_fails_each_source_has_one_report_and_each_passage_stands
         assert report.rung != Rung.RUNG_UNSPECIFIED
     assert bool(selected.failures) == any(report.error_reason for report in selected.reports)
     assert len(set(found(selected))) == len(found(selected))
+
+
+async def test_without_time_to_search_only_the_other_rungs_are_climbed(world):
+    before = await world.select()
+    calls = len(world.selector.calls)
+    selected = await world.select(searches=False)
+    assert rungs(selected) == {"code": "cache", "docs": "cache", "history": "cache"}
+    assert selected.passages == before.passages
+    assert (len(world.selector.calls), world.backup.calls) == (calls, [])
+    (failure,) = selected.failures
+    assert failure.reason == "DEADLINE_EXCEEDED"
+    assert "1 passage of docs may be older than its corpus" in failure.cost
+    fresh = await world.select(question="Who?", searches=False)
+    assert set(rungs(fresh).values()) == {"emergency"}
+    assert "up to 8 passages of docs missing" in fresh.failures[0].cost
+
+
+async def test_where_all_sources_fail_together_the_backup_is_searched_all_the_same(world):
+    world.selector.away = StageError("selector", "STAGE_UNAVAILABLE", answered=True)
+    selected = await world.select(sources=asked("history"))
+    assert rungs(selected) == {"history": "backup"}
+    assert set(found(selected)) == {"docs.md#0", "code.md#0", "history.md#0", "examples.md#0"}
+    assert world.backup.calls == ["select"]
+    assert [failure.reason for failure in selected.failures] == ["STAGE_UNAVAILABLE"]
+
+
+async def test_sources_that_fail_together_have_their_breakers_opened(world):
+    world.selector.away = StageError("selector", "STAGE_UNAVAILABLE", answered=True)
+    for _ in range(5):
+        await world.select(sources=asked("history"))
+    calls = len(world.selector.calls)
+    assert rungs(await world.select(sources=asked("history"))) == {"history": "backup"}
+    assert len(world.selector.calls) == calls

@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from services.gateway.principal import KeyFileError, Principal, Role, parse_keys, read_keys
+from services.gateway.admission.priority import Priority
+from services.gateway.principal import KeyFileError, KeyRing, Principal, Role, parse_keys, read_keys
 
 
 def entry(key: str, **changes: object) -> dict[str, object]:
@@ -41,9 +42,18 @@ def test_a_key_without_groups_has_none():
     assert (principal.groups, principal.sees_all) == (frozenset(), False)
 
 
+@pytest.mark.parametrize("priority", [Priority.HIGH, Priority.NORMAL, Priority.LOW])
+def test_a_key_has_a_priority(priority):
+    keys = parse_keys(json.dumps({"keys": [entry("secret", priority=priority.label)]}), origin="x")
+    principal = keys.find("secret")
+    assert principal is not None
+    assert principal.priority is priority
+
+
 @pytest.mark.parametrize(
     ("entries", "said"),
     [
+        pytest.param([entry("a", priority="batch")], "keys.0.priority", id="priority that no key has"),
         pytest.param([entry("a", tenant="../b")], "keys.0.tenant", id="tenant with a path"),
         pytest.param([entry("a", roles=["king"])], "keys.0.roles", id="unknown role"),
         pytest.param([entry("a", groups=["h r"])], "keys.0.groups", id="group with a space"),
@@ -67,3 +77,10 @@ def test_a_wrong_file_is_named_with_the_field(entries, said):
 def test_a_file_that_cannot_be_read_is_named(tmp_path):
     with pytest.raises(KeyFileError, match=r"missing\.json"):
         read_keys(tmp_path / "missing.json")
+
+
+def test_a_principal_is_found_by_the_name_of_its_key() -> None:
+    anna = Principal("anna", "acme", frozenset({Role.READER}))
+    keys = KeyRing({b"digest": anna})
+    assert keys.by_id("anna") == anna
+    assert keys.by_id("ben") is None

@@ -14,22 +14,14 @@ from scic.type.v1 import message_pb2
 from services.chassis.deadline import Deadline
 from services.gateway.background import Background
 from services.gateway.builder import ContextBuilder
-from services.gateway.contexts import Contexts
 from services.gateway.guard.guard import Guard
 from services.gateway.guard.policy import GuardPolicy, SensitiveType
 from services.gateway.principal import Principal, Role
 from services.gateway.profile import default_profile
 from services.gateway.recording import Recording
-from tests.fakes import (
-    FakeCache,
-    FakeComposer,
-    FakeCompressor,
-    FakeLedger,
-    FakeSelector,
-    OneProfile,
-    WordDetectors,
-    ladder_of,
-)
+from tests.fake_cache import FakeCache
+from tests.fake_contexts import contexts_of
+from tests.fakes import FakeComposer, FakeCompressor, FakeLedger, FakeSelector, OneProfile, WordDetectors, ladder_of
 
 ANNA = Principal("anna", "acme", frozenset({Role.READER}))
 
@@ -42,8 +34,8 @@ class World:
         self.profiles = OneProfile(replace(default_profile("gpt-4o"), version="v1"))
         names = count(1)
         self.recording = Recording(
-            Contexts(
-                builder=ContextBuilder(
+            contexts_of(
+                ContextBuilder(
                     ladder_of(self.selector, background.spawn), FakeCompressor(), FakeComposer(), time.monotonic
                 ),
                 cache=self.cache,

@@ -25,8 +25,8 @@ from tests.unit.k8s.manifests import Cluster, Manifest, base_files, containers, 
 KUBERNETES = "1.33"
 """The oldest version whose native sidecars are stable."""
 
-WORKLOADS = ("edge", *SERVICES)
-AUTOSCALED = ("edge", "gateway", "compressor", "composer")
+WORKLOADS = ("edge", "worker", *SERVICES)
+AUTOSCALED = ("edge", "gateway", "worker", "compressor", "composer")
 BASE = Cluster([manifest for path in base_files() for manifest in load(path)])
 FOLDERS = ("base", "overlays/dev", "overlays/prod")
 
@@ -77,7 +77,7 @@ def test_every_host_that_envoy_calls_is_a_headless_service(name: str) -> None:
         assert port in {p["port"] for p in service["ports"]}
 
 
-@pytest.mark.parametrize(("name", "deployment"), [("edge", "edge"), ("sidecar", "gateway")])
+@pytest.mark.parametrize(("name", "deployment"), [("edge", "edge"), ("sidecar", "gateway"), ("sidecar", "worker")])
 def test_envoys_open_ports_are_the_containers(name: str, deployment: str) -> None:
     (container,) = [c for c in containers(BASE.pod(deployment)) if c["name"] == "envoy"]
     open_ports = {port for host, port in envoy_listeners(name).values() if host == "0.0.0.0"}
@@ -187,6 +187,12 @@ def test_images_carry_the_projects_version(service: str) -> None:
         pytest.param("gateway", "selector", 50052, True, id="gateway-selector"),
         pytest.param("gateway", "compressor", 50053, True, id="gateway-compressor"),
         pytest.param("gateway", "composer", 50054, True, id="gateway-composer"),
+        pytest.param("worker", "selector", 50052, True, id="worker-selector"),
+        pytest.param("worker", "compressor", 50053, True, id="worker-compressor"),
+        pytest.param("worker", "composer", 50054, True, id="worker-composer"),
+        pytest.param("edge", "worker", 50051, False, id="edge-worker"),
+        pytest.param("gateway", "worker", 50051, False, id="gateway-worker"),
+        pytest.param("worker", "gateway", 50051, False, id="worker-gateway"),
         pytest.param("edge", "selector", 50052, False, id="edge-past-the-gateway"),
         pytest.param("composer", "selector", 50052, False, id="stage-stage"),
         pytest.param("selector", "gateway", 50051, False, id="stage-gateway"),
@@ -204,7 +210,8 @@ def test_prometheus_reaches_what_the_pod_announces(pod: str) -> None:
     assert BASE.passes(pod, "Ingress", "prometheus", port)
 
 
-def test_the_gateway_reaches_redis_and_the_edge_is_open_to_all() -> None:
+def test_gateway_and_worker_reach_redis_and_the_edge_is_open_to_all() -> None:
     assert BASE.passes("gateway", "Egress", "redis", 6379)
+    assert BASE.passes("worker", "Egress", "redis", 6379)
     assert BASE.passes("edge", "Ingress", "anybody", 8080)
     assert not BASE.passes("composer", "Egress", "redis", 6379)

@@ -116,7 +116,9 @@ def test_a_mesh_lives_from_up_to_down(shell: Shell) -> None:
     status = shell.status()
     assert status["healthy"] is True
     assert (status["edge"], status["ledger_page"]) == (f"127.0.0.1:{shell.port}", page)
-    assert sorted(entry["service"] for entry in status["processes"]) == sorted((*SERVICES, "valkey", "sidecar", "edge"))
+    assert sorted(entry["service"] for entry in status["processes"]) == sorted(
+        (*SERVICES, "worker", "valkey", "sidecar", "edge")
+    )
     assert {entry["health"] for entry in status["processes"]} == {"healthy"}
     table = shell.scic("status")
     assert table.returncode == 0

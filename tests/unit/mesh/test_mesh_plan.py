@@ -17,8 +17,8 @@ ROOT = Path(__file__).parents[3]
 DATA = Path("/data/scic")
 
 
-def planned(replicas: int = 2, edge_port: int = 8080) -> MeshPlan:
-    options = MeshOptions(data_dir=DATA, edge_port=edge_port, replicas=replicas)
+def planned(replicas: int = 2, edge_port: int = 8080, workers: int = 1) -> MeshPlan:
+    options = MeshOptions(data_dir=DATA, edge_port=edge_port, replicas=replicas, workers=workers)
     installation = Installation(root=ROOT, envoy="/bin/envoy", valkey="/bin/valkey")
     return laptop_plan(options, installation, ports=itertools.count(20_000), password="p4ss")
 
@@ -38,15 +38,16 @@ def test_every_service_has_its_replicas_and_every_engine_is_there_once(replicas:
 
 def test_waves_go_from_the_stages_to_the_edge() -> None:
     waves = [sorted({spec.service for spec in wave}) for wave in planned().waves]
-    assert waves == [["composer", "compressor", "selector", "valkey"], ["sidecar"], ["gateway"], ["edge"]]
+    assert waves == [["composer", "compressor", "selector", "valkey"], ["sidecar"], ["gateway", "worker"], ["edge"]]
 
 
 def test_gateways_drain_before_the_edge_goes_and_everything_stops() -> None:
     plan = planned()
     stopped = [service for group in plan.stop_order for service in group]
-    assert stopped.index("gateway") < stopped.index("edge") < stopped.index("sidecar") < stopped.index("selector")
+    order = [stopped.index(name) for name in ("gateway", "edge", "worker", "sidecar", "selector", "valkey")]
+    assert order == sorted(order)
     assert sorted(stopped) == sorted({spec.service for spec in plan.processes()})
-    assert plan.rolling == ("selector", "compressor", "composer", "gateway")
+    assert plan.rolling == ("selector", "compressor", "composer", "gateway", "worker")
 
 
 @pytest.mark.parametrize("service", ["selector", "compressor", "composer", "gateway"])
@@ -77,6 +78,22 @@ def test_each_replica_gets_ports_of_its_own(service: str) -> None:
 )
 def test_what_a_service_is_told(name: str, variable: str, value: str) -> None:
     assert by_name(planned())[name].env[variable] == value
+
+
+@pytest.mark.parametrize("workers", [0, 1, 3])
+def test_a_worker_is_a_gateway_with_the_role_that_no_balancer_knows(workers: int) -> None:
+    plan = planned(workers=workers)
+    specs = [spec for spec in plan.processes() if spec.service == "worker"]
+    assert [spec.name for spec in specs] == [f"worker-{number}" for number in range(1, workers + 1)]
+    gateway = by_name(plan)["gateway-1"]
+    for spec in specs:
+        assert spec.argv == gateway.argv
+        assert spec.env["SCIC_GATEWAY_ROLE"] == "worker"
+        assert {n: v for n, v in spec.env.items() if n.endswith(("_ADDRESS", "_URL", "_FILE"))} == {
+            n: v for n, v in gateway.env.items() if n.endswith(("_ADDRESS", "_URL", "_FILE"))
+        }
+        assert spec.probe.kind is ProbeKind.GRPC
+        assert spec.address not in plan.files[DATA / "run" / "edge.yaml"]
 
 
 def test_gateways_call_the_stages_through_the_sidecar() -> None:
@@ -121,7 +138,7 @@ def test_every_gateway_has_a_page_of_its_own_and_the_edge_sends_to_all(replicas:
 
 def test_no_two_ports_of_a_mesh_are_the_same() -> None:
     ports = [value for spec in planned().processes() for name, value in spec.env.items() if name.endswith("_PORT")]
-    assert len(ports) == len(set(ports)) == 18
+    assert len(ports) == len(set(ports)) == 20
 
 
 def test_the_model_is_prepared_first() -> None:

@@ -45,7 +45,7 @@ async def main():
         passage = Passage(record, 0, (), f"pump {i}", 0, 6, b"x" * 3000)
         vector = np.array([[1, 0]], np.float32)
         document = IndexedDocument(record, (passage,), vector)
-        version, _ = await store.index("acme", [document], EmbeddingModel("model", 2), EVERYBODY)
+        version, *_ = await store.index("acme", [document], EmbeddingModel("model", 2), EVERYBODY)
         print(record.document_id, version, flush=True)
 
 asyncio.run(main())
@@ -206,7 +206,7 @@ async def test_a_failed_write_leaves_nothing_behind(store: EmbeddedStore) -> Non
 async def test_reading_makes_no_files(store: EmbeddedStore, tmp_path: Path) -> None:
     assert await found_by(store) == set()
     assert await store.corpus_version("acme") == 0
-    assert await store.delete("acme", ["a"], EVERYBODY) == Removal((), 0, 0)
+    assert await store.delete("acme", ["a"], EVERYBODY) == Removal((), 0, 0, 0)
     assert files(tmp_path) == []
 
 
@@ -241,7 +241,7 @@ async def test_the_clock_may_go_backwards(tmp_path: Path) -> None:
     store = EmbeddedStore(tmp_path, clock=lambda: now)
     first = await store.index("acme", [document("a")], MODEL, EVERYBODY)
     now -= timedelta(days=1)
-    assert await store.index("acme", [document("b")], MODEL, EVERYBODY) == (first[0] + 1, 0)
+    assert await store.index("acme", [document("b")], MODEL, EVERYBODY) == (first[0] + 1, 0, first[0])
     assert await found_by(store) == {"a", "b"}
     await store.close()
 

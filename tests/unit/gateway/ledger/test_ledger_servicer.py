@@ -17,6 +17,7 @@ from services.gateway.ledger.servicer import LedgerServicer
 from services.gateway.ledger.stored_ledger import StoredLedger
 from services.gateway.ledger.wiring import open_ledger
 from services.gateway.principal import Principal
+from tests.fake_contexts import DEADLINES
 from tests.unit.gateway.ledger.records import ADMIN, NOBODY, Clock, record
 
 
@@ -55,7 +56,7 @@ async def ledger() -> AsyncIterator[StoredLedger]:
 
 
 async def test_records_are_read_listed_and_compared_for_the_caller(ledger: StoredLedger) -> None:
-    servicer = LedgerServicer(ledger, FakeReplay())
+    servicer = LedgerServicer(ledger, FakeReplay(), DEADLINES)
     one, other = record(1, "a.md"), record(2, "b.md")
     ledger.record(ADMIN, one)
     ledger.record(ADMIN, other)
@@ -87,7 +88,7 @@ async def test_a_replay_says_what_would_change(ledger: StoredLedger) -> None:
     ledger.record(ADMIN, one)
     await ledger.flush()
     request = pb.ReplayRecordRequest(record_id=one.record_id, profile="default@0011223344556677")
-    answer = await LedgerServicer(ledger, replay).ReplayRecord(request, call_as(ADMIN))
+    answer = await LedgerServicer(ledger, replay, DEADLINES).ReplayRecord(request, call_as(ADMIN))
     assert replay.asked == [("admin", one, "default@0011223344556677", False)]
     assert answer.response == again
     assert [change.passage_id for change in answer.diff.passages] == ["b.md#0"]
@@ -99,7 +100,7 @@ async def test_a_replay_of_the_same_recipe_changes_nothing(ledger: StoredLedger)
     ledger.record(ADMIN, one)
     await ledger.flush()
     replay = FakeReplay(one.response, gone=True)
-    servicer = LedgerServicer(ledger, replay)
+    servicer = LedgerServicer(ledger, replay, DEADLINES)
     with pytest.raises(ScicError) as raised:
         await servicer.ReplayRecord(pb.ReplayRecordRequest(record_id="request-1"), call_as(ADMIN))
     assert raised.value.reason == "CORPUS_VERSION_GONE"

@@ -175,6 +175,7 @@ async def gateway(
             retention=retention,
             base=base,
             fixed_tokens=no_tokens,
+            max_deadline_seconds=60.0,
             spawn=background.append,
             now=calendar,
         )

@@ -68,6 +68,7 @@ async def served(storage):
                 keep_days=90,
                 keep_count=20,
                 fixed_tokens=no_tokens,
+                max_deadline_seconds=60.0,
                 spawn=background.spawn,
             ) as wired,
         ):

@@ -4,6 +4,7 @@ import dataclasses
 import json
 
 import pytest
+from google.protobuf.duration_pb2 import Duration
 from hypothesis import given, settings
 
 from scic.gateway.v1 import profile_service_pb2 as pb
@@ -17,7 +18,7 @@ from tests.unit.gateway.profiles.recipes import RECIPES
 
 
 def found(base=BASE, count=no_tokens, **fields):
-    return dict(mistakes(pb.Profile(**fields), base, count))
+    return dict(mistakes(pb.Profile(**fields), base, count, 60.0))
 
 
 def source(name, **fields):
@@ -35,6 +36,12 @@ RULE = guard_pb2.GuardRule(type=guard_pb2.SENSITIVE_TYPE_EMAIL, action=guard_pb2
 @pytest.mark.parametrize(
     ("fields", "field", "said"),
     [
+        pytest.param(
+            {"deadline": Duration(seconds=60, nanos=1)},
+            "profile.deadline",
+            "must be at most 60 s",
+            id="deadline above the cap",
+        ),
         pytest.param(
             {"sources": [source("docs"), source("mail")]},
             "profile.sources[1].name",

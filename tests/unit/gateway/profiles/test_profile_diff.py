@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from google.protobuf.duration_pb2 import Duration
 from hypothesis import given
 
 from scic.gateway.v1 import profile_service_pb2 as pb
@@ -35,6 +36,7 @@ def test_fields_come_in_the_order_of_the_recipe_with_json_values():
         conversation_share=0.0,
         order=prompt_pb2.EVIDENCE_ORDER_BY_SOURCE,
         pin_patterns=["a", "b"],
+        deadline=Duration(seconds=2, nanos=500_000_000),
         guard=guard_pb2.Guard(rules=[guard_pb2.GuardRule(type=EMAIL, action=guard_pb2.GUARD_ACTION_DROP)]),
     )
     assert told(before, after) == [
@@ -49,6 +51,7 @@ def test_fields_come_in_the_order_of_the_recipe_with_json_values():
         ("order", "", '"EVIDENCE_ORDER_BY_SOURCE"'),
         ("pin_patterns[1]", "", '"b"'),
         ("guard.email", '"GUARD_ACTION_ALLOW"', '"GUARD_ACTION_DROP"'),
+        ("deadline", "", '"2.500s"'),
     ]
 
 

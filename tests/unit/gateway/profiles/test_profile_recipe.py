@@ -3,6 +3,7 @@
 import dataclasses
 
 import pytest
+from google.protobuf.duration_pb2 import Duration
 
 from scic.gateway.v1 import profile_service_pb2 as pb
 from scic.type.v1 import guard_pb2, prompt_pb2
@@ -40,6 +41,13 @@ def test_a_recipe_that_is_silent_is_the_servers_own_profile():
 def test_what_a_recipe_says_holds(field, value):
     expected = tuple(value) if isinstance(value, list) else value
     assert getattr(domain(**{field: value}), field) == expected
+
+
+def test_the_deadline_is_the_recipes_or_the_servers():
+    base = dataclasses.replace(BASE, deadline_seconds=4.0)
+    assert domain(base, deadline=Duration(seconds=2, nanos=500_000_000)).deadline_seconds == 2.5
+    assert domain(base).deadline_seconds == 4.0
+    assert domain().deadline_seconds is None
 
 
 def test_sources_that_are_named_are_searched_and_the_others_stay_known():

@@ -1,0 +1,70 @@
+"""`python -m benchmarks.gateway.overload`: three times as many cold requests as the mesh can answer."""
+
+import sys
+import time
+from collections.abc import Sequence
+from statistics import median
+
+import uvloop
+
+from benchmarks.gateway.bed import Bed, run
+from benchmarks.gateway.load import Callers, Sample, offer, quantile_ms, saturate
+from benchmarks.report import Figure, at_least, at_most
+
+CONCURRENCY = 16
+CAPACITY_SECONDS = 10.0
+SECONDS = 20.0
+TIMES = 3
+_MOST = 400
+"""Requests a second that no two cores answer cold: so many are laid out."""
+
+
+def measure(bed: Bed) -> list[Figure]:
+    """Capacity by a closed loop before and after; between them that rate once and three times, whatever comes back."""
+    return uvloop.run(_measure(bed))
+
+
+async def _measure(bed: Bed) -> list[Figure]:
+    async with Callers(bed.mesh.edge, bed.mesh.api_key, connections=32) as callers:
+
+        async def capacity() -> float:
+            requests = bed.cold(int(CAPACITY_SECONDS * _MOST))
+            samples, seconds = await saturate(callers, requests, concurrency=CONCURRENCY, seconds=CAPACITY_SECONDS)
+            return sum(sample.good for sample in samples) / seconds
+
+        async def offered(rate: float) -> tuple[Sequence[Sample], float]:
+            """The samples, and the seconds until the last answer: what is answered after the end is no goodput."""
+            bed.say(f"Offering {rate:.0f} cold requests a second")
+            requests, start = bed.cold(int(rate * SECONDS)), time.perf_counter()
+            return await offer(callers, requests, rate=rate), time.perf_counter() - start
+
+        await capacity()  # it finds out how many builds are wise while it is loaded
+        before = await capacity()
+        bed.say(f"Capacity {before:.0f} cold requests/s")
+        once, _ = await offered(before)
+        thrice, seconds = await offered(TIMES * before)
+        found = median((before, await capacity()))
+    good = sum(sample.good for sample in thrice)
+    errors = [sample.code.name for sample in thrice if not (sample.good or sample.refused)]
+    if errors:
+        bed.say(f"Errors: {', '.join(sorted(set(errors)))}")
+    at_once, at_thrice = quantile_ms(once, 0.95), quantile_ms(thrice, 0.95)
+    return [
+        Figure("capacity, closed loop, cold", found, "requests/s"),
+        Figure(f"goodput at {TIMES} x capacity, share of capacity", 100 * good / seconds / found, "%", at_least(80)),
+        Figure(f"p95 of the admitted at {TIMES} x, times that at 1 x", at_thrice / at_once, "x", at_most(2)),
+        Figure("p95 at 1 x capacity", at_once, "ms"),
+        Figure(f"p95 of the admitted at {TIMES} x capacity", at_thrice, "ms"),
+        Figure("refused at 1 x capacity", _share([sample.refused for sample in once]), "%"),
+        Figure(f"refused at {TIMES} x capacity", _share([sample.refused for sample in thrice]), "%"),
+        Figure(f"degraded of the admitted at {TIMES} x capacity", _share([s.degraded for s in thrice if s.good]), "%"),
+        Figure(f"errors at {TIMES} x capacity", len(errors), "requests"),
+    ]
+
+
+def _share(flags: Sequence[bool]) -> float:
+    return 100 * sum(flags) / len(flags) if flags else float("nan")
+
+
+if __name__ == "__main__":
+    sys.exit(run("Overload", "gateway_overload", [("Three times the capacity", measure)]))

@@ -1,0 +1,63 @@
+"""`scic cache`: look at the cache, and empty it."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from scic.cli.connection import Address, ApiKey, DataDir, connect
+from scic.cli.counted import counted
+from scic.cli.json_output import print_json
+from scic.cli.show_cache import show_cache_stats
+
+cache = typer.Typer(name="cache", no_args_is_help=True, rich_markup_mode=None)
+
+
+@cache.callback()
+def about() -> None:
+    """Look at the cache of the key's tenant, and empty it."""
+
+
+@cache.command()
+def stats(
+    as_json: Annotated[bool, typer.Option("--json", help="Print the reply as JSON.")] = False,
+    address: Address = None,
+    api_key: ApiKey = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Count what is kept, and how it served."""
+
+    async def ask() -> None:
+        async with connect(address, api_key, data_dir) as client:
+            counts = await client.cache_stats()
+        if as_json:
+            print_json(counts)
+        else:
+            show_cache_stats(Console(), counts)
+
+    asyncio.run(ask())
+
+
+@cache.command()
+def flush(
+    tenant: Annotated[
+        str, typer.Option("--tenant", help="The key's tenant, which is named to confirm it.", show_default=False)
+    ],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    address: Address = None,
+    api_key: ApiKey = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Remove all stored replies and selections.
+
+    Documents, jobs and limits stay. The key needs the role operator.
+    """
+
+    async def ask() -> int:
+        async with connect(address, api_key, data_dir) as client:
+            return await client.flush_cache(tenant)
+
+    if not yes:
+        typer.confirm(f"Empty the cache of the tenant {tenant!r}? All is computed anew then.", abort=True, err=True)
+    print(f"{counted(asyncio.run(ask()), 'entry', 'entries')} removed")

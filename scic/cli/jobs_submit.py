@@ -1,0 +1,255 @@
+"""`scic jobs submit` and `scic jobs ingest`: leave work to the mesh's workers."""
+
+import asyncio
+import re
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+
+from scic import errors
+from scic.cli.connection import Address, ApiKey, DataDir, connect
+from scic.cli.context import DEFAULT_MAX_TOKENS
+from scic.cli.duration import span
+from scic.cli.follow_job import EXIT_NOT_CLEAN, Follower
+from scic.cli.ingest_files import (
+    ExpiresIn,
+    Groups,
+    Metadata,
+    Paths,
+    Source,
+    Subjects,
+    Untrusted,
+    Verbose,
+    common_fields,
+    documents,
+    find_files,
+    name_failures,
+)
+from scic.cli.job_batches import batches, request_ids
+from scic.cli.job_file import Item, read_requests
+from scic.cli.json_output import one_line
+from scic.cli.show_jobs import items_words, state_word
+from scic.cli.text_input import name_of, read_text
+from scic.client import Client
+from scic.errors import ScicError
+from scic.gateway.v1 import context_service_pb2 as context
+from scic.gateway.v1 import job_service_pb2 as pb
+
+_EXIT_MISTAKE = 2
+
+_FIELD = re.compile(r"contexts\.requests\[([0-9]+)\]\.(.+)")
+
+Priority = Annotated[
+    int, typer.Option("--priority", min=1, max=5, help="How soon among the tenant's jobs: 1 (last) to 5 (first).")
+]
+Attempts = Annotated[int, typer.Option("--attempts", min=1, max=10, help="Tries before a job is dead.")]
+Retention = Annotated[
+    str, typer.Option("--retention", metavar="DURATION", help="How long results are kept after the end: 1m to 7d.")
+]
+RequestId = Annotated[
+    str,
+    typer.Option(
+        "--request-id",
+        help="Name of the job: the same command with the same name submits nothing twice. Further jobs of one command "
+        "get .2, .3 … behind it. Default: a new name.",
+    ),
+]
+Watch = Annotated[bool, typer.Option("--watch", "-w", help="Then watch the jobs to their end, as `scic jobs watch`.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, a line for each job, or event where it is watched.")]
+
+
+def submit(
+    file: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE",
+            help="Requests, or - for standard input: a JSON object a line; in a file that ends in .yaml a list. Fields "
+            "are those of BuildContextRequest: question, max_tokens, profile, sources …",
+            show_default=False,
+        ),
+    ],
+    questions: Annotated[bool, typer.Option("--questions", help="Each line of the file is a question.")] = False,
+    max_tokens: Annotated[
+        int | None,
+        typer.Option(
+            "--max-tokens",
+            "-n",
+            help="Bound for all tokens of a request that names none. Default: the profile's; 2000 without a profile.",
+        ),
+    ] = None,
+    profile: Annotated[
+        str, typer.Option("--profile", "-p", help="Recipe to follow for a request that names none.")
+    ] = "",
+    priority: Priority = 3,
+    attempts: Attempts = 3,
+    retention: Retention = "1d",
+    request_id: RequestId = "",
+    watch: Watch = False,
+    as_json: AsJson = False,
+    address: Address = None,
+    api_key: ApiKey = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Build many contexts in the background.
+
+    A job is made for up to 1,000 requests or 4 MiB, more jobs for more. What was submitted survives a crash of the
+    mesh. Documents go in by `scic jobs ingest`.
+
+    Exit code 0: all was submitted, and with --watch came out well; 1: it did not; 2: nothing was done.
+    """
+    kept = _retention(retention)
+    items, mistakes = read_requests(read_text(file), name_of(file), questions=questions)
+    if mistakes:
+        _tell(name_of(file), mistakes)
+    if not items:
+        raise typer.BadParameter(f"{name_of(file)} holds no request", param_hint="FILE")
+    for _, request in items:
+        request.profile = request.profile or profile
+        request.max_tokens = request.max_tokens or max_tokens or (0 if request.profile else DEFAULT_MAX_TOKENS)
+    following = Follower(as_json=as_json)
+
+    async def ask() -> None:
+        submitted, done = list[str](), 0
+        async with connect(address, api_key, data_dir) as client:
+            ids = request_ids(request_id)
+            async for batch in batches(_requests(items)):
+                with _placing(name_of(file), items[done:]):
+                    answer = await client.submit_contexts(
+                        batch,
+                        request_id=next(ids),
+                        priority=priority,
+                        max_attempts=attempts,
+                        retention=kept,
+                    )
+                done += len(batch)
+                _show(answer, as_json=as_json)
+                submitted.append(answer.job.job_id)
+            await _then(client, submitted, following, watch=watch, quiet=as_json)
+
+    _run(ask, following)
+
+
+def ingest(
+    paths: Paths,
+    source: Source = "",
+    metadata: Metadata = None,
+    acl: Groups = None,
+    subject: Subjects = None,
+    expires_in: ExpiresIn = None,
+    untrusted: Untrusted = False,
+    verbose: Verbose = False,
+    priority: Priority = 3,
+    attempts: Attempts = 3,
+    retention: Retention = "1d",
+    request_id: RequestId = "",
+    watch: Watch = False,
+    as_json: AsJson = False,
+    address: Address = None,
+    api_key: ApiKey = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Ingest files and folders in the background.
+
+    It takes what `scic ingest` takes, and leaves the work to the mesh's workers. A job is made for up to 1,000 files
+    or 4 MiB, more jobs for more.
+
+    Exit code 0: all was submitted, and with --watch came out well; 1: some files did not, each is named.
+    """
+    kept = _retention(retention)
+    common = common_fields(source, metadata or (), acl or (), subject or (), expires_in, untrusted=untrusted)
+    console = Console(stderr=True)
+    files = find_files(paths, console, verbose=verbose)
+    following = Follower(as_json=as_json)
+
+    async def ask() -> None:
+        submitted = list[str]()
+        async with connect(address, api_key, data_dir) as client:
+            ids = request_ids(request_id)
+            async for batch in batches(documents(files, common)):
+                try:
+                    answer = await client.submit_documents(
+                        batch,
+                        request_id=next(ids),
+                        priority=priority,
+                        max_attempts=attempts,
+                        retention=kept,
+                    )
+                except ScicError as error:
+                    if error.reason != errors.REQUEST_TOO_LARGE.name or len(batch) > 1:
+                        raise
+                    files.failures.append((batch[0].document_id, f"{error}; `scic ingest` takes it"))
+                    continue
+                _show(answer, as_json=as_json)
+                submitted.append(answer.job.job_id)
+            name_failures(console, files.failures)
+            await _then(client, submitted, following, watch=watch, quiet=as_json)
+
+    _run(ask, following)
+    if files.failures:
+        raise typer.Exit(EXIT_NOT_CLEAN)
+
+
+def _retention(text: str) -> timedelta:
+    try:
+        return span(text).ToTimedelta()
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} {error}", param_hint="--retention") from None
+
+
+async def _requests(items: Sequence[Item]) -> AsyncIterator[context.BuildContextRequest]:
+    for item in items:
+        yield item.request
+
+
+def _show(answer: pb.SubmitJobResponse, *, as_json: bool) -> None:
+    if as_json:
+        print(one_line(answer), flush=True)
+        return
+    known = "" if answer.created else f", known already: {state_word(answer.job)}"
+    print(f"submitted {answer.job.job_id}: {items_words(answer.job)}{known}", flush=True)
+
+
+async def _then(client: Client, submitted: Sequence[str], following: Follower, *, watch: bool, quiet: bool) -> None:
+    """Watches the jobs, or says how to."""
+    if not submitted:
+        typer.echo("nothing was submitted", err=True)
+    elif watch:
+        for job_id in submitted:
+            await following.follow(client, job_id)
+    elif not quiet:
+        typer.echo(
+            f"`scic jobs watch {submitted[-1]}` watches it; `scic jobs results` prints what comes of it", err=True
+        )
+
+
+def _run(ask: Callable[[], Coroutine[None, None, None]], following: Follower) -> None:
+    try:
+        asyncio.run(ask())
+    except KeyboardInterrupt:
+        raise following.leave() from None
+    following.end()
+
+
+@contextmanager
+def _placing(file: str, items: Sequence[Item]) -> Iterator[None]:
+    """Names requests that the server refuses by their places in the file."""
+    try:
+        yield
+    except ScicError as error:
+        if error.reason != errors.INVALID_FIELD.name:
+            raise
+        places = [(_FIELD.fullmatch(field), said) for field, said in error.field_violations]
+        if not all(found for found, _ in places):
+            raise
+        _tell(file, [(f"{items[int(found[1])].place}: {found[2]}", said) for found, said in places if found])
+
+
+def _tell(file: str, mistakes: Sequence[tuple[str, str]]) -> NoReturn:
+    for place, said in mistakes:
+        print(f"scic: {f'{file}: ' if place != file else ''}{place}: {said}", file=sys.stderr)
+    raise typer.Exit(_EXIT_MISTAKE)

@@ -1,0 +1,123 @@
+"""The gate before what is expensive: so many contexts are built at a time as are wise, the rest wait or are refused."""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+
+from scic import errors
+from services.chassis import metrics
+from services.chassis.deadline import Deadline
+from services.gateway.admission.concurrency_limit import ConcurrencyLimit
+from services.gateway.admission.overload import overloaded
+from services.gateway.admission.priority import Priority
+from services.gateway.admission.waiting_line import MOST_SECONDS, Waiter, WaitingLine
+
+_RESOURCE = "builds"
+
+
+class BuildGate:
+    """Lets builds of this process in, at most `max_builds` at a time, and fewer where fewer are faster."""
+
+    def __init__(
+        self,
+        max_builds: int,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        uniform: Callable[[float, float], float] = random.uniform,
+    ) -> None:
+        self._limit = ConcurrencyLimit(max_builds, clock=clock)
+        self._line = WaitingLine()
+        self._clock = clock
+        self._uniform = uniform
+        self._running = 0
+        self._show()
+
+    @property
+    def limit(self) -> int:
+        """Builds that may run at a time, as things stand."""
+        return self._limit.limit
+
+    @property
+    def running(self) -> int:
+        """Builds that run."""
+        return self._running
+
+    @property
+    def waiting(self) -> int:
+        """Builds that wait."""
+        return len(self._line)
+
+    @asynccontextmanager
+    async def turn(self, priority: Priority, deadline: Deadline) -> AsyncIterator[None]:
+        """Stands around one build. Raises ScicError OVERLOADED where its turn does not come in time."""
+        if self._running < self._limit.limit and not len(self._line):
+            self._running += 1
+        else:
+            await self._wait(priority, deadline)
+        began = self._clock()
+        try:
+            yield
+        except BaseException:
+            # How long a build that failed or was cancelled would have taken is not known.
+            self._end()
+            raise
+        else:
+            self._limit.took(began, self._clock())
+            self._end()
+
+    async def _wait(self, priority: Priority, deadline: Deadline) -> None:
+        """Returns when it is its turn, which is counted then."""
+        self._limit.reached()
+        now = self._clock()
+        self._refuse(self._line.overdue(now))
+        patience = min(deadline.remaining() - self._limit.typical, MOST_SECONDS)
+        if patience <= 0:
+            raise self._refused(priority)
+        waiter = Waiter(priority, now, asyncio.get_running_loop().create_future())
+        if (crowded_out := self._line.join(waiter)) is not None:
+            self._refuse((crowded_out,))
+        self._call()
+        try:
+            async with asyncio.timeout(patience):
+                mine = await waiter.turn
+        except TimeoutError:
+            mine = self._settled(waiter)
+        except asyncio.CancelledError:
+            if self._settled(waiter):
+                self._end()
+            raise
+        if not mine:
+            raise self._refused(priority)
+
+    def _settled(self, waiter: Waiter) -> bool:
+        """Takes one out of line that waits no more. Returns whether its turn had come all the same."""
+        self._line.leave(waiter)
+        self._show()
+        return waiter.turn.done() and not waiter.turn.cancelled() and waiter.turn.result()
+
+    def _end(self) -> None:
+        self._running -= 1
+        self._refuse(self._line.overdue(self._clock()))
+        self._call()
+
+    def _call(self) -> None:
+        """Gives turns to those in line, as many as there are."""
+        while self._running < self._limit.limit and (waiter := self._line.next()) is not None:
+            if not waiter.turn.done():
+                self._running += 1
+                waiter.turn.set_result(True)
+        self._show()
+
+    def _refuse(self, waiters: Iterable[Waiter]) -> None:
+        for waiter in waiters:
+            if not waiter.turn.done():
+                waiter.turn.set_result(False)
+
+    def _refused(self, priority: Priority) -> errors.ScicError:
+        return overloaded(_RESOURCE, priority, self._uniform)
+
+    def _show(self) -> None:
+        metrics.BUILD_LIMIT.set(self._limit.limit)
+        metrics.BUILDS_WAITING.set(len(self._line))

@@ -1,0 +1,86 @@
+"""Those who wait for a turn: who is next, and who has waited too long."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Final
+
+from services.gateway.admission.priority import Priority
+
+MOST_SECONDS: Final = 0.8
+"""What anybody waits at most. A burst may take so long to be worked off."""
+
+TARGET_SECONDS: Final = 0.15
+"""What anybody waits at most while more comes than can be done: to wait longer helps nobody, and makes all late."""
+
+INTERVAL_SECONDS: Final = 1.0
+"""More comes than can be done where somebody has waited for longer than the target all this time."""
+
+_MOST_WAITING: Final = 1024
+
+
+class Waiter:
+    """One who waits."""
+
+    __slots__ = ("priority", "since", "turn")
+
+    def __init__(self, priority: Priority, since: float, turn: asyncio.Future[bool]) -> None:
+        self.priority: Final = priority
+        self.since: Final = since
+        self.turn: Final = turn
+        """True: it is its turn; False: it was refused."""
+
+
+class WaitingLine:
+    """Ordered by priority, then by arrival; bounded in length and in time.
+
+    The bound in time is controlled delay as in "Fail at Scale" (B. Maurer, ACM Queue 13/8, 2015), after CoDel (RFC
+    8289): a line that gets short now and then absorbs bursts, one that stands only adds to the time of everybody.
+    """
+
+    def __init__(self) -> None:
+        self._lines: dict[Priority, dict[Waiter, None]] = {priority: {} for priority in Priority}
+        self._long_since: float | None = None
+
+    def __len__(self) -> int:
+        return sum(len(line) for line in self._lines.values())
+
+    def join(self, waiter: Waiter) -> Waiter | None:
+        """Puts one in line; gives who has to leave for it where the line is full: the last of the lowest priority."""
+        self._lines[waiter.priority][waiter] = None
+        if len(self) <= _MOST_WAITING:
+            return None
+        lowest = next(line for line in reversed(self._lines.values()) if line)
+        last = next(reversed(lowest))
+        self.leave(last)
+        return last
+
+    def leave(self, waiter: Waiter) -> None:
+        """Takes one out, wherever it stands; harmless for one that has left."""
+        self._lines[waiter.priority].pop(waiter, None)
+
+    def next(self) -> Waiter | None:
+        """Takes out whose turn it is."""
+        for line in self._lines.values():
+            for waiter in line:
+                self.leave(waiter)
+                return waiter
+        return None
+
+    def overdue(self, now: float) -> Iterator[Waiter]:
+        """Takes out who has waited too long, the lowest priority first."""
+        most = TARGET_SECONDS if self._stands(now) else MOST_SECONDS
+        for line in reversed(self._lines.values()):
+            for waiter in list(line):
+                if now - waiter.since <= most:
+                    break
+                self.leave(waiter)
+                yield waiter
+
+    def _stands(self, now: float) -> bool:
+        """Whether somebody has waited for longer than the target all the time for an interval."""
+        wait = now - min((next(iter(line)).since for line in self._lines.values() if line), default=now)
+        if wait < TARGET_SECONDS / 2:  # while the line is kept at the target, it stands all the same
+            self._long_since = None
+        elif wait > TARGET_SECONDS and self._long_since is None:
+            self._long_since = now
+        return self._long_since is not None and now - self._long_since > INTERVAL_SECONDS

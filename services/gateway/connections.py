@@ -1,0 +1,82 @@
+"""Ways out of the gateway: clients of the stages and of Redis, by the settings."""
+
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from functools import partial
+from typing import TypeVar
+
+from redis.asyncio import Redis, RedisCluster
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from services.chassis.app import StartupError
+from services.chassis.breaker import Breaker
+from services.chassis.channel import stage_channel
+from services.gateway.ports import Stages
+from services.gateway.settings import GatewaySettings
+from services.gateway.stages import ComposerClient, CompressorClient, SelectorClient
+
+_Client = TypeVar("_Client", bound=Redis | RedisCluster)
+
+_CONNECT_SECONDS = 0.25
+_ANSWER_SECONDS = 2.0
+"""For any command; what a request waits for is bounded more tightly (see `redis_calls`)."""
+
+_RETRY = Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,))
+"""Once more on a new connection where the old one was lost, as after a restart of Redis.
+
+Never after a time-out: the command may have been done, and would be done twice.
+"""
+
+
+async def selector_client(settings: GatewaySettings, stack: AsyncExitStack, purpose: str) -> SelectorClient:
+    """A client of the selector with a breaker of its own."""
+    channel = await stack.enter_async_context(stage_channel(settings.selector_address))
+    return SelectorClient(channel, Breaker(f"selector{purpose}"))
+
+
+async def compressor_client(settings: GatewaySettings, stack: AsyncExitStack, purpose: str) -> CompressorClient:
+    """A client of the compressor with a breaker of its own."""
+    channel = await stack.enter_async_context(stage_channel(settings.compressor_address))
+    return CompressorClient(channel, Breaker(f"compressor{purpose}"))
+
+
+async def stage_clients(settings: GatewaySettings, stack: AsyncExitStack, purpose: str) -> Stages:
+    """Clients of all stages, each with a breaker of its own."""
+    channel = await stack.enter_async_context(stage_channel(settings.composer_address))
+    return Stages(
+        selector=await selector_client(settings, stack, purpose),
+        compressor=await compressor_client(settings, stack, purpose),
+        composer=ComposerClient(channel, Breaker(f"composer{purpose}")),
+    )
+
+
+def redis_client(settings: GatewaySettings, stack: AsyncExitStack) -> Redis | RedisCluster | None:
+    """A client of the Redis that the settings name, closed with the stack; None where they name none.
+
+    Raises StartupError.
+    """
+    kind = RedisCluster if settings.redis_cluster else Redis
+    connect = partial(
+        kind.from_url, socket_timeout=_ANSWER_SECONDS, socket_connect_timeout=_CONNECT_SECONDS, retry=_RETRY
+    )
+    return _opened(connect, settings, stack)
+
+
+def listening_client(settings: GatewaySettings, stack: AsyncExitStack) -> Redis | None:
+    """A client for `redis_signals`: of any node of a cluster, its commands without a time limit."""
+    connect = partial(Redis.from_url, socket_timeout=None, socket_connect_timeout=_CONNECT_SECONDS)
+    return _opened(connect, settings, stack)
+
+
+def _opened(connect: Callable[[str], _Client], settings: GatewaySettings, stack: AsyncExitStack) -> _Client | None:
+    if settings.redis_url is None:
+        return None
+    try:
+        redis = connect(settings.redis_url.get_secret_value())
+    except ValueError:
+        # Its text may quote the password.
+        raise StartupError("SCIC_GATEWAY_REDIS_URL is not a redis://, rediss:// or unix:// URL") from None
+    stack.push_async_callback(redis.aclose)
+    return redis

@@ -1,0 +1,19 @@
+"""What an erasure needs of jobs."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+
+class ErasableJobs(Protocol):
+    """Jobs of all tenants. Both methods raise ScicError QUEUE_UNAVAILABLE where the queue does not answer."""
+
+    async def erase_documents(self, tenant: str, document_ids: Sequence[str], subject: str) -> int:
+        """Erases what jobs hold and have made of documents, or of a subject; returns how many jobs lost something.
+
+        Nothing of it is stored any more by a job that runs. `subject` may be empty: nobody's.
+        """
+        ...
+
+    async def erase_tenant(self, tenant: str) -> int:
+        """Erases all jobs of a tenant; returns how many there were."""
+        ...

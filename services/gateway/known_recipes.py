@@ -1,0 +1,66 @@
+"""Recipes of requests that were resolved of late, so that what is asked again and again is not worked out each time."""
+
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+
+from scic.gateway.v1 import context_service_pb2 as pb
+from services.gateway.principal import Principal
+from services.gateway.profiles.ports import ResolvedProfile
+from services.gateway.recipe import Recipe
+
+_MOST = 4_096
+_LARGEST_BYTES = 4_096
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """Everything that a recipe is made of."""
+
+    request: bytes
+    """Serialized, without what differs from call to call."""
+
+    profile: int
+    """Of the profile's object, which the recipe holds: while it is known, no other has that identity."""
+
+    groups: frozenset[str]
+    sees_all: bool
+
+
+class KnownRecipes:
+    """The recipes used last; of requests that are short, and in which the guard found nothing to mask."""
+
+    def __init__(self) -> None:
+        self._recipes: OrderedDict[_Key, Recipe] = OrderedDict()
+
+    def find(self, principal: Principal, request: pb.BuildContextRequest, resolved: ResolvedProfile) -> Recipe | None:
+        """The recipe of a request, as far as another like it was resolved for a caller who may see the same."""
+        key = _key(principal, request, resolved)
+        known = self._recipes.get(key)
+        if known is None:
+            return None
+        self._recipes.move_to_end(key)
+        full, shown = pb.BuildContextRequest(), pb.BuildContextRequest()
+        full.CopyFrom(known.request)
+        shown.CopyFrom(known.shown)
+        for message in (full, shown):
+            message.request_id = request.request_id
+            message.cache.CopyFrom(request.cache)
+        return replace(known, request=full, shown=shown, resolved=resolved, known=True)
+
+    def add(
+        self, principal: Principal, request: pb.BuildContextRequest, resolved: ResolvedProfile, recipe: Recipe
+    ) -> None:
+        """Notes the recipe of a request, if it may be known."""
+        if recipe.screen.masks or request.ByteSize() > _LARGEST_BYTES:
+            return
+        self._recipes[_key(principal, request, resolved)] = recipe
+        if len(self._recipes) > _MOST:
+            self._recipes.popitem(last=False)
+
+
+def _key(principal: Principal, request: pb.BuildContextRequest, resolved: ResolvedProfile) -> _Key:
+    asked = pb.BuildContextRequest()
+    asked.CopyFrom(request)
+    asked.ClearField("request_id")
+    asked.ClearField("cache")
+    return _Key(asked.SerializeToString(deterministic=True), id(resolved.profile), principal.groups, principal.sees_all)

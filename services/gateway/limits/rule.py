@@ -1,0 +1,79 @@
+"""Rules: how many requests and tokens a tenant may use of a method in a window of time."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+ANY = "*"
+"""Every tenant, or every method."""
+
+_EXACT_REQUESTS = 1024
+"""Up to so many requests a window each has an entry of its own."""
+
+_GRANULES = 1024
+"""Parts of a window, beyond that: entries of one part are one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule; a tenant is counted for itself, whichever rule counts it."""
+
+    name: str
+    seconds: float
+    """The window's length."""
+
+    tenant: str = ANY
+    method: str = ANY
+    requests: int | None = None
+    """Requests within any window; None: any number."""
+
+    tokens: int | None = None
+    """Tokens within any window; None: any number."""
+
+    shadow: bool = False
+    """Whether it only counts what it would refuse."""
+
+    closed: bool = False
+    """Whether it refuses everything while it cannot be checked."""
+
+    @property
+    def window(self) -> int:
+        """The window in microseconds."""
+        return round(self.seconds * 1e6)
+
+    @property
+    def granule(self) -> int:
+        """Microseconds that times are rounded up to: what bounds the log of a rule to some thousand entries.
+
+        Room comes at most so much later than to the microsecond, and never earlier.
+        """
+        exact = self.requests is not None and self.requests <= _EXACT_REQUESTS
+        return 1 if exact else -(-self.window // _GRANULES)
+
+
+class Rules:
+    """All rules, and which of them apply to a call."""
+
+    def __init__(self, rules: Iterable[Rule] = ()) -> None:
+        self._rules = tuple(rules)
+        self._known: dict[tuple[str, str], tuple[Rule, ...]] = {}
+
+    def __iter__(self) -> Iterator[Rule]:
+        return iter(self._rules)
+
+    def __len__(self) -> int:
+        return len(self._rules)
+
+    def of(self, tenant: str, method: str) -> tuple[Rule, ...]:
+        """Those that apply together to a method (`BuildContext`) called by a tenant, which a key names.
+
+        Of rules with one name, the tenant's own takes the place of the one for all.
+        """
+        found = self._known.get((tenant, method))
+        if found is None:
+            by_name: dict[str, Rule] = {}
+            for rule in self._rules:
+                applies = rule.tenant in {ANY, tenant} and rule.method in {ANY, method}
+                if applies and (rule.tenant != ANY or rule.name not in by_name):
+                    by_name[rule.name] = rule
+            found = self._known[tenant, method] = tuple(by_name.values())
+        return found
