@@ -21,7 +21,8 @@ class LogWriter:
 
     A line is written at once when it is the first for a fifth of a second, else within that time, by a thread. An
     urgent one is written at once, behind those that wait; the rest at the interpreter's end. So SIGTERM, which drains
-    the server, loses nothing, and SIGKILL at most a fifth of a second of lines that were not urgent.
+    the server, loses nothing; SIGKILL, or a crash of the interpreter, at most the lines of a fifth of a second that
+    were not urgent.
 
     Any thread may write. Where more than 512 lines wait, whoever comes next writes them, and waits for the file.
     """
@@ -32,6 +33,7 @@ class LogWriter:
         self._written = time.monotonic() - _INTERVAL_SECONDS
         # Entered again by the same thread when the collector runs within and something that it collects is logged.
         self._writing = threading.RLock()
+        self._starting = threading.RLock()
         self._wanted = threading.Event()
         self._thread: threading.Thread | None = None
         atexit.register(self.flush)
@@ -39,29 +41,38 @@ class LogWriter:
     def write(self, line: str) -> None:
         """Take a line, its end included."""
         self._lines.append(line)
-        if self._wanted.is_set() and len(self._lines) < _MAX_WAITING:
-            return
-        if len(self._lines) >= _MAX_WAITING or time.monotonic() - self._written >= _INTERVAL_SECONDS:
+        if len(self._lines) >= _MAX_WAITING:
             self.flush()
-            return
-        if self._thread is None:
-            with self._writing:
-                if self._thread is None:
-                    self._thread = threading.Thread(target=self._write_now_and_then, name="log", daemon=True)
-                    self._thread.start()
-        self._wanted.set()
+        elif not self._wanted.is_set() and not self._wrote_at_once():
+            self._wake()
 
     def flush(self) -> None:
         """Write what waits."""
         with self._writing:
             text = "".join([self._lines.popleft() for _ in range(len(self._lines))])
-            self._written = time.monotonic()
-            if not text:
-                return
             # A request does not fail because nobody reads the log any more, or the disk is full.
             with contextlib.suppress(OSError):
-                self._file.write(text)
-                self._file.flush()
+                if text:
+                    self._file.write(text)
+                    self._file.flush()
+            self._written = time.monotonic()
+
+    def _wrote_at_once(self) -> bool:
+        if time.monotonic() - self._written < _INTERVAL_SECONDS or not self._writing.acquire(blocking=False):
+            return False
+        try:
+            self.flush()
+        finally:
+            self._writing.release()
+        return True
+
+    def _wake(self) -> None:
+        if self._thread is None:
+            with self._starting:
+                if self._thread is None:
+                    self._thread = threading.Thread(target=self._write_now_and_then, name="log", daemon=True)
+                    self._thread.start()
+        self._wanted.set()
 
     def _write_now_and_then(self) -> None:
         while True:

@@ -8,7 +8,7 @@ from typing import Any
 from structlog.contextvars import bind_contextvars
 
 from scic import errors
-from services.chassis.interceptors import Call, CallInterceptor, Context, Method
+from services.chassis.interceptors import Call, CallInterceptor, Context, Method, metadata_of
 from services.gateway.principal import KeyRing, Principal, Role
 
 REQUIRED_ROLE: Mapping[str, Role] = MappingProxyType(
@@ -88,7 +88,7 @@ class Authentication(CallInterceptor):
         role = REQUIRED_ROLE[method.path]
 
         async def authenticated(request: Any, context: Context) -> Any:
-            principal = caller_in(self._keys, context.invocation_metadata())
+            principal = caller_in(self._keys, metadata_of(context))
             if role not in principal.roles:
                 raise errors.ROLE_REQUIRED.error(
                     f"{method.operation} needs the role {role.value}", metadata={"role": role.value}

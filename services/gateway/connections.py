@@ -23,7 +23,7 @@ _CONNECT_SECONDS = 0.25
 _ANSWER_SECONDS = 2.0
 """For any command; what a request waits for is bounded more tightly (see `redis_calls`)."""
 
-_RETRY = Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,))
+RETRY = Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,))
 """Once more on a new connection where the old one was lost, as after a restart of Redis.
 
 Never after a time-out: the command may have been done, and would be done twice.
@@ -59,7 +59,7 @@ def redis_client(settings: GatewaySettings, stack: AsyncExitStack) -> Redis | Re
     """
     kind = RedisCluster if settings.redis_cluster else Redis
     connect = partial(
-        kind.from_url, socket_timeout=_ANSWER_SECONDS, socket_connect_timeout=_CONNECT_SECONDS, retry=_RETRY
+        kind.from_url, socket_timeout=_ANSWER_SECONDS, socket_connect_timeout=_CONNECT_SECONDS, retry=RETRY
     )
     return _opened(connect, settings, stack)
 

@@ -39,10 +39,19 @@ ON_THE_PATH = Patience(seconds=0.1, slow_seconds=0.04)
 BEHIND = Patience(seconds=2.0, slow_seconds=1.0)
 """For commands that no request waits for, or that do much work at a time."""
 
+_AT_A_TIME = 32
+"""Commands of one client under way: more of them make none faster, and a pool has no more than 100 connections."""
+
+_QUEUE_SECONDS = 0.5
+"""What a command waits at most until it is among those: in a burst that is the gateway's slowness, and not Redis'."""
+
 _TURNS = 4
 """Turns of the event loop that a command takes: so many times its lateness is no fault of Redis."""
 
 _lags: WeakKeyDictionary[asyncio.AbstractEventLoop, LoopLag] = WeakKeyDictionary()
+
+_queues: WeakKeyDictionary[Breaker, asyncio.Semaphore] = WeakKeyDictionary()
+"""Each client of Redis has a breaker of its own, so its commands queue by that."""
 
 _log = get_logger(__name__)
 
@@ -59,9 +68,11 @@ async def call(
         command: begins the command; it may be cancelled.
         patience: None: that of commands on a request's path.
     """
+    queue = _queues.setdefault(breaker, asyncio.Semaphore(_AT_A_TIME))
     try:
-        with breaker.calling() as verdict:
-            return await _timed(command, verdict, patience or ON_THE_PATH)
+        async with _turn(queue):
+            with breaker.calling() as verdict:
+                return await _timed(command, verdict, patience or ON_THE_PATH)
     except asyncio.CancelledError:
         caller_left()
         raise
@@ -88,6 +99,23 @@ async def redis_breaker(name: str, redis: Redis | RedisCluster, *, pause: float 
 
     async with Breaker(name, reset_timeout=pause).probed(probe) as breaker:
         yield breaker
+
+
+@asynccontextmanager
+async def _turn(queue: asyncio.Semaphore) -> AsyncIterator[None]:
+    """Stands around a command. Raises CacheUnavailableError where too many are before it."""
+    if queue.locked():
+        try:
+            async with asyncio.timeout(_QUEUE_SECONDS):
+                await queue.acquire()
+        except TimeoutError as error:
+            raise CacheUnavailableError("redis: too many commands wait") from error
+    else:
+        await queue.acquire()
+    try:
+        yield
+    finally:
+        queue.release()
 
 
 async def _timed(command: Callable[[], Awaitable[_Result]], verdict: Verdict, patience: Patience) -> _Result:

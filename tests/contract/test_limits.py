@@ -15,10 +15,11 @@ from redis.asyncio import Redis, RedisCluster
 from scic import errors
 from services.chassis import metrics
 from services.chassis.breaker import Breaker
-from services.gateway.limits import redis_log
+from services.gateway import redis_calls
+from services.gateway.connections import RETRY
 from services.gateway.limits.limiter import Limiter
 from services.gateway.limits.ports import Charge, LimitsAwayError, Refusal
-from services.gateway.limits.redis_log import RETRY, RedisUsageLog, log_key
+from services.gateway.limits.redis_log import RedisUsageLog, log_key
 from services.gateway.limits.redis_scripts import CHARGE
 from services.gateway.limits.rule import Rule, Rules
 from services.gateway.redis_calls import ON_THE_PATH, Patience
@@ -108,7 +109,7 @@ def charged(outcome: Charge | Refusal) -> Charge:
 
 @pytest.fixture(autouse=True)
 def turns_come(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redis_log, "_TURN_SECONDS", LONG)
+    monkeypatch.setattr(redis_calls, "_QUEUE_SECONDS", LONG)
 
 
 async def test_within_every_window_exactly_the_limit_is_let_in_by_four_gateways(server: Valkey) -> None:

@@ -70,6 +70,7 @@ async def test_an_entry_that_is_older_than_a_change_is_refused_for_its_documents
     await world.begin(A)
     await world.change(V + 1, "x")
     await world.cache.settle("acme", A, flight="f", entry=entry(b"reply", V, *names), shared=None)
+    assert ("a" in await world.fields("c:")) is ("x" not in names)
     assert await world.found() == (None if "x" in names else b"reply")
 
 

@@ -24,9 +24,10 @@ from services.chassis.server import start
 from services.gateway.admission.request_bound import RequestBound
 from services.gateway.authentication import Authentication
 from services.gateway.background import Background
+from services.gateway.connections import RETRY
 from services.gateway.limits.interceptor import Limiting
 from services.gateway.limits.limiter import Limiter
-from services.gateway.limits.redis_log import RETRY, RedisUsageLog
+from services.gateway.limits.redis_log import RedisUsageLog
 from services.gateway.limits.rule import Rule, Rules
 from services.gateway.limits.tokens import ContextTokens
 from services.gateway.principal import parse_keys

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.chassis.interceptors.calls import Call, CallInterceptor, Context, Method
+from services.chassis.interceptors.calls import Call, CallInterceptor, Context, Method, metadata_of
 from services.chassis.interceptors.composed import composed
 from services.chassis.interceptors.decoding import Decoding
 from services.chassis.interceptors.errors import Errors
@@ -10,11 +10,11 @@ from services.chassis.interceptors.observation import Observation
 from services.chassis.interceptors.request_context import RequestContext
 from services.chassis.interceptors.validation import Validation, check
 
-__all__ = ["Call", "CallInterceptor", "Context", "Method", "chain", "check", "composed"]
+__all__ = ["Call", "CallInterceptor", "Context", "Method", "chain", "check", "composed", "metadata_of"]
 
 
 def chain(*own: CallInterceptor, max_request_bytes: int, log_requests: bool) -> tuple[CallInterceptor, ...]:
-    """Give the interceptors of one server, outermost first; `own` are the service's."""
+    """Give the interceptors of one server, outermost first; `own` are the service's. A server gets them `composed`."""
     return (
         RequestContext(),  # first, so that every log line has the request's id
         Observation(log_requests=log_requests),  # sees the final status, whoever made it

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 from abc import abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
@@ -21,9 +22,22 @@ Call: TypeAlias = Callable[[Any, Context], Awaitable[Any]]
 Responses are written and not yielded, so that an interceptor's `finally` runs in the RPC's own task as soon as the
 client goes away; a generator that grpc drops is closed later, by the garbage collector.
 """
+Metadata: TypeAlias = "Sequence[tuple[str, str | bytes]]"
 Deserializer: TypeAlias = Callable[[bytes], Any] | None
 _Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 _Continuation: TypeAlias = "Callable[[grpc.HandlerCallDetails], Awaitable[_Handler | None]]"
+
+_metadata: ContextVar[Metadata | None] = ContextVar("metadata", default=None)
+
+
+def metadata_of(context: Context) -> Metadata:
+    """Give the metadata of the call that the present task works on.
+
+    `context.invocation_metadata()` gives the same, and decodes all of it each time. For the interceptors grpc has
+    decoded it already, in the task in which it calls the handler: what is noted there is this call's and no other's.
+    """
+    known = _metadata.get()
+    return known if known is not None else cast("Metadata", context.invocation_metadata() or ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +81,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         handler = await continuation(handler_call_details)
         if handler is None:
             return None
+        _metadata.set(cast("Metadata", handler_call_details.invocation_metadata))
         path = handler_call_details.method
         known = self._wrapped.get(path)
         if known is None or known[0] is not handler:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import re
 import uuid
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from structlog.contextvars import bind_contextvars
 
 from services.chassis.channel import REQUEST_ID_KEY
-from services.chassis.interceptors.calls import Call, CallInterceptor, Context, Method
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from services.chassis.interceptors.calls import Call, CallInterceptor, Context, Metadata, Method, metadata_of
 
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
@@ -31,7 +28,7 @@ class RequestContext(CallInterceptor):
         operation = method.operation
 
         async def bound(request: Any, context: Context) -> Any:
-            request_id = _request_id(context.invocation_metadata() or ())
+            request_id = _request_id(metadata_of(context))
             bind_contextvars(request_id=request_id, operation=operation)
             context.set_trailing_metadata(((REQUEST_ID_KEY, request_id),))
             return await call(request, context)
@@ -39,7 +36,7 @@ class RequestContext(CallInterceptor):
         return bound
 
 
-def _request_id(metadata: Iterable[tuple[str, str | bytes]]) -> str:
+def _request_id(metadata: Metadata) -> str:
     """Take the caller's id if it is one; anything else would put the caller's words into our logs."""
     for key, value in metadata:
         if key == REQUEST_ID_KEY and isinstance(value, str) and _REQUEST_ID.fullmatch(value):

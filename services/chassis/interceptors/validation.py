@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,12 +20,19 @@ _MAX_NAMED: Final = 3
 # A violation costs 25-80 us on the event loop and two bytes can hold one: 200 KB of empty sub-messages took 8 s. Up to
 # this size all of them are looked for, above it the first one ends the search.
 _FULL_REPORT_BYTES: Final = 4096
+_MAX_REMEMBERED: Final = 4096
+"""Digests a method; where there are more, all of them are forgotten."""
+_MAX_REMEMBERED_BYTES: Final = 4096
 
 
 class Validation(CallInterceptor):
     """Checks the request of every method with one request.
 
     In a stream one bad message need not end the call, so there the servicer decides: it calls `check` itself.
+
+    The rules of the protos look at nothing but the message, so one that is the same to the byte as one that kept them
+    keeps them too. Of those of 4 KiB or less the digests are remembered: the check costs 5 us in a loop of nothing
+    else, and 30 in a server, where the processor's caches hold other things.
     """
 
     def wrap(self, method: Method, call: Call) -> Call:
@@ -32,9 +40,17 @@ class Validation(CallInterceptor):
         if method.request_streaming:
             return call
 
+        kept: set[bytes] = set()
+
         async def checked(request: Any, context: Context) -> Any:
             if isinstance(request, Message):
-                check(request)
+                if request.ByteSize() > _MAX_REMEMBERED_BYTES:
+                    check(request)
+                elif (digest := blake2b(request.SerializeToString(), digest_size=16).digest()) not in kept:
+                    check(request)
+                    if len(kept) >= _MAX_REMEMBERED:
+                        kept.clear()
+                    kept.add(digest)
             return await call(request, context)
 
         return checked

@@ -1,6 +1,6 @@
 """Payloads and results as they lie in Redis: compressed where that pays."""
 
-import zlib
+from isal import isal_zlib
 
 from scic import errors
 from scic.gateway.v1 import job_service_pb2 as pb
@@ -22,7 +22,7 @@ RESULT_ERASED = errors.to_status(
 def packed(value: bytes) -> bytes:
     """The value, compressed if it is then a tenth smaller."""
     if len(value) >= _LEAST_BYTES:
-        small = zlib.compress(value, _LEVEL)
+        small = isal_zlib.compress(value, _LEVEL)
         if len(small) < 0.9 * len(value):
             return _SMALL + small
     return _PLAIN + value
@@ -30,7 +30,7 @@ def packed(value: bytes) -> bytes:
 
 def unpacked(value: bytes) -> bytes:
     """What was packed."""
-    return zlib.decompress(value[1:]) if value[:1] == _SMALL else value[1:]
+    return isal_zlib.decompress(value[1:]) if value[:1] == _SMALL else value[1:]
 
 
 def packed_result(item: ItemResult) -> tuple[bytes, bytes]:

@@ -1,8 +1,9 @@
 """The ledger's index in Redis, or anything that speaks its protocol."""
 
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+import math
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 from redis.asyncio import Redis, RedisCluster
@@ -15,7 +16,7 @@ from services.gateway.ledger.entry import Entry, dumps, loads
 from services.gateway.ledger.index import Lease, Status
 from services.gateway.ledger.marks import Marks
 from services.gateway.ledger.record_id import first_record_id
-from services.gateway.redis_calls import call
+from services.gateway.redis_calls import BEHIND, Patience, call
 
 _EVERYTHING = "*"
 _STRAY_MS = 30_000
@@ -24,6 +25,10 @@ _STRAY_MS = 30_000
 _CLAIM_MS = 60_000
 _TURN_SECONDS = 60.0
 _TURN_WAIT_SECONDS = 10.0
+_TURN = Patience(seconds=_TURN_WAIT_SECONDS + BEHIND.seconds, slow_seconds=math.inf)
+"""Who waits until another one is done is not waiting for Redis."""
+
+_Result = TypeVar("_Result")
 
 
 class RedisIndex:
@@ -64,7 +69,7 @@ class RedisIndex:
         """See Index."""
         keys = [_key(tenant, "pending"), _key(tenant, "generation")]
         args: list[str | int] = [segment, self._now(), self._life_ms]
-        generation = int(await call(self._breaker, lambda: self._begin(keys=keys, args=args)))
+        generation = int(await self._ask(lambda: self._begin(keys=keys, args=args)))
         known = self._marks.get(tenant, Marks())
         if known.generation != generation:
             # A mark may be newer than the generation: then `commit` refuses, and the next `begin` reads them again.
@@ -80,16 +85,16 @@ class RedisIndex:
         for entry in entries:
             request = "" if entry.erased else _line(entry.row().request_id)
             args += [entry.record_id, request, _value(entry, request)]
-        return bool(await call(self._breaker, lambda: self._commit(keys=keys, args=args)))
+        return bool(await self._ask(lambda: self._commit(keys=keys, args=args)))
 
     async def forget(self, tenant: str, segment: str) -> None:
         """See Index."""
-        await call(self._breaker, lambda: self._redis.zrem(_key(tenant, "pending"), segment))
+        await self._ask(lambda: self._redis.zrem(_key(tenant, "pending"), segment))
 
     async def find(self, tenant: str, name: str) -> list[Entry]:
         """See Index."""
         entries = _key(tenant, "entries")
-        own, names = await call(self._breaker, lambda: self._redis.hmget(entries, [f"r:{name}", f"q:{name}"]))
+        own, names = await self._ask(lambda: self._redis.hmget(entries, [f"r:{name}", f"q:{name}"]))
         if own is not None:
             return [_entry(own)]
         return await self._entries(tenant, sorted(_text(names).split(","), reverse=True)) if names else []
@@ -106,36 +111,36 @@ class RedisIndex:
     async def full_since(self, tenant: str) -> str:
         """See Index."""
         ids = _key(tenant, "ids")
-        if await call(self._breaker, lambda: self._redis.zlexcount(ids, "-", "(~")) < self._max_records:
+        if await self._ask(lambda: self._redis.zlexcount(ids, "-", "(~")) < self._max_records:
             return ""
-        return _text((await call(self._breaker, lambda: self._redis.zrange(ids, 0, 0)))[0])
+        return _text((await self._ask(lambda: self._redis.zrange(ids, 0, 0)))[0])
 
     async def status(self, tenant: str) -> Status:
         """See Index."""
         keys = [_key(tenant, name) for name in ("ids", "entries", "pending")]
         args = [self._now() - _STRAY_MS]
-        complete, strays = await call(self._breaker, lambda: self._status(keys=keys, args=args))
+        complete, strays = await self._ask(lambda: self._status(keys=keys, args=args))
         return Status(bool(complete), [_text(stray) for stray in strays])
 
     async def claim(self, tenant: str) -> bool:
         """See Index."""
         key = _key(tenant, "claim")
-        if await call(self._breaker, lambda: self._redis.set(key, self._claims_as, nx=True, px=_CLAIM_MS)):
+        if await self._ask(lambda: self._redis.set(key, self._claims_as, nx=True, px=_CLAIM_MS)):
             return True
-        if await call(self._breaker, lambda: self._redis.get(key)) != self._claims_as.encode():
+        if await self._ask(lambda: self._redis.get(key)) != self._claims_as.encode():
             return False
-        return bool(await call(self._breaker, lambda: self._redis.pexpire(key, _CLAIM_MS)))
+        return bool(await self._ask(lambda: self._redis.pexpire(key, _CLAIM_MS)))
 
     async def complete(self, tenant: str) -> None:
         """See Index."""
         keys = [_key(tenant, name) for name in ("ids", "entries", "claim")]
-        await call(self._breaker, lambda: self._complete(keys=keys, args=[self._life_ms]))
+        await self._ask(lambda: self._complete(keys=keys, args=[self._life_ms]))
 
     async def mark(self, tenant: str, documents: Iterable[str], until_ms: int) -> None:
         """See Index."""
         keys = [_key(tenant, "marks"), _key(tenant, "generation")]
         args: list[str | int] = [self._life_ms, self._oldest_ms(), until_ms, *documents]
-        await call(self._breaker, lambda: self._mark(keys=keys, args=args))
+        await self._ask(lambda: self._mark(keys=keys, args=args))
 
     async def mark_everything(self, tenant: str, until_ms: int) -> None:
         """See Index."""
@@ -147,24 +152,28 @@ class RedisIndex:
         args: list[str | int] = [self._life_ms]
         for entry in entries:
             args += [entry.record_id, _value(entry.tombstone(), "")]
-        await call(self._breaker, lambda: self._erase(keys=keys, args=args))
+        await self._ask(lambda: self._erase(keys=keys, args=args))
 
     @asynccontextmanager
     async def turn(self, tenant: str) -> AsyncIterator[Lease]:
         """See Index."""
         lock = Lock(self._redis, _key(tenant, "turn"), _TURN_SECONDS, blocking_timeout=_TURN_WAIT_SECONDS)
-        if not await call(self._breaker, lock.acquire):
+        if not await call(self._breaker, lock.acquire, _TURN):
             raise CacheUnavailableError("another gateway rewrites the ledger of this tenant")
         try:
             yield _RedisLease(lock, self._breaker)
         finally:
             # Where it cannot be given back, it has run out or soon will.
             with suppress(CacheUnavailableError):
-                await call(self._breaker, lock.release)
+                await self._ask(lock.release)
+
+    async def _ask(self, command: Callable[[], Awaitable[_Result]]) -> _Result:
+        # No question waits for any of these.
+        return await call(self._breaker, command, BEHIND)
 
     async def _read_marks(self, tenant: str, generation: int) -> Marks:
         key = _key(tenant, "marks")
-        scored: Any = await call(self._breaker, lambda: self._redis.zrange(key, 0, -1, withscores=True))
+        scored: Any = await self._ask(lambda: self._redis.zrange(key, 0, -1, withscores=True))
         documents = {_text(member): int(score) for member, score in scored}
         everything = documents.pop(_EVERYTHING, 0)
         return Marks(generation, documents, everything)
@@ -173,7 +182,7 @@ class RedisIndex:
         if not record_ids:
             return []
         fields = [f"r:{record_id}" for record_id in record_ids]
-        values = await call(self._breaker, lambda: self._redis.hmget(_key(tenant, "entries"), fields))
+        values = await self._ask(lambda: self._redis.hmget(_key(tenant, "entries"), fields))
         return [_entry(value) for value in values if value is not None]
 
     def _now(self) -> int:
@@ -192,7 +201,7 @@ class _RedisLease:
 
     async def extend(self) -> None:
         """See Lease."""
-        await call(self._breaker, self._lock.reacquire)
+        await call(self._breaker, self._lock.reacquire, BEHIND)
 
 
 def _key(tenant: str, name: str) -> str:

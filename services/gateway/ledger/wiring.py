@@ -4,14 +4,13 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from random import Random, SystemRandom
 from typing import Any
 
 from obstore.store import ObjectStore
 from redis.asyncio import Redis, RedisCluster
 
-from services.chassis.breaker import Breaker
 from services.gateway.ledger.adoption import Adoption
 from services.gateway.ledger.blanking import Blanking
 from services.gateway.ledger.eraser import Eraser
@@ -24,6 +23,7 @@ from services.gateway.ledger.rebuilding import Rebuilding
 from services.gateway.ledger.redis_index import RedisIndex
 from services.gateway.ledger.stored_ledger import StoredLedger
 from services.gateway.ledger.writer import LedgerWriter
+from services.gateway.redis_calls import redis_breaker
 
 _LAST_FLUSH_SECONDS = 2.0
 
@@ -50,12 +50,19 @@ async def open_ledger(
     """
     random = random or SystemRandom()
     archive = ObjectArchive(storage)
-    index = (
-        MemoryIndex(days=days, max_records=max_records, clock=clock)
-        if redis is None
-        else RedisIndex(redis, Breaker("ledger-index"), days=days, max_records=max_records, clock=clock)
-    )
-    with ThreadPoolExecutor(1, thread_name_prefix="ledger") as executor:
+    async with AsyncExitStack() as stack:
+        index = (
+            MemoryIndex(days=days, max_records=max_records, clock=clock)
+            if redis is None
+            else RedisIndex(
+                redis,
+                await stack.enter_async_context(redis_breaker("ledger-index", redis)),
+                days=days,
+                max_records=max_records,
+                clock=clock,
+            )
+        )
+        executor = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="ledger"))
         blanking = Blanking(archive, index, executor)
         adoption = Adoption(archive, index, blanking)
         writer = LedgerWriter(archive, index, adoption, executor, clock=clock, random=random, queue=RecordQueue())

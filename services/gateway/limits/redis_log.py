@@ -1,13 +1,9 @@
 """The logs of all rules in Redis: one round trip a request, whatever the number of its rules."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from redis.asyncio import Redis, RedisCluster
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import ConnectionError as RedisConnectionError
 
 from services.chassis.breaker import Breaker
 from services.gateway.cache.ports import CacheUnavailableError
@@ -17,18 +13,6 @@ from services.gateway.limits.rule import Rule
 from services.gateway.redis_calls import ON_THE_PATH, Patience, call
 
 _Result = TypeVar("_Result")
-
-_AT_A_TIME = 16
-"""Commands under way: more of them make none faster, and a pool has no more than 100 connections."""
-
-_TURN_SECONDS = 0.5
-"""What a request waits at most until it is among those: in a burst that is the gateway's slowness, and not Redis'."""
-
-RETRY = Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,))
-"""For the client: once more on a new connection where the old one was lost, as after a restart of Redis.
-
-Never after a time-out: the command may have been done, and would be charged twice.
-"""
 
 
 def log_key(tenant: str, rule: Rule) -> str:
@@ -41,12 +25,11 @@ def log_key(tenant: str, rule: Rule) -> str:
 
 
 class RedisUsageLog:
-    """See UsageLog. The client is its own, with the retries of `RETRY`."""
+    """See UsageLog. Its client is its own, and repeats no command that timed out: it would be charged twice."""
 
     def __init__(self, redis: Redis | RedisCluster, breaker: Breaker, *, patience: Patience = ON_THE_PATH) -> None:
         self._breaker = breaker
         self._patience = patience
-        self._turns = asyncio.Semaphore(_AT_A_TIME)
         self._charge = redis.register_script(CHARGE)
         self._settle = redis.register_script(SETTLE)
 
@@ -77,16 +60,9 @@ class RedisUsageLog:
 
     async def _within(self, command: Callable[[], Awaitable[_Result]]) -> _Result:
         try:
-            async with asyncio.timeout(_TURN_SECONDS):
-                await self._turns.acquire()
-        except TimeoutError as error:
-            raise LimitsAwayError("too many wait to be counted") from error
-        try:
             return await call(self._breaker, command, self._patience)
         except CacheUnavailableError as error:
             raise LimitsAwayError(str(error)) from error
-        finally:
-            self._turns.release()
 
 
 def _bound(value: int | None) -> int:

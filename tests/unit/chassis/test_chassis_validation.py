@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import importlib.resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from grpc_tools import protoc
 
 from scic.errors import ScicError
-from services.chassis import check
+from services.chassis import Method, check
+from services.chassis.interceptors import Validation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
 
 PROTO = """
 syntax = "proto3";
@@ -89,3 +93,42 @@ def test_names_every_field_and_the_first_three_in_the_sentence(cook_request: Any
 def test_a_message_full_of_mistakes_gets_a_short_answer(cook_request: Any, mistakes: int, named: int) -> None:
     """Looking for all of them in the large one would hold the event loop for seconds."""
     assert len(broken(cook_request(ingredients=[{}] * mistakes)).field_violations) == named
+
+
+class TestWhatKeptTheRules:
+    """Messages that kept the rules are remembered; only they, and only to the byte."""
+
+    @pytest.fixture
+    def validated(self) -> Callable[[Any], Coroutine[Any, Any, Any]]:
+        async def echo(request: Any, _: Any) -> Any:
+            return request
+
+        call: Any = Validation().wrap(Method("/kitchen.v1.Kitchen/Cook", False, False), echo)
+        return lambda request: call(request, None)
+
+    async def test_they_pass_again(self, cook_request: Any, validated: Any) -> None:
+        for _ in range(3):
+            assert (await validated(cook_request(dish="soup"))).dish == "soup"
+
+    async def test_a_broken_one_is_refused_each_time(self, cook_request: Any, validated: Any) -> None:
+        for _ in range(3):
+            with pytest.raises(ScicError):
+                await validated(cook_request(dish="x" * 21))
+
+    @pytest.mark.parametrize(
+        "good", [{"dish": "soup"}, {"dish": "soup", "ingredients": [{"name": "salt" * 1100, "limit": 1}]}]
+    )
+    async def test_one_that_differs_from_a_good_one_is_checked(
+        self, cook_request: Any, validated: Any, good: dict[str, Any]
+    ) -> None:
+        await validated(cook_request(**good))
+        other = cook_request(**good)
+        other.ingredients.add(name="pepper", limit=0)
+        with pytest.raises(ScicError):
+            await validated(other)
+
+    async def test_more_than_are_remembered_pass(self, cook_request: Any, validated: Any) -> None:
+        for number in range(5000):
+            await validated(cook_request(dish=f"soup {number}"))
+        with pytest.raises(ScicError):
+            await validated(cook_request(dish=f"soup {5000:20}"))
