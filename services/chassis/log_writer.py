@@ -7,6 +7,7 @@ import contextlib
 import threading
 import time
 from collections import deque
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -34,7 +35,9 @@ class LogWriter:
         # Entered again by the same thread when the collector runs within and something that it collects is logged.
         self._writing = threading.RLock()
         self._starting = threading.RLock()
-        self._wanted = threading.Event()
+        # No Event: the collector may run in the middle of a `put`, and nothing of it waits for a lock then.
+        self._wakes: SimpleQueue[None] = SimpleQueue()
+        self._awake = False
         self._thread: threading.Thread | None = None
         atexit.register(self.flush)
 
@@ -43,17 +46,19 @@ class LogWriter:
         self._lines.append(line)
         if len(self._lines) >= _MAX_WAITING:
             self.flush()
-        elif not self._wanted.is_set() and not self._wrote_at_once():
+        elif not self._awake and not self._wrote_at_once():
             self._wake()
 
     def flush(self) -> None:
         """Write what waits."""
         with self._writing:
-            text = "".join([self._lines.popleft() for _ in range(len(self._lines))])
+            lines: list[str] = []
+            while self._lines:
+                lines.append(self._lines.popleft())
             # A request does not fail because nobody reads the log any more, or the disk is full.
             with contextlib.suppress(OSError):
-                if text:
-                    self._file.write(text)
+                if lines:
+                    self._file.write("".join(lines))
                     self._file.flush()
             self._written = time.monotonic()
 
@@ -72,11 +77,12 @@ class LogWriter:
                 if self._thread is None:
                     self._thread = threading.Thread(target=self._write_now_and_then, name="log", daemon=True)
                     self._thread.start()
-        self._wanted.set()
+        self._awake = True
+        self._wakes.put(None)
 
     def _write_now_and_then(self) -> None:
         while True:
-            self._wanted.wait()
+            self._wakes.get()
             time.sleep(_INTERVAL_SECONDS)
-            self._wanted.clear()
+            self._awake = False
             self.flush()

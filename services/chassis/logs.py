@@ -54,18 +54,16 @@ def configure_logs(level: str, *, service: str) -> LogWriter:
     render: Processor = structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else _render_json
     writer = LogWriter(sys.stderr)
 
-    def name_service(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    def complete(_: object, level: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        # One step and not five: what a line costs in a server is above all the code that it touches.
+        event["level"] = level
+        event["timestamp"] = _now()
         event["service"] = service
-        return event
+        if "exc_info" in event:
+            render_exception(_, level, event)
+        return withhold(_, level, event)
 
-    shared: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.processors.add_log_level,
-        _stamp,
-        name_service,
-        render_exception,
-        withhold,
-    ]
+    shared: list[Processor] = [structlog.contextvars.merge_contextvars, complete]
     structlog.configure(
         processors=[*shared, render],
         wrapper_class=structlog.make_filtering_bound_logger(number),
@@ -110,11 +108,10 @@ class _Handler(logging.StreamHandler["TextIO"]):
         pass
 
 
-def _stamp(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Add the time as structlog's TimeStamper does, at a quarter of its cost."""
+def _now() -> str:
+    """Write the time as structlog's TimeStamper does, at a quarter of its cost."""
     second, nanoseconds = divmod(time.time_ns(), 1_000_000_000)
-    event["timestamp"] = f"{_to_the_second(second)}.{nanoseconds // 1000:06}Z"
-    return event
+    return f"{_to_the_second(second)}.{nanoseconds // 1000:06}Z"
 
 
 @lru_cache(maxsize=2)

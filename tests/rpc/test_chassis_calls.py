@@ -27,6 +27,7 @@ from services.chassis import (
     stage_channel,
     start,
 )
+from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -286,8 +287,26 @@ async def test_the_request_id_is_the_callers_or_new(
 async def test_an_error_carries_the_request_id_too(channel: grpc.aio.Channel, log_lines: list[dict[str, Any]]) -> None:
     error = await refused(channel, "UnaryUnary", "not found", metadata=(("x-request-id", "r-7"),))
     assert ("x-request-id", "r-7") in tuple(error.trailing_metadata())
+    # The line of an aborted call comes after its status: the client may be faster.
+    await eventually("the call is logged", lambda: any(line["event"] == "request" for line in log_lines))
     (line,) = [line for line in log_lines if line["event"] == "request"]
     assert (line["status"], line["reason"]) == ("NOT_FOUND", "DOCUMENT_NOT_FOUND")
+
+
+async def test_each_status_is_measured_as_itself(channel: grpc.aio.Channel) -> None:
+    def measured() -> list[float]:
+        name, operation = "context_request_duration_seconds_count", "Kitchen/UnaryUnary"
+        return [counted(name, operation=operation, status=status) for status in ("NOT_FOUND", "OK", "ABORTED")]
+
+    before = measured()
+    for request in ("not found", "soup", "abort", "soup", "not found", "soup"):
+        if request == "soup":
+            await send(channel, "UnaryUnary", request)
+        else:
+            await refused(channel, "UnaryUnary", request)
+    # An aborted call's figures come after its status: the client may be faster.
+    expected = [then + more for then, more in zip(before, (2, 3, 1), strict=True)]
+    await eventually("all are measured", lambda: measured() == expected)
 
 
 async def test_requests_side_by_side_keep_their_ids_apart(channel: grpc.aio.Channel) -> None:

@@ -65,7 +65,11 @@ def test_a_flush_writes_what_waits(file: io.StringIO) -> None:
 
 
 async def test_threads_lose_nothing(file: io.StringIO, write: Callable[[int], None]) -> None:
-    threads = [threading.Thread(target=lambda: [write(number) for number in range(1000)]) for _ in range(4)]
+    def write_many() -> None:
+        for number in range(1000):
+            write(number)
+
+    threads = [threading.Thread(target=write_many) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -159,3 +163,17 @@ def test_a_process_leaves_all_of_its_lines(mode: str, code: int, urgent: list[st
     assert ended.returncode == code
     assert [line["number"] for line in lines if line["event"] == "request"] == list(range(100))
     assert [line["event"] for line in lines[100:]] == urgent
+
+
+def test_a_writer_that_ends_with_its_process_leaves_all_of_its_lines() -> None:
+    program = """
+import sys
+from services.chassis.log_writer import LogWriter
+writer = LogWriter(sys.stderr)
+for number in range(100):
+    writer.write(f"{number}\\n")
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, timeout=60, check=True, text=True
+    )
+    assert ended.stderr == numbers(100)

@@ -12,7 +12,7 @@ from grpc_tools import protoc
 
 from scic.errors import ScicError
 from services.chassis import Method, check
-from services.chassis.interceptors import Validation
+from services.chassis.interceptors.validation import Validation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
