@@ -37,9 +37,6 @@ _log = get_logger(__name__)
 
 _LONG_BYTES = 4_096
 
-_MORE_SECONDS = 0.05
-"""Who has so much more time than another does not take a reply that the other's lack of it has spoilt."""
-
 _TIERS = {cache_pb2.CACHE_TIER_EXACT: "exact", cache_pb2.CACHE_TIER_SEMANTIC: "semantic"}
 """Tiers as metrics name them."""
 
@@ -93,7 +90,7 @@ class Contexts:
         semantic = self._semantic and not request.render
         recipe = replace(recipe, key=cache_key(recipe.request, recipe.profile, principal, semantic=semantic))
         if not default_max_tokens:
-            self._known.add(principal, request, resolved, recipe)
+            self._known.add(principal, request, resolved, recipe, self._guard.screen(resolved.profile.guard))
         return recipe
 
     async def _recipe(
@@ -119,11 +116,10 @@ class Contexts:
         if use.alone:
             built = await self._compute(principal, recipe, deadline)
             return _computed(built, use, pb.CACHE_STATUS_BYPASSED)
-        ticket = self._ticket(principal, recipe, use, deadline)
-        answer, joined = await self._flights.answer(ticket)
-        if joined and answer.built and _cut_short(answer.built, deadline):
-            answer, joined = await self._flights.answer(ticket)
-        response = self._response(principal, recipe, use, answer, joined)
+        answer = await self._flights.answer(self._ticket(principal, recipe, use, deadline))
+        if use.look and answer.hit is None:
+            metrics.CACHE_MISSES.labels("exact").inc()
+        response = self._response(principal, recipe, use, answer)
         if response is None:
             # What there is holds the question in other words, and they cannot be exchanged.
             built = await self._compute(principal, recipe, deadline)
@@ -164,23 +160,22 @@ class Contexts:
 
     def _ticket(self, principal: Principal, recipe: Recipe, use: CacheUse, deadline: Deadline) -> Ticket:
         async def build() -> Built:
-            metrics.CACHE_MISSES.labels("exact").inc()
             start = self._clock()
             built = await self._compute(principal, recipe, deadline)
-            return _built(built, use, deadline, self._clock() - start)
+            return _built(built, use, self._clock() - start)
 
         return Ticket(
             tenant=principal.tenant,
             key=_key(recipe),
             freshness=use.freshness,
             look=use.look,
-            priority=principal.priority,
+            deadline=deadline,
             confirm=lambda: self._versions.confirm(principal.tenant, deadline),
             build=build,
         )
 
     def _response(
-        self, principal: Principal, recipe: Recipe, use: CacheUse, answer: Answer, joined: bool
+        self, principal: Principal, recipe: Recipe, use: CacheUse, answer: Answer
     ) -> pb.BuildContextResponse | None:
         """The answer as this caller should get it; None where it does not fit him."""
         if hit := answer.hit:
@@ -197,7 +192,7 @@ class Contexts:
         else:
             assert answer.built is not None, "one of the three is set"
             response = answer.built.response
-            if not joined:
+            if not answer.joined:
                 status = pb.CACHE_STATUS_MISS if use.look else pb.CACHE_STATUS_BYPASSED
                 return _computed(response, use, status if answer.available else pb.CACHE_STATUS_UNAVAILABLE)
             response = reword(_copy(response), recipe)
@@ -218,16 +213,16 @@ class Contexts:
             _log.info("not_refreshed", reason=error.reason)
 
 
-def _built(built: pb.BuildContextResponse, use: CacheUse, deadline: Deadline, seconds: float) -> Built:
+def _built(built: pb.BuildContextResponse, use: CacheUse, seconds: float) -> Built:
     """A reply and what others may have of it."""
+    hurried = any(one.reason == errors.DEADLINE_EXCEEDED.name for one in built.degradations)
     reason = why_not_stored(built) or use.not_stored
-    if reason == NotStored.NOT_STORED_PERSONAL:
-        return Built(built, deadline, None, None)
+    if hurried or reason == NotStored.NOT_STORED_PERSONAL:
+        return Built(built, hurried, None, None)
     serialized = built.SerializeToString()
     if reason:
-        return Built(built, deadline, None, serialized)
-    entry = CacheEntry(serialized, built.corpus_version, documents_of(built), seconds)
-    return Built(built, deadline, entry, serialized)
+        return Built(built, hurried, None, serialized)
+    return Built(built, hurried, CacheEntry(serialized, built.corpus_version, documents_of(built), seconds), serialized)
 
 
 def _computed(
@@ -247,12 +242,6 @@ def _computed(
 def _key(recipe: Recipe) -> CacheKey:
     assert recipe.key is not None, "resolve has worked it out"
     return recipe.key
-
-
-def _cut_short(built: Built, deadline: Deadline) -> bool:
-    """Whether somebody had less time than there is for this request, and the reply is the worse for it."""
-    hurried = any(one.reason == errors.DEADLINE_EXCEEDED.name for one in built.response.degradations)
-    return hurried and deadline.at > built.deadline.at + _MORE_SECONDS
 
 
 def _copy(response: pb.BuildContextResponse) -> pb.BuildContextResponse:

@@ -4,6 +4,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, replace
 
 from scic.gateway.v1 import context_service_pb2 as pb
+from services.gateway.guard.guard import Screen
 from services.gateway.principal import Principal
 from services.gateway.profiles.ports import ResolvedProfile
 from services.gateway.recipe import Recipe
@@ -48,12 +49,20 @@ class KnownRecipes:
         return replace(known, request=full, shown=shown, resolved=resolved, known=True)
 
     def add(
-        self, principal: Principal, request: pb.BuildContextRequest, resolved: ResolvedProfile, recipe: Recipe
+        self,
+        principal: Principal,
+        request: pb.BuildContextRequest,
+        resolved: ResolvedProfile,
+        recipe: Recipe,
+        screen: Screen,
     ) -> None:
-        """Notes the recipe of a request, if it may be known."""
+        """Notes the recipe of a request, if it may be known.
+
+        `screen` has read nothing: that of the request goes on to learn what passages hold, which is kept nowhere.
+        """
         if recipe.screen.masks or request.ByteSize() > _LARGEST_BYTES:
             return
-        self._recipes[_key(principal, request, resolved)] = recipe
+        self._recipes[_key(principal, request, resolved)] = replace(recipe, screen=screen)
         if len(self._recipes) > _MOST:
             self._recipes.popitem(last=False)
 

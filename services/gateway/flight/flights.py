@@ -7,12 +7,13 @@ lease ends, and one of those who wait takes over. The idea is that of golang.org
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Self
 
+from scic import errors
 from services.chassis import metrics
+from services.chassis.deadline import Deadline
 from services.chassis.logs import get_logger
-from services.gateway.admission.priority import Priority
 from services.gateway.cache.ports import (
     CacheUnavailableError,
     ContextCache,
@@ -23,6 +24,7 @@ from services.gateway.cache.ports import (
     Unverified,
     Wait,
 )
+from services.gateway.flight.flight import Flight
 from services.gateway.flight.ticket import Answer, Built, Ticket
 from services.gateway.signals import Signals
 
@@ -31,20 +33,23 @@ _log = get_logger(__name__)
 _LEASE_SECONDS = 1.5
 """A leader that is not heard of for so long is gone. It speaks up three times in that time."""
 
+_PATIENCE = 0.6
+"""Part of its time that a request waits for others; then what is left must do for a computation of its own."""
+
+_MORE_SECONDS = 0.05
+"""Who has so much more time than another does not take what the other's lack of it has spoilt."""
+
+_OF_HASTE = frozenset({errors.DEADLINE_EXCEEDED.name, errors.OVERLOADED.name})
+"""Errors that one with more time need not get."""
+
+_OVERTIME_SECONDS = 1.0
+"""A computation that is so late will never end by itself."""
+
 _LAST_WORDS_SECONDS = 1.0
 """What a gateway that shuts down takes to tell those who wait."""
 
-_Key = tuple[str, str, bool, Freshness, Priority]
-Claimed = Hit | Shared | Lead | Wait | Unverified
-
-
-@dataclass(slots=True)
-class _Flight:
-    """One computation in this process."""
-
-    answer: asyncio.Future[Answer]
-    passengers: int = 0
-    task: asyncio.Task[None] | None = None
+_Key = tuple[str, str, bool, Freshness]
+_Claimed = Hit | Shared | Lead | Wait | Unverified
 
 
 class Flights:
@@ -62,125 +67,82 @@ class Flights:
         self._signals = signals
         self._new_id = new_id
         self._lease = lease_seconds
-        self._flights: dict[_Key, _Flight] = {}
+        self._flights: dict[_Key, Flight] = {}
+        self._alone: dict[_Key, Flight] = {}
+        """Those of which the cache knows nothing."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for flight in self._flights.values():
-            if flight.task is not None:
-                flight.task.cancel()
+        for task in self._tasks:
+            task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=_LAST_WORDS_SECONDS)
 
-    async def answer(self, ticket: Ticket) -> tuple[Answer, bool]:
-        """The reply for a ticket, and whether it was under way for another request of this process.
-
-        Raises what `ticket.build` raises, of whichever ticket was the first.
-        """
-        key = (ticket.tenant, ticket.key.exact, ticket.look, ticket.freshness, ticket.priority)
-        flight = self._flights.get(key)
-        joined = flight is not None
-        if flight is None:
-            flight = self._begin(key, ticket)
-        flight.passengers += 1
+    async def answer(self, ticket: Ticket) -> Answer:
+        """The reply for a ticket. Raises what `ticket.build` raises, of whichever of equal tickets it was called."""
         try:
-            answer = await asyncio.shield(flight.answer)
-        finally:
-            flight.passengers -= 1
-            if not flight.passengers:
-                self._abandon(key, flight)
-        if joined and answer.built is not None:
-            metrics.FLIGHTS.labels("joined").inc()
-        return answer, joined
+            return await self._reach(ticket)
+        except CacheUnavailableError:
+            return await self._compute(ticket, None, available=False)
 
-    def _begin(self, key: _Key, ticket: Ticket) -> _Flight:
-        flight = _Flight(asyncio.get_running_loop().create_future())
-        self._flights[key] = flight
-        task = asyncio.create_task(self._fly(ticket, flight, key))
-        flight.task = task
-        self._tasks.add(task)
-        task.add_done_callback(self._landed)
-        return flight
-
-    def _abandon(self, key: _Key, flight: _Flight) -> None:
-        """Gives a computation up when the last one who wanted it has left."""
-        if not flight.answer.done():
-            self._close(key, flight)
-            assert flight.task is not None, "it has begun"
-            flight.task.cancel()
-
-    def _close(self, key: _Key, flight: _Flight) -> None:
-        """From now on equal requests begin a new flight."""
-        if self._flights.get(key) is flight:
-            del self._flights[key]
-
-    def _landed(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()):
-            _log.error("a flight failed", exc_info=error)
-
-    async def _fly(self, ticket: Ticket, flight: _Flight, key: _Key) -> None:
-        name = self._new_id()
-        led: Built | None = None
-        leads = False
-        try:
-            reached = await self._reach(ticket, name)
-            if isinstance(reached, Lead):
-                leads = True
-                async with self._leading(ticket, name):
-                    led = await ticket.build()
-                reached = Answer(built=led)
-            self._close(key, flight)
-            if not flight.answer.done():
-                flight.answer.set_result(reached)
-        except asyncio.CancelledError:
-            self._close(key, flight)
-            flight.answer.cancel()
-            # It may have got the lead without hearing of it.
-            leads = True
-        except Exception as error:  # noqa: BLE001 - those who asked get it, whatever it is
-            self._close(key, flight)
-            if not flight.answer.done():
-                flight.answer.set_exception(error)
-                # Whoever asked may have left meanwhile.
-                flight.answer.exception()
-        # Nobody who asked here waits for the rest.
-        if leads:
-            with suppress(asyncio.CancelledError):
-                await self._settle(ticket, name, led)
-
-    async def _reach(self, ticket: Ticket, name: str) -> Answer | Lead:
-        """What others have made, or the lead; where the cache is of no help, what is made here."""
+    async def _reach(self, ticket: Ticket) -> Answer:
+        name, key, until = self._new_id(), _key(ticket), ticket.deadline.share(_PATIENCE)
+        waits_since: float | None = None
         loop = asyncio.get_running_loop()
-        waiting_since: float | None = None
-        with self._signals.expect(f"flight:{ticket.tenant}:{ticket.key.exact}") as word:
+        with self._signals.expect(ticket.topic) as word:
             while True:
                 word.clear()
-                waited = None if waiting_since is None else loop.time() - waiting_since
-                try:
-                    found = await self._claim(ticket, name, waited)
-                except CacheUnavailableError:
-                    return Answer(built=await ticket.build(), available=False)
+                if (flight := self._flights.get(key)) and (answer := await self._join(flight, ticket, until)):
+                    return answer
+                if not until.remaining():
+                    return await self._compute(ticket, None)
+                asked = loop.time()
+                found = await self._claim(ticket, name, None if waits_since is None else asked - waits_since)
                 if not isinstance(found, Wait):
-                    return await _arrival(ticket, found, waited=waited is not None)
-                waiting_since = waiting_since or loop.time()
+                    return await self._arrive(ticket, name, found, waited=waits_since is not None)
+                waits_since = waits_since or asked
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(found.seconds):
-                        await word.wait()
+                    async with asyncio.timeout(min(found.seconds, until.remaining())):
+                        # One of this process may lead: then there is a flight to join.
+                        if key not in self._flights:
+                            await word.wait()
 
-    async def _claim(self, ticket: Ticket, name: str, waited: float | None) -> Claimed:
+    async def _arrive(
+        self, ticket: Ticket, name: str, found: Hit | Shared | Lead | Unverified, *, waited: bool
+    ) -> Answer:
+        match found:
+            case Lead():
+                metrics.FLIGHTS.labels("taken_over" if waited else "led").inc()
+                return await self._compute(ticket, name)
+            case Unverified():
+                # Nobody knows whether what is stored is right.
+                return await self._compute(ticket, None)
+            case Hit() if not waited:
+                return Answer(hit=found)
+            case Hit() | Shared():
+                metrics.FLIGHTS.labels("waited").inc()
+                return Answer(shared=found.reply)
+
+    async def _claim(self, ticket: Ticket, name: str, waited: float | None) -> _Claimed:
         """Asks the cache, `waited` seconds after it first said that somebody else computes."""
         look, freshness = ticket.look, ticket.freshness
         if waited is not None and not look:
-            # What the leader has made will do, what was stored before will not.
-            look, freshness = True, replace(freshness, max_age=waited)
+            # What the leader has stored meanwhile will do, what was there before will not.
+            age = waited if freshness.max_age is None else min(waited, freshness.max_age)
+            look, freshness = True, replace(freshness, max_age=age)
 
-        async def claim() -> Claimed:
+        async def claim() -> _Claimed:
             return await self._cache.claim(
-                ticket.tenant, ticket.key, freshness, flight=name, lease=self._lease, look=look
+                ticket.tenant,
+                ticket.key,
+                freshness,
+                flight=name,
+                lease=self._lease,
+                look=look,
+                waited=waited,
             )
 
         found = await claim()
@@ -188,9 +150,75 @@ class Flights:
             found = await claim()
         return found
 
+    async def _join(self, flight: Flight, ticket: Ticket, until: Deadline) -> Answer | None:
+        """What another one has computed; None where that does not come in time, or does not fit."""
+        longer = ticket.deadline.at > flight.deadline.at + _MORE_SECONDS
+        try:
+            async with flight.boarded(), asyncio.timeout(until.remaining()):
+                built = await asyncio.shield(flight.outcome)
+                fresh = await asyncio.shield(flight.fresh)
+        except TimeoutError:
+            return None
+        except errors.ScicError as error:
+            if longer and error.reason in _OF_HASTE:
+                return None
+            raise
+        if not fresh or (longer and built.hurried):
+            return None
+        metrics.FLIGHTS.labels("joined").inc()
+        return Answer(built=built, joined=True)
+
+    async def _compute(self, ticket: Ticket, name: str | None, *, available: bool = True) -> Answer:
+        """Computes the reply: as the leader of that name, or unknown to the cache, but never twice at a time here."""
+        flights = self._alone if name is None else self._flights
+        key = _key(ticket)
+        flight = flights.get(key)
+        if flight is not None and name is None and (answer := await self._join(flight, ticket, ticket.deadline)):
+            return Answer(built=answer.built, joined=True, available=available)
+        flight = Flight(ticket.deadline)
+        flights[key] = flight
+        flight.task = task = asyncio.create_task(self._fly(ticket, flight, name))
+        self._tasks.add(task)
+
+        def end(task: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            _close(flights, key, flight)
+            flight.landed(task)
+            if not task.cancelled() and (error := task.exception()):
+                _log.error("a flight failed", exc_info=error)
+
+        flight.outcome.add_done_callback(lambda _: _close(flights, key, flight))
+        task.add_done_callback(end)
+        async with flight.boarded():
+            return Answer(built=await asyncio.shield(flight.outcome), available=available)
+
+    async def _fly(self, ticket: Ticket, flight: Flight, name: str | None) -> None:
+        built: Built | None = None
+        try:
+            async with self._leading(ticket, name), asyncio.timeout(ticket.deadline.remaining() + _OVERTIME_SECONDS):
+                built = await ticket.build()
+            flight.outcome.set_result(built)
+        except asyncio.CancelledError:
+            # Asked for or not: `landed` tells whoever is left.
+            pass
+        except TimeoutError:
+            flight.fail(errors.DEADLINE_EXCEEDED.error("the reply could not be computed in time"))
+        except Exception as error:  # noqa: BLE001 - those who asked get it, whatever it is
+            flight.fail(error)
+        finally:
+            # Nobody waits for this but those who joined, for its word.
+            if name is not None:
+                with suppress(asyncio.CancelledError):
+                    flight.fresh.set_result(await self._settle(ticket, name, built))
+            elif not flight.fresh.done():
+                flight.fresh.set_result(True)
+
     @asynccontextmanager
-    async def _leading(self, ticket: Ticket, name: str) -> AsyncIterator[None]:
+    async def _leading(self, ticket: Ticket, name: str | None) -> AsyncIterator[None]:
         """Holds on to the lead, as far as the cache lets us: who cannot renew it computes all the same."""
+        if name is None:
+            yield
+            return
 
         async def renew() -> None:
             while True:
@@ -205,24 +233,20 @@ class Flights:
         finally:
             task.cancel()
 
-    async def _settle(self, ticket: Ticket, name: str, built: Built | None) -> None:
+    async def _settle(self, ticket: Ticket, name: str, built: Built | None) -> bool:
         entry, shared = (built.entry, built.shared) if built else (None, None)
         try:
-            await self._cache.settle(ticket.tenant, ticket.key, flight=name, entry=entry, shared=shared)
+            return await self._cache.settle(ticket.tenant, ticket.key, flight=name, entry=entry, shared=shared)
         except CacheUnavailableError as error:
             _log.warning("flight_not_settled", error=str(error))
+            return False
 
 
-async def _arrival(ticket: Ticket, found: Hit | Shared | Lead | Unverified, *, waited: bool) -> Answer | Lead:
-    match found:
-        case Lead():
-            metrics.FLIGHTS.labels("taken_over" if waited else "led").inc()
-            return found
-        case Unverified():
-            # Nobody knows whether what is stored is right.
-            return Answer(built=await ticket.build())
-        case Hit() if not waited:
-            return Answer(hit=found)
-        case Hit() | Shared():
-            metrics.FLIGHTS.labels("waited").inc()
-            return Answer(shared=found.reply)
+def _key(ticket: Ticket) -> _Key:
+    return ticket.tenant, ticket.key.exact, ticket.look, ticket.freshness
+
+
+def _close(flights: dict[_Key, Flight], key: _Key, flight: Flight) -> None:
+    """From now on equal requests do not join it."""
+    if flights.get(key) is flight:
+        del flights[key]

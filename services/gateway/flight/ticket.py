@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from scic.gateway.v1 import context_service_pb2 as pb
 from services.chassis.deadline import Deadline
-from services.gateway.admission.priority import Priority
 from services.gateway.cache.ports import CacheEntry, CacheKey, Freshness, Hit
 
 
@@ -14,10 +13,10 @@ class Built:
     """A reply that was just made, and what others may have of it."""
 
     response: pb.BuildContextResponse
-    """For everybody in this process; whoever gets it makes a copy before changing it."""
+    """Its first caller gets this very message, all others a copy; what the first notes in it is set anew in theirs."""
 
-    deadline: Deadline
-    """Until when it had to be made."""
+    hurried: bool
+    """Whether lack of time has shaped it: who has more of it does not want it."""
 
     entry: CacheEntry | None
     """What is kept of it; None where it is not to be kept."""
@@ -37,8 +36,8 @@ class Ticket:
     look: bool
     """Whether a stored reply will do."""
 
-    priority: Priority
-    """Of whoever asks: who goes first does not depend on one who goes later."""
+    deadline: Deadline
+    """Until when it is wanted."""
 
     confirm: Callable[[], Awaitable[bool]]
     """Finds out the corpus version and tells the cache; False where nobody knows it."""
@@ -46,10 +45,15 @@ class Ticket:
     build: Callable[[], Awaitable[Built]]
     """Makes the reply. It is called by one of those who ask, and cancelled when all of them have left."""
 
+    @property
+    def topic(self) -> str:
+        """What the signal speaks of when another gateway has made the reply."""
+        return f"flight:{self.tenant}:{self.key.exact}"
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """How a ticket was served: one of the three is set."""
+    """How a ticket was served: one of the first three is set."""
 
     hit: Hit | None = None
     """A stored reply."""
@@ -59,6 +63,9 @@ class Answer:
 
     built: Built | None = None
     """What this gateway has just made."""
+
+    joined: bool = False
+    """Whether that was under way for another request."""
 
     available: bool = True
     """Whether the cache answered."""
