@@ -47,7 +47,8 @@ async def run_mesh(options: MeshOptions, tell: Listener) -> None:
         store = chosen_store(paths, options.store)
         server = find_weaviate(os.environ, paths) if store is Store.WEAVIATE else None
         remember_store(paths, store)
-        ports, password = free_ports(random.SystemRandom()), secrets.token_urlsafe(24)
+        ports = free_ports(random.SystemRandom(), but=options.edge_port)
+        password = secrets.token_urlsafe(24)
         plan = laptop_plan(options, installation(), ports=ports, password=password, store=server)
         await supervise(plan, paths, edge=f"{LOOPBACK}:{options.edge_port}", tell=tell)
 

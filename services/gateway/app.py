@@ -23,27 +23,22 @@ from scic.gateway.v1 import (
 )
 from services.chassis.app import App, Build
 from services.chassis.health import Health
-from services.chassis.interceptors import CallInterceptor
 from services.gateway.admission.request_bound import RequestBound
-from services.gateway.authentication import METHODS, Authentication
+from services.gateway.admission.stream_bound import StreamBound
+from services.gateway.authentication import Authentication
 from services.gateway.cache.servicer import CacheServicer
-from services.gateway.connections import compressor_client, redis_client
+from services.gateway.connections import compressor_client
 from services.gateway.context_servicer import ContextServicer
 from services.gateway.corpus import Corpus
 from services.gateway.corpus_servicer import CorpusServicer
 from services.gateway.erasure import Erasure
 from services.gateway.jobs.servicer import JobServicer
 from services.gateway.ledger.servicer import LedgerServicer
-from services.gateway.limits.declarations import declared_limits
-from services.gateway.limits.interceptor import Limiting
-from services.gateway.limits.limiter import Limiter
-from services.gateway.limits.redis_log import RedisUsageLog
-from services.gateway.limits.tokens import ContextTokens
+from services.gateway.limits.wiring import limiting
 from services.gateway.page import page
-from services.gateway.redis_calls import redis_breaker
 from services.gateway.settings import GatewaySettings
 from services.gateway.text_compression import TextCompression
-from services.gateway.wiring import Core, open_core
+from services.gateway.wiring import open_core
 
 _APIS = (
     context_service_pb2,
@@ -53,9 +48,6 @@ _APIS = (
     cache_service_pb2,
     job_service_pb2,
 )
-
-_MOST_TOKENS = 1_000_000
-"""What a request may ask for, where neither it nor the profile says."""
 
 
 def build(settings: GatewaySettings) -> Build:
@@ -88,8 +80,10 @@ def build(settings: GatewaySettings) -> Build:
                 core.deadlines,
             )
             ledger = LedgerServicer(core.ledger, core.recording, core.deadlines)
-            jobs = JobServicer(core.queue, core.signals, max_bytes=settings.job_max_bytes)
-            limiting = await _limiting(settings, core, stack)
+            jobs = JobServicer(
+                core.queue, core.signals, max_bytes=settings.job_max_bytes, is_leaving=health.is_draining
+            )
+            limits = await limiting(settings, core.profiles.profiles, stack)
             if core.ledger.keeps and settings.page_port is not None:
                 await stack.enter_async_context(page(settings.host, settings.page_port, core.keys, core.ledger))
 
@@ -113,19 +107,9 @@ def build(settings: GatewaySettings) -> Build:
                 interceptors=(
                     RequestBound(core.keys, settings.max_requests),
                     Authentication(core.keys),
-                    *limiting,
+                    StreamBound(settings.max_streams),
+                    *limits,
                 ),
             )
 
     return lifetime
-
-
-async def _limiting(settings: GatewaySettings, core: Core, stack: AsyncExitStack) -> tuple[CallInterceptor, ...]:
-    """What holds calls to the rules, where there are any."""
-    rules = declared_limits(settings.limits, METHODS)
-    redis = redis_client(settings, stack)
-    if not rules or redis is None:
-        return ()
-    log = RedisUsageLog(redis, await stack.enter_async_context(redis_breaker("redis-limits", redis)))
-    estimate = ContextTokens(core.profile.max_tokens or _MOST_TOKENS)
-    return (Limiting(Limiter(rules, log), estimate, core.spawn),)

@@ -6,6 +6,7 @@ import signal
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -18,7 +19,7 @@ from services.chassis.breaker import Breaker
 from services.gateway import redis_calls
 from services.gateway.connections import RETRY
 from services.gateway.limits.limiter import Limiter
-from services.gateway.limits.ports import Charge, LimitsAwayError, Refusal
+from services.gateway.limits.ports import Charge, Correction, Cost, LimitsAwayError, LimitsBusyError, Refusal
 from services.gateway.limits.redis_log import RedisUsageLog, log_key
 from services.gateway.limits.redis_scripts import CHARGE
 from services.gateway.limits.rule import Rule, Rules
@@ -71,8 +72,21 @@ class Timed:
     clock: Clock
     redis: Redis | RedisCluster
 
-    async def charge(self, *rules: Rule, tokens: int = 0) -> Charge | Refusal:
-        return await self.log.charge("acme", rules, tokens)
+    _settled: int = 0
+
+    async def charge(self, *rules: Rule, requests: int = 1, tokens: int = 0) -> Charge | Refusal:
+        return await self.log.charge("acme", costs(*rules, requests=requests, tokens=tokens))
+
+    async def settle(self, charge: Charge, *, requests: int = 1, tokens: int) -> None:
+        """Puts what was used in the place of what was charged."""
+        self._settled += 1
+        corrections = [
+            Correction(entry.cost.rule, entry.number, requests - entry.cost.requests, tokens - entry.cost.tokens)
+            for entry in charge.entries
+            if entry.cost.rule.tokens is not None
+        ]
+        if corrections:
+            await self.log.settle(charge.tenant, corrections, self._settled)
 
     async def count(self, *rules: Rule, tokens: int = 0) -> int:
         """Requests that are let in until one is refused."""
@@ -97,6 +111,10 @@ def per(seconds: float, name: str = "rule", **fields) -> Rule:
     return Rule(name, seconds, **fields)
 
 
+def costs(*rules: Rule, requests: int = 1, tokens: int = 0) -> list[Cost]:
+    return [Cost(rule, requests, 0 if rule.tokens is None else tokens) for rule in rules]
+
+
 def refusal(outcome: Charge | Refusal) -> Refusal:
     assert isinstance(outcome, Refusal)
     return outcome
@@ -118,11 +136,11 @@ async def test_within_every_window_exactly_the_limit_is_let_in_by_four_gateways(
     spans: list[tuple[float, float]] = []
     async with AsyncExitStack() as stack:
         logs = [log_on(await stack.enter_async_context(connect(server))) for _ in range(4)]
-        await asyncio.gather(*(log.charge("warm", [per(1.0, requests=9)], 0) for log in logs))
+        await asyncio.gather(*(log.charge("warm", costs(per(1.0, requests=9))) for log in logs))
 
         async def offer(log: RedisUsageLog) -> None:
             sent = loop.time()
-            if isinstance(await log.charge("four", [rule], 0), Charge):
+            if isinstance(await log.charge("four", costs(rule)), Charge):
                 spans.append((sent, loop.time()))
 
         for _ in range(3):
@@ -144,7 +162,7 @@ async def test_four_gateways_at_one_moment_let_in_exactly_the_limit(server: Valk
             log._charge.script = timed.log._charge.script
             log._charge.sha = timed.log._charge.sha
         for _ in range(3):
-            outcomes = await asyncio.gather(*(logs[number % 4].charge("acme", [rule], 0) for number in range(1000)))
+            outcomes = await asyncio.gather(*(logs[number % 4].charge("acme", costs(rule)) for number in range(1000)))
             assert sum(isinstance(outcome, Charge) for outcome in outcomes) == 100
             assert {outcome.retry_after for outcome in outcomes if isinstance(outcome, Refusal)} == {60.0}
             await timed.clock.advance(60 * SECOND)
@@ -177,10 +195,10 @@ async def test_tokens_are_charged_as_estimated_and_settled_as_used(timed: Timed)
     rule = per(60, requests=1000, tokens=1000)
     first = charged(await timed.charge(rule, tokens=600))
     assert refusal(await timed.charge(rule, tokens=600)) == Refusal(rule, "tokens", 60.0)
-    await timed.log.settle(first, 100)
+    await timed.settle(first, tokens=100)
     second = charged(await timed.charge(rule, tokens=900))
     assert isinstance(await timed.charge(rule, tokens=1), Refusal)
-    await timed.log.settle(second, 0)
+    await timed.settle(second, tokens=0)
     charged(await timed.charge(rule, tokens=900))
     assert isinstance(await timed.charge(rule, tokens=1), Refusal)
     charged(await timed.charge(rule, tokens=0))
@@ -195,12 +213,12 @@ async def test_what_is_settled_after_its_window_changes_nothing(timed: Timed) ->
     late = charged(await timed.charge(rule, tokens=900))
     await timed.clock.advance(2 * SECOND)
     charged(await timed.charge(rule, tokens=900))
-    await timed.log.settle(late, 0)
+    await timed.settle(late, tokens=0)
     assert refusal(await timed.charge(rule, tokens=200)).lacks == "tokens"
     await timed.redis.delete(log_key("acme", rule))
     await timed.clock.advance(SECOND)
     charged(await timed.charge(rule, tokens=900))
-    await timed.log.settle(late, 0)
+    await timed.settle(late, tokens=0)
     assert refusal(await timed.charge(rule, tokens=200)).lacks == "tokens"
 
 
@@ -217,7 +235,7 @@ async def test_tenants_are_counted_apart(timed: Timed) -> None:
     rule = per(60, requests=2)
     assert await timed.count(rule) == 2
     real = log_on(timed.redis)
-    assert isinstance(await real.charge("other", [rule], 0), Charge)
+    assert isinstance(await real.charge("other", costs(rule)), Charge)
 
 
 async def test_no_erasure_gives_back_what_was_used(timed: Timed) -> None:
@@ -228,7 +246,7 @@ async def test_no_erasure_gives_back_what_was_used(timed: Timed) -> None:
 
 async def test_a_log_goes_when_its_window_is_over(redis: Redis | RedisCluster) -> None:
     rule = per(0.1, requests=2)
-    await log_on(redis).charge("acme", [rule], 0)
+    await log_on(redis).charge("acme", costs(rule))
     assert 0 < await redis.pttl(log_key("acme", rule)) <= 102
 
     async def gone() -> bool:
@@ -336,9 +354,9 @@ async def test_the_log_does_as_its_definition(timed: Timed, rules: list[Rule], s
                 await timed.clock.advance(value)
             case "settle" if open_charges:
                 charge, entries = open_charges.pop(0)
-                await timed.log.settle(charge, value)
-                for rule, _ in charge.entries:
-                    entries[rule][1] = value
+                await timed.settle(charge, tokens=value)
+                for entry in charge.entries:
+                    entries[entry.cost.rule][1] = value if entry.cost.rule.tokens is not None else 0
             case "ask":
                 needs = {rule: model.needs(now, value) for rule, model in models.items()}
                 refusing = {rule: need for rule, need in needs.items() if need != 0 and not rule.shadow}
@@ -370,7 +388,7 @@ async def test_while_redis_is_away_each_rule_does_as_it_says_and_all_resumes(tmp
             shadow = per(3600, "shadow", requests=1, shadow=True, closed=True)
             log = RedisUsageLog(redis, Breaker("limits-away", reset_timeout=0.05), patience=PATIENT)
             limiter = Limiter(Rules([opened, closed]), log)
-            assert await limiter.charge("acme", [opened], 0)
+            assert await limiter.charge("acme", costs(opened))
             if trouble == "killed":
                 server.kill()
             else:
@@ -378,9 +396,9 @@ async def test_while_redis_is_away_each_rule_does_as_it_says_and_all_resumes(tmp
             log._patience = ON_THE_PATH
             before = let_through("opened", "open"), let_through("shadow", "open")
             for _ in range(10):
-                assert await limiter.charge("acme", [opened, shadow], 0) is None
+                assert await limiter.charge("acme", costs(opened, shadow)) is None
                 with pytest.raises(errors.ScicError) as caught:
-                    await limiter.charge("acme", [opened, closed], 0)
+                    await limiter.charge("acme", costs(opened, closed))
                 assert caught.value.reason == "LIMITS_UNAVAILABLE"
                 assert caught.value.metadata["rule"] == "closed"
             assert (let_through("opened", "open"), let_through("shadow", "open")) == (before[0] + 10, before[1])
@@ -392,13 +410,13 @@ async def test_while_redis_is_away_each_rule_does_as_it_says_and_all_resumes(tmp
 
             async def counted() -> bool:
                 try:
-                    return isinstance(await log.charge("back", [closed], 0), Charge)
+                    return isinstance(await log.charge("back", costs(closed)), Charge)
                 except LimitsAwayError:
                     return False
 
             await eventually("limits are checked again", counted)
-            assert isinstance(await log.charge("back", [closed], 0), Charge)
-            assert isinstance(await log.charge("back", [closed], 0), Refusal)
+            assert isinstance(await log.charge("back", costs(closed)), Charge)
+            assert isinstance(await log.charge("back", costs(closed)), Refusal)
     finally:
         if trouble == "stopped":
             server.signal(signal.SIGCONT)
@@ -407,19 +425,81 @@ async def test_while_redis_is_away_each_rule_does_as_it_says_and_all_resumes(tmp
 
 async def test_a_lost_connection_is_made_anew_and_charges_once(redis: Redis | RedisCluster, server: Valkey) -> None:
     log, rule = log_on(redis), per(3600, requests=3)
-    assert isinstance(await log.charge("acme", [rule], 0), Charge)
+    assert isinstance(await log.charge("acme", costs(rule)), Charge)
     async with Redis.from_url(server.url) as other:
         await other.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
-    outcomes: Sequence[Charge | Refusal] = [await log.charge("acme", [rule], 0) for _ in range(3)]
+    outcomes: Sequence[Charge | Refusal] = [await log.charge("acme", costs(rule)) for _ in range(3)]
     assert [type(outcome) for outcome in outcomes] == [Charge, Charge, Refusal]
 
 
 async def test_one_round_trip_for_all_rules(redis: Redis | RedisCluster, server: Valkey) -> None:
     log = log_on(redis)
     rules = [replace(per(60, requests=5), name=f"rule-{number}") for number in range(8)]
-    await log.charge("acme", rules, 0)
+    await log.charge("acme", costs(*rules))
     async with Redis.from_url(server.url) as other:
         await other.config_resetstat()
-        await log.charge("acme", rules, 0)
+        await log.charge("acme", costs(*rules))
         stats = await other.info("commandstats")
     assert stats["cmdstat_evalsha"]["calls"] == 1
+
+
+async def test_a_call_whose_reply_was_lost_is_charged_once(redis: Redis | RedisCluster, server: Valkey) -> None:
+    """The client sends it again, since it cannot know."""
+    log, rule = log_on(redis), per(3600, requests=3, tokens=100)
+    await log.charge("acme", costs(rule))
+    told = set[str]()
+    sent: Any = type(redis).execute_command
+
+    async def lost(client: Any, *args: Any, **options: Any) -> Any:
+        reply = await sent(client, *args, **options)
+        if args[0] == "EVALSHA" and not told:
+            told.add("once")
+            return await sent(client, *args, **options)
+        return reply
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(redis), "execute_command", lost)
+        second = charged(await log.charge("acme", costs(rule, tokens=40)))
+    assert [(entry.cost.rule, entry.cost.tokens) for entry in second.entries] == [(rule, 40)]
+    assert told
+    assert isinstance(await log.charge("acme", costs(rule, tokens=60)), Charge)
+    assert isinstance(await log.charge("acme", costs(rule)), Refusal)
+
+
+async def test_a_batch_that_is_settled_again_changes_nothing(timed: Timed) -> None:
+    rule = per(60, requests=10, tokens=1000)
+    entries = [charged(await timed.charge(rule, requests=3, tokens=300)).entries[0] for _ in range(3)]
+    for _ in range(3):
+        await timed.log.settle("acme", [Correction(rule, entry.number, -2, -200) for entry in entries[:2]], 1)
+    # 1 + 1 + 3 requests and 100 + 100 + 300 tokens are charged.
+    assert refusal(await timed.charge(rule, requests=6)).lacks == "requests"
+    assert refusal(await timed.charge(rule, tokens=501)).lacks == "tokens"
+    charged(await timed.charge(rule, requests=5, tokens=500))
+
+
+async def test_a_call_for_many_is_charged_for_all_of_them_or_none(timed: Timed) -> None:
+    rule, other = per(60, requests=100), per(60, "other", requests=10)
+    charged(await timed.charge(rule, requests=60))
+    await timed.clock.advance(SECOND)
+    charged(await timed.charge(rule, requests=40))
+    assert refusal(await timed.charge(rule, requests=61)) == Refusal(rule, "requests", 60.0)
+    assert refusal(await timed.charge(rule, requests=60)) == Refusal(rule, "requests", 59.0)
+    assert refusal(await timed.charge(other, requests=11)).retry_after is None
+
+
+async def test_a_burst_does_not_open_the_limits(redis: Redis | RedisCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More calls at once than it can count in time: they are refused as too many, whatever the rules say."""
+    monkeypatch.setattr(redis_calls, "_QUEUE_SECONDS", 0.0)
+    rule = per(3600, requests=10)
+    limiter = Limiter(Rules([rule]), log_on(redis))
+    before = let_through("rule", "open")
+    outcomes = await asyncio.gather(*(limiter.charge("acme", costs(rule)) for _ in range(1000)), return_exceptions=True)
+    assert sum(isinstance(outcome, Charge) for outcome in outcomes) == 10
+    assert any(isinstance(outcome, LimitsBusyError) for outcome in outcomes)
+    assert {type(outcome) for outcome in outcomes} <= {Charge, LimitsBusyError, errors.ScicError}
+    assert let_through("rule", "open") == before
+    shadow = per(3600, "shadow", requests=1, shadow=True)
+    outcomes = await asyncio.gather(
+        *(limiter.charge("acme", costs(shadow)) for _ in range(1000)), return_exceptions=True
+    )
+    assert not any(isinstance(outcome, Exception) for outcome in outcomes)

@@ -5,6 +5,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
+from typing import Final
 
 from scic import errors
 from services.chassis import metrics
@@ -12,9 +13,9 @@ from services.chassis.deadline import Deadline
 from services.gateway.admission.concurrency_limit import ConcurrencyLimit
 from services.gateway.admission.overload import overloaded
 from services.gateway.admission.priority import Priority
-from services.gateway.admission.waiting_line import MOST_SECONDS, Waiter, WaitingLine
+from services.gateway.admission.waiting_line import Waiter, WaitingLine, longest_wait
 
-_RESOURCE = "builds"
+_RESOURCE: Final = "builds"
 
 
 class BuildGate:
@@ -72,7 +73,7 @@ class BuildGate:
         self._limit.reached()
         now = self._clock()
         self._refuse(self._line.overdue(now))
-        patience = min(deadline.remaining() - self._limit.typical, MOST_SECONDS)
+        patience = min(deadline.remaining() - self._limit.typical, longest_wait(priority))
         if patience <= 0:
             raise self._refused(priority)
         waiter = Waiter(priority, now, asyncio.get_running_loop().create_future())

@@ -10,7 +10,7 @@ class Priority(IntEnum):
     NORMAL = 1
     LOW = 2
     BATCH = 3
-    """Jobs: nobody waits for them by the second. No key has it."""
+    """Jobs: nobody waits for them by the second, and they wait as long as it takes. No key has it."""
 
     @property
     def label(self) -> str:

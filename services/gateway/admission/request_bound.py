@@ -1,36 +1,33 @@
-"""The bound on what a gateway works on at a time, the first thing that a request meets."""
+"""The bound on what a gateway works on at a time, the first thing of the gateway's own that a request meets."""
 
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, Any, TypeAlias
-
-import grpc
-import grpc.aio
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from scic.errors import ScicError
-from services.chassis.interceptors import Call, CallInterceptor, Context, Method
+from services.chassis.interceptors import Call, CallInterceptor, Context, Method, metadata_of
 from services.gateway.admission.overload import overloaded
 from services.gateway.admission.priority import Priority
 from services.gateway.authentication import caller_in
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Callable
 
+    from services.chassis.interceptors.calls import Deserializer
     from services.gateway.principal import KeyRing
 
-_RESOURCE = "requests"
+_RESOURCE: Final = "requests"
 _SHARES = {Priority.HIGH: 1.0, Priority.NORMAL: 0.95, Priority.LOW: 0.8}
 """Part of the bound up to which requests of a priority are taken."""
 
-_Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
-
 
 class RequestBound(CallInterceptor):
-    """Refuses requests above the bound, streams as they begin, and health never.
+    """Refuses requests above the bound, streams of requests as they begin, and health never.
 
-    A request is looked at twice: before its message is read, so that refusing it costs no parsing, and as its work
-    begins, where it counts. Stands first, before Authentication: a key that is not known has the lowest priority.
+    Near the bound a request is parsed only once it is let in, so that refusing it costs no parsing. A stream that only
+    waits for what happens, WatchJob, is no work and does not count; `StreamBound` holds it. Stands before
+    Authentication: a key that is not known has the lowest priority.
     """
 
     def __init__(
@@ -43,40 +40,32 @@ class RequestBound(CallInterceptor):
         self._least = min(self._most.values())
         self._under_way = 0
 
-    async def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[_Handler | None]],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> _Handler | None:
-        """Refuse before the request is read (grpc calls this)."""
-        wrapped = await super().intercept_service(continuation, handler_call_details)
-        if (
-            wrapped is None
-            or self._under_way < self._least
-            or handler_call_details.method.startswith("/grpc.")
-            or (priority := self._too_low(handler_call_details.invocation_metadata)) is None
-        ):
-            return wrapped
-        return self._refusing(wrapped, priority)
-
     def wrap(self, method: Method, call: Call) -> Call:
         """Refuse, or count while the call lasts."""
-        if method.is_infrastructure:
-            return call
+        parsing = _parsing(method, call)
+        if method.is_infrastructure or (method.response_streaming and not method.request_streaming):
+            return parsing
 
         async def bounded(request: Any, context: Context) -> Any:
-            if (
-                self._under_way >= self._least
-                and (priority := self._too_low(context.invocation_metadata())) is not None
-            ):
+            if self._under_way >= self._least and (priority := self._too_low(metadata_of(context))) is not None:
                 raise overloaded(_RESOURCE, priority, self._uniform)
             self._under_way += 1
             try:
-                return await call(request, context)
+                return await parsing(request, context)
             finally:
                 self._under_way -= 1
 
         return bounded
+
+    def wrap_deserializer(self, deserializer: Deserializer) -> Deserializer:
+        """Parse at once only where all are let in."""
+        if deserializer is None:
+            return None
+
+        def parse(raw: bytes) -> Any:
+            return deserializer(raw) if self._under_way < self._least else _Unparsed(raw, deserializer)
+
+        return parse
 
     def _too_low(self, metadata: Any) -> Priority | None:
         """The priority of a caller for whom there is no room; None where there is."""
@@ -86,17 +75,49 @@ class RequestBound(CallInterceptor):
             priority = Priority.LOW
         return priority if self._under_way >= self._most[priority] else None
 
-    def _refusing(self, handler: _Handler, priority: Priority) -> _Handler:
-        """A handler of the same kind that leaves the request's bytes alone."""
 
-        async def refuse(_: Any, __: Context) -> Any:
-            raise overloaded(_RESOURCE, priority, self._uniform)
+class _Unparsed:
+    """A request that may be refused as it is."""
 
-        make = {
-            (False, False): grpc.unary_unary_rpc_method_handler,
-            (False, True): grpc.unary_stream_rpc_method_handler,
-            (True, False): grpc.stream_unary_rpc_method_handler,
-            (True, True): grpc.stream_stream_rpc_method_handler,
-        }[bool(handler.request_streaming), bool(handler.response_streaming)]
-        refusing: _Handler = make(refuse, None, handler.response_serializer)
-        return refusing
+    __slots__ = ("_deserializer", "_raw")
+
+    def __init__(self, raw: bytes, deserializer: Callable[[bytes], Any]) -> None:
+        self._raw = raw
+        self._deserializer = deserializer
+
+    def parse(self) -> Any:
+        return self._deserializer(self._raw)
+
+
+def _parsed(request: Any) -> Any:
+    return request.parse() if type(request) is _Unparsed else request
+
+
+def _parsing(method: Method, call: Call) -> Call:
+    """Parses what is unparsed, then calls."""
+    if method.request_streaming:
+
+        async def streaming(requests: AsyncIterator[Any], context: Context) -> Any:
+            return await call(_Requests(requests), context)
+
+        return streaming
+
+    async def parsing(request: Any, context: Context) -> Any:
+        return await call(_parsed(request), context)
+
+    return parsing
+
+
+class _Requests:
+    """The requests of a stream, parsed."""
+
+    __slots__ = ("_requests",)
+
+    def __init__(self, requests: AsyncIterator[Any]) -> None:
+        self._requests = requests
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Any:
+        return _parsed(await anext(self._requests))

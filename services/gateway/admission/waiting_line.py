@@ -1,21 +1,32 @@
 """Those who wait for a turn: who is next, and who has waited too long."""
 
 import asyncio
+import math
 from collections.abc import Iterator
 from typing import Final
 
 from services.gateway.admission.priority import Priority
 
 MOST_SECONDS: Final = 0.8
-"""What anybody waits at most. A burst may take so long to be worked off."""
+"""What anybody but a job waits at most. A burst may take so long to be worked off."""
 
 TARGET_SECONDS: Final = 0.15
-"""What anybody waits at most while more comes than can be done: to wait longer helps nobody, and makes all late."""
+"""What anybody but a job waits at most while more comes than can be done: to wait longer helps nobody, and makes all
+late."""
 
 INTERVAL_SECONDS: Final = 1.0
 """More comes than can be done where somebody has waited for longer than the target all this time."""
 
 _MOST_WAITING: Final = 1024
+
+
+def longest_wait(priority: Priority) -> float:
+    """Seconds that one of a priority waits at most, whatever its deadline.
+
+    Of a job nobody waits for the answer: one that is refused has lost an attempt and spared nobody. No more jobs wait
+    than a worker does at a time.
+    """
+    return math.inf if priority is Priority.BATCH else MOST_SECONDS
 
 
 class Waiter:
@@ -31,7 +42,7 @@ class Waiter:
 
 
 class WaitingLine:
-    """Ordered by priority, then by arrival; bounded in length and in time.
+    """Ordered by priority, then by arrival; bounded in length and, but for jobs, in time.
 
     The bound in time is controlled delay as in "Fail at Scale" (B. Maurer, ACM Queue 13/8, 2015), after CoDel (RFC
     8289): a line that gets short now and then absorbs bursts, one that stands only adds to the time of everybody.
@@ -39,6 +50,7 @@ class WaitingLine:
 
     def __init__(self) -> None:
         self._lines: dict[Priority, dict[Waiter, None]] = {priority: {} for priority in Priority}
+        self._hasty = [line for priority, line in self._lines.items() if longest_wait(priority) < math.inf]
         self._long_since: float | None = None
 
     def __len__(self) -> int:
@@ -69,7 +81,7 @@ class WaitingLine:
     def overdue(self, now: float) -> Iterator[Waiter]:
         """Takes out who has waited too long, the lowest priority first."""
         most = TARGET_SECONDS if self._stands(now) else MOST_SECONDS
-        for line in reversed(self._lines.values()):
+        for line in reversed(self._hasty):
             for waiter in list(line):
                 if now - waiter.since <= most:
                     break
@@ -78,7 +90,7 @@ class WaitingLine:
 
     def _stands(self, now: float) -> bool:
         """Whether somebody has waited for longer than the target all the time for an interval."""
-        wait = now - min((next(iter(line)).since for line in self._lines.values() if line), default=now)
+        wait = now - min((next(iter(line)).since for line in self._hasty if line), default=now)
         if wait < TARGET_SECONDS / 2:  # while the line is kept at the target, it stands all the same
             self._long_since = None
         elif wait > TARGET_SECONDS and self._long_since is None:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from services.gateway.limits.rule import ANY, Rule, Rules
+from services.gateway.limits.rule import ANY, SUBMIT, SUBMITTED_WORK, Rule, Rules
 from services.gateway.principal import TENANT_PATTERN
 
 _MOST_RULES = 1000
@@ -88,8 +88,9 @@ def _mistakes(rules: Sequence[Rule], methods: Collection[str]) -> Iterator[str]:
 
 def _mistakes_together(rules: Sequence[Rule], methods: Collection[str]) -> Iterator[str]:
     declared = Rules(rules)
+    calls = [(method,) for method in methods] + [(SUBMIT, work) for work in SUBMITTED_WORK.values()]
     for tenant in sorted({rule.tenant for rule in rules}):
-        most = max((len(declared.of(tenant, method)) for method in methods), default=0)
+        most = max(len(declared.of(tenant, *call)) for call in calls)
         if most > _MOST_AT_ONCE:
             yield f"{most} rules apply to one method for tenant {tenant!r}: {_MOST_AT_ONCE} at most"
 

@@ -1,27 +1,35 @@
 """Where every call meets its limits."""
 
-from collections.abc import Callable, Coroutine
-from typing import Any
+import random
+from collections.abc import Callable
+from typing import Any, Final
 
 from services.chassis.interceptors import Call, CallInterceptor, Context, Method
+from services.gateway.admission.overload import overloaded
 from services.gateway.authentication import current_principal
+from services.gateway.limits.costs import Estimate, did_nothing, may_go_on, used_tokens, work_of
 from services.gateway.limits.limiter import Limiter
-from services.gateway.limits.tokens import Estimate, used_tokens
+from services.gateway.limits.ports import Charge, Cost, LimitsBusyError
+from services.gateway.limits.rule import ANY
+from services.gateway.principal import Principal
+
+_RESOURCE: Final = "limits"
 
 
 class Limiting(CallInterceptor):
     """Charges each call to its tenant, a stream once, as it begins; stands behind Authentication.
 
-    A call that no rule applies to costs nothing. One that fails gets its tokens back, but stays a request.
+    A job is charged for its work as it is submitted, too. A call that no rule applies to costs nothing. One that fails,
+    and a job that was submitted before, stays one request, and gets all else back.
     """
 
     def __init__(
-        self, limiter: Limiter, estimate: Estimate, spawn: Callable[[Coroutine[Any, Any, None]], None]
+        self, limiter: Limiter, estimate: Estimate, *, uniform: Callable[[float, float], float] = random.uniform
     ) -> None:
         super().__init__()
         self._limiter = limiter
         self._estimate = estimate
-        self._spawn = spawn
+        self._uniform = uniform
 
     def wrap(self, method: Method, call: Call) -> Call:
         """Charge, then call, then settle."""
@@ -30,21 +38,38 @@ class Limiting(CallInterceptor):
         name = method.path.rpartition("/")[2]
 
         async def limited(request: Any, context: Context) -> Any:
-            principal = current_principal()
-            rules = self._limiter.rules(principal.tenant, name)
-            if not rules:
-                return await call(request, context)
-            counts_tokens = any(rule.tokens is not None for rule in rules)
-            tokens = max(self._estimate(name, principal, request), 0) if counts_tokens else 0
-            charge = await self._limiter.charge(principal.tenant, rules, tokens)
-            used = 0
+            charge = await self._charge(current_principal(), name, request)
             try:
                 response = await call(request, context)
-                used = used_tokens(response, tokens)
-                return response
-            finally:
-                if charge is not None and charge.entries:
-                    # The caller does not wait for the write.
-                    self._spawn(self._limiter.settle(charge, used))
+            except BaseException as error:
+                if charge and not may_go_on(request, error):
+                    self._limiter.settle(charge, requests=1, tokens=0)
+                raise
+            if charge:
+                if did_nothing(response):
+                    self._limiter.settle(charge, requests=1, tokens=0)
+                else:
+                    self._limiter.settle(charge, tokens=used_tokens(response))
+            return response
 
         return limited
+
+    async def _charge(self, principal: Principal, method: str, request: Any) -> Charge | None:
+        work = work_of(method, request)
+        rules = self._limiter.rules(principal.tenant, *dict.fromkeys((method, work.method)))
+        if not rules:
+            return None
+        counts_tokens = any(rule.tokens is not None for rule in rules)
+        tokens = await self._estimate(principal, request) if counts_tokens else 0
+        costs = [
+            Cost(
+                rule,
+                work.requests if rule.method in {ANY, work.method} else 1,
+                0 if rule.tokens is None else tokens,
+            )
+            for rule in rules
+        ]
+        try:
+            return await self._limiter.charge(principal.tenant, costs)
+        except LimitsBusyError:
+            raise overloaded(_RESOURCE, principal.priority, self._uniform) from None

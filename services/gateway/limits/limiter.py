@@ -1,56 +1,76 @@
-"""Decides whether a request is within its tenant's limits."""
+"""Decides whether a call is within its tenant's limits."""
 
 from collections.abc import Sequence
+from typing import Self
 
 from scic import errors
 from services.chassis import metrics
-from services.chassis.logs import get_logger
-from services.gateway.limits.ports import Charge, LimitsAwayError, Refusal, UsageLog
+from services.gateway.limits.ports import (
+    Charge,
+    Correction,
+    Cost,
+    LimitsAwayError,
+    LimitsBusyError,
+    Refusal,
+    UsageLog,
+)
 from services.gateway.limits.rule import Rule, Rules
-
-_log = get_logger(__name__)
+from services.gateway.limits.settlements import Settlements
 
 _AWAY_RETRY_SECONDS = 1.0
 
 
 class Limiter:
-    """Applies rules to requests, by a log that all gateways share."""
+    """Applies rules to calls, by a log that all gateways share; opened, it settles in the background."""
 
     def __init__(self, rules: Rules, log: UsageLog) -> None:
         self._rules = rules
         self._log = log
+        self._settlements = Settlements(log)
 
-    def rules(self, tenant: str, method: str) -> tuple[Rule, ...]:
-        """Those that apply to a call."""
-        return self._rules.of(tenant, method)
+    async def __aenter__(self) -> Self:
+        await self._settlements.__aenter__()
+        return self
 
-    async def charge(self, tenant: str, rules: Sequence[Rule], tokens: int) -> Charge | None:
-        """Charges a request with its estimated tokens; None where nobody could be asked, and the rules let it through.
+    async def __aexit__(self, *_: object) -> None:
+        await self._settlements.__aexit__()
 
-        Raises ScicError RATE_LIMITED, or LIMITS_UNAVAILABLE where nobody could be asked and a rule is closed then.
+    def rules(self, tenant: str, *methods: str) -> tuple[Rule, ...]:
+        """Those that apply to a call of any of the methods."""
+        return self._rules.of(tenant, *methods)
+
+    async def charge(self, tenant: str, costs: Sequence[Cost]) -> Charge | None:
+        """Charges a call; None where nobody could be asked, and the rules let it through.
+
+        Raises ScicError RATE_LIMITED, or LIMITS_UNAVAILABLE where nobody could be asked and a rule is closed then; and
+        LimitsBusyError, but not for shadows alone.
         """
-        for rule in rules:
-            if rule.tokens is not None and tokens > rule.tokens and not rule.shadow:
-                raise _refused(Refusal(rule, "tokens", None))
+        for cost in costs:
+            if (lacks := cost.never_fits) and not cost.rule.shadow:
+                raise _refused(Refusal(cost.rule, lacks, None))
         try:
-            outcome = await self._log.charge(tenant, rules, tokens)
+            outcome = await self._log.charge(tenant, costs)
         except LimitsAwayError:
-            _let_through(rules)
+            _let_through([cost.rule for cost in costs])
             return None
+        except LimitsBusyError:
+            if all(cost.rule.shadow for cost in costs):
+                return None
+            raise
         if isinstance(outcome, Refusal):
             raise _refused(outcome)
         for rule in outcome.over:
             metrics.LIMITED.labels(rule.name, "shadow").inc()
         return outcome
 
-    async def settle(self, charge: Charge, tokens: int) -> None:
-        """Charges the tokens that were used in place of the estimate; where that fails the estimate stays."""
-        if not charge.entries or tokens == charge.tokens:
-            return
-        try:
-            await self._log.settle(charge, tokens)
-        except LimitsAwayError as error:
-            _log.info("limits_not_settled", error=str(error))
+    def settle(self, charge: Charge, *, requests: int | None = None, tokens: int | None = None) -> None:
+        """Has what was used put in the place of the estimate, soon; None: as estimated."""
+        for entry in charge.entries:
+            cost = entry.cost
+            more_requests = 0 if requests is None else requests - cost.requests
+            more_tokens = 0 if tokens is None or cost.rule.tokens is None else tokens - cost.tokens
+            if more_requests or more_tokens:
+                self._settlements.add(charge.tenant, Correction(cost.rule, entry.number, more_requests, more_tokens))
 
 
 def _let_through(rules: Sequence[Rule]) -> None:
@@ -72,7 +92,7 @@ def _refused(refusal: Refusal) -> errors.ScicError:
     metrics.LIMITED.labels(rule.name, "refused").inc()
     limit = rule.requests if lacks == "requests" else rule.tokens
     if refusal.retry_after is None:
-        message = f"the request may take more than the {limit} tokens of {rule.seconds:g} s ({rule.name}) at once"
+        message = f"the request may take more than the {limit} {lacks} of {rule.seconds:g} s ({rule.name}) at once"
     else:
         message = f"the tenant has used its {limit} {lacks} of {rule.seconds:g} s ({rule.name})"
     return errors.RATE_LIMITED.error(

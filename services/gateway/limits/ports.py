@@ -11,6 +11,30 @@ class LimitsAwayError(Exception):
     """What was used cannot be known now, or not in time."""
 
 
+class LimitsBusyError(Exception):
+    """This gateway has more to count than it can in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a call takes of a rule, as estimated."""
+
+    rule: Rule
+    requests: int
+    """1 or more."""
+
+    tokens: int
+
+    @property
+    def never_fits(self) -> Literal["requests", "tokens"] | None:
+        """Of what it takes more than the rule lets in within a whole window; None where it may fit."""
+        if self.rule.requests is not None and self.requests > self.rule.requests:
+            return "requests"
+        if self.rule.tokens is not None and self.tokens > self.rule.tokens:
+            return "tokens"
+        return None
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """A rule has no room."""
@@ -20,34 +44,50 @@ class Refusal:
 
     lacks: Literal["requests", "tokens"]
     retry_after: float | None
-    """Seconds until the rule has room; None where it never has: the request alone is more than the rule allows."""
+    """Seconds until the rule has room; None where it never has: the call alone is more than the rule allows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Where the log of a rule holds what was charged."""
+
+    cost: Cost
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """What was charged for a request."""
+    """What was charged for a call."""
 
     tenant: str
-    tokens: int
-    """The estimate that was charged."""
-
-    entries: tuple[tuple[Rule, int], ...]
-    """Rules that count its tokens, and the number of the entry in the log of each."""
-
+    entries: tuple[Entry, ...]
     over: tuple[Rule, ...]
     """Shadow rules that had no room, and were not charged."""
 
 
-class UsageLog(Protocol):
-    """What tenants have used, over all gateways."""
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """By how much an entry differs from what was used; below 0 is given back."""
 
-    async def charge(self, tenant: str, rules: Sequence[Rule], tokens: int) -> Charge | Refusal:
-        """Charges a request and its estimated tokens to all rules, or to none. Raises LimitsAwayError.
+    rule: Rule
+    number: int
+    requests: int
+    tokens: int
+
+
+class UsageLog(Protocol):
+    """What tenants have used, over all gateways. Its methods raise LimitsAwayError and LimitsBusyError."""
+
+    async def charge(self, tenant: str, costs: Sequence[Cost]) -> Charge | Refusal:
+        """Charges a call to all its rules, or to none.
 
         A shadow rule neither refuses nor, where it has no room, is charged: it counts as if it were in force alone.
         """
         ...
 
-    async def settle(self, charge: Charge, tokens: int) -> None:
-        """Puts the tokens that were used in the place of the estimate. Raises LimitsAwayError."""
+    async def settle(self, tenant: str, corrections: Sequence[Correction], batch: int) -> None:
+        """Corrects entries; those that have left their window stay as they are.
+
+        Done once, however often it is repeated: `batch` numbers what this log settles for a tenant, one after another.
+        """
         ...

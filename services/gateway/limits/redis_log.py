@@ -1,18 +1,23 @@
 """The logs of all rules in Redis: one round trip a request, whatever the number of its rules."""
 
+import itertools
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
+from uuid import uuid4
 
 from redis.asyncio import Redis, RedisCluster
 
 from services.chassis.breaker import Breaker
 from services.gateway.cache.ports import CacheUnavailableError
-from services.gateway.limits.ports import Charge, LimitsAwayError, Refusal
+from services.gateway.limits.ports import Charge, Correction, Cost, Entry, LimitsAwayError, LimitsBusyError, Refusal
 from services.gateway.limits.redis_scripts import CHARGE, SETTLE
 from services.gateway.limits.rule import Rule
-from services.gateway.redis_calls import ON_THE_PATH, Patience, call
+from services.gateway.redis_calls import ON_THE_PATH, GatewayBusyError, Patience, call
 
 _Result = TypeVar("_Result")
+
+_TOLD_MILLISECONDS = 2_000
+"""How long what a call was told is kept, for its repetition; that comes at once or never."""
 
 
 def log_key(tenant: str, rule: Rule) -> str:
@@ -25,42 +30,53 @@ def log_key(tenant: str, rule: Rule) -> str:
 
 
 class RedisUsageLog:
-    """See UsageLog. Its client is its own, and repeats no command that timed out: it would be charged twice."""
+    """See UsageLog. Its client may repeat a command whose connection was lost: that charges once."""
 
     def __init__(self, redis: Redis | RedisCluster, breaker: Breaker, *, patience: Patience = ON_THE_PATH) -> None:
         self._breaker = breaker
         self._patience = patience
         self._charge = redis.register_script(CHARGE)
         self._settle = redis.register_script(SETTLE)
+        self._name = uuid4().hex
+        self._calls = itertools.count()
 
-    async def charge(self, tenant: str, rules: Sequence[Rule], tokens: int) -> Charge | Refusal:
+    async def charge(self, tenant: str, costs: Sequence[Cost]) -> Charge | Refusal:
         """See UsageLog."""
-        keys = [log_key(tenant, rule) for rule in rules]
-        args = [tokens]
-        for rule in rules:
+        told = f"scic-limits:{{{tenant}}}:told:{self._name}:{next(self._calls)}"
+        keys = [told, *(log_key(tenant, cost.rule) for cost in costs)]
+        args = [_TOLD_MILLISECONDS]
+        for cost in costs:
+            rule = cost.rule
             args += [rule.window, rule.granule, _bound(rule.requests), _bound(rule.tokens), int(rule.shadow)]
+            args += [cost.requests, cost.tokens]
         binding, *rest = await self._within(lambda: self._charge(keys=keys, args=args))
         if binding:
             wait, lacks = rest
             retry_after = None if wait < 0 else wait / 1e6
-            return Refusal(rules[binding - 1], "requests" if lacks == 1 else "tokens", retry_after)
-        numbered = list(zip(rules, rest, strict=True))
+            return Refusal(costs[binding - 1].rule, "requests" if lacks == 1 else "tokens", retry_after)
+        numbered = list(zip(costs, rest, strict=True))
         return Charge(
             tenant,
-            tokens,
-            tuple((rule, number) for rule, number in numbered if tokens and number > 0 and rule.tokens is not None),
-            tuple(rule for rule, number in numbered if number < 0),
+            tuple(Entry(cost, number) for cost, number in numbered if number > 0),
+            tuple(cost.rule for cost, number in numbered if number < 0),
         )
 
-    async def settle(self, charge: Charge, tokens: int) -> None:
+    async def settle(self, tenant: str, corrections: Sequence[Correction], batch: int) -> None:
         """See UsageLog."""
-        keys = [log_key(charge.tenant, rule) for rule, _ in charge.entries]
-        args = [value for _, number in charge.entries for value in (number, tokens - charge.tokens)]
+        logs = {log_key(tenant, one.rule): None for one in corrections}
+        places = {key: place for place, key in enumerate(logs, 2)}
+        keep = max(one.rule.window for one in corrections) // 1000 + 1000
+        args = [batch, keep]
+        for one in corrections:
+            args += [places[log_key(tenant, one.rule)], one.number, one.requests, one.tokens]
+        keys = [f"scic-limits:{{{tenant}}}:settled:{self._name}", *logs]
         await self._within(lambda: self._settle(keys=keys, args=args))
 
     async def _within(self, command: Callable[[], Awaitable[_Result]]) -> _Result:
         try:
             return await call(self._breaker, command, self._patience)
+        except GatewayBusyError as error:
+            raise LimitsBusyError(str(error)) from error
         except CacheUnavailableError as error:
             raise LimitsAwayError(str(error)) from error
 

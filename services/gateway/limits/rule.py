@@ -1,10 +1,19 @@
 """Rules: how many requests and tokens a tenant may use of a method in a window of time."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
 
 ANY = "*"
 """Every tenant, or every method."""
+
+SUBMIT: Final = "SubmitJob"
+
+SUBMITTED_WORK: Final[Mapping[str, str]] = MappingProxyType(
+    {"contexts": "BuildContext", "documents": "IngestDocuments"}
+)
+"""Kinds of work that SubmitJob takes, and the method that does the same at once: its rules count for the job, too."""
 
 _EXACT_REQUESTS = 1024
 """Up to so many requests a window each has an entry of its own."""
@@ -55,7 +64,7 @@ class Rules:
 
     def __init__(self, rules: Iterable[Rule] = ()) -> None:
         self._rules = tuple(rules)
-        self._known: dict[tuple[str, str], tuple[Rule, ...]] = {}
+        self._known: dict[tuple[str, ...], tuple[Rule, ...]] = {}
 
     def __iter__(self) -> Iterator[Rule]:
         return iter(self._rules)
@@ -63,17 +72,17 @@ class Rules:
     def __len__(self) -> int:
         return len(self._rules)
 
-    def of(self, tenant: str, method: str) -> tuple[Rule, ...]:
-        """Those that apply together to a method (`BuildContext`) called by a tenant, which a key names.
+    def of(self, tenant: str, *methods: str) -> tuple[Rule, ...]:
+        """Those that apply together to a call of any of the methods (`BuildContext`) by a tenant, which a key names.
 
         Of rules with one name, the tenant's own takes the place of the one for all.
         """
-        found = self._known.get((tenant, method))
+        found = self._known.get((tenant, *methods))
         if found is None:
             by_name: dict[str, Rule] = {}
             for rule in self._rules:
-                applies = rule.tenant in {ANY, tenant} and rule.method in {ANY, method}
+                applies = rule.tenant in {ANY, tenant} and rule.method in {ANY, *methods}
                 if applies and (rule.tenant != ANY or rule.name not in by_name):
                     by_name[rule.name] = rule
-            found = self._known[tenant, method] = tuple(by_name.values())
+            found = self._known[tenant, *methods] = tuple(by_name.values())
         return found

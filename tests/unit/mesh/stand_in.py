@@ -19,6 +19,12 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+OPTIONS = [
+    ("grpc.so_reuseport", 0),
+    # As a service has them: Envoy pings.
+    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+]
 
 
 class AnyCall(grpc.GenericRpcHandler):
@@ -40,7 +46,7 @@ class AnyCall(grpc.GenericRpcHandler):
 
 async def main() -> None:
     port, name = os.environ["STAND_IN_PORT"], os.environ.get("STAND_IN_NAME", "stand-in")
-    server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+    server = grpc.aio.server(options=OPTIONS)
     servicer = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
     server.add_generic_rpc_handlers((AnyCall(name, float(os.environ.get("STAND_IN_DELAY", "0"))),))

@@ -9,6 +9,7 @@ import socket
 import stat
 import subprocess
 import sys
+from itertools import islice
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -169,6 +170,11 @@ def test_one_mesh_a_directory(paths: MeshPaths) -> None:
 def test_a_port_with_a_listener_is_not_free() -> None:
     with socket.create_server((LOOPBACK, 0)) as server:
         assert not is_free(server.getsockname()[1])
+
+
+def test_the_port_of_the_edge_is_given_to_nobody_else() -> None:
+    first = next(free_ports(Random(7)))
+    assert first not in islice(free_ports(Random(7), but=first), 50)
 
 
 def test_free_ports_are_distinct() -> None:

@@ -14,7 +14,7 @@ from services.chassis.deadline import Deadline
 from services.gateway.admission import waiting_line
 from services.gateway.admission.build_gate import BuildGate
 from services.gateway.admission.priority import Priority
-from tests.unit.gateway.admission.simulation import Demand, Outcome, load
+from tests.unit.gateway.admission.simulation import Demand, Outcome, Processors, load
 from tests.unit.gateway.admission.virtual_time import run_virtually, virtual_now
 
 
@@ -86,6 +86,60 @@ def test_nobody_waits_longer_than_the_most_and_hears_when_to_come_again() -> Non
         await running
 
     run_virtually(run())
+
+
+def test_a_job_waits_as_long_as_its_deadline_lets_it_and_makes_nobody_else_wait_less() -> None:
+    async def run() -> None:
+        at = gate(1)
+        for _ in range(20):
+            await build(at, 0.5)
+        began = virtual_now()
+        keep = [asyncio.create_task(build(at, 5.0, priority=Priority.BATCH, deadline=60)) for _ in range(4)]
+        await asyncio.sleep(19.5)
+        normal = asyncio.create_task(build(at, 0.1))  # its turn comes after 0.5 s, which is above the target
+        assert {await outcome_of(task) for task in [*keep, normal]} == {"OK"}
+        assert virtual_now() - began == pytest.approx(20.1)
+
+    run_virtually(run())
+
+
+def test_a_job_whose_deadline_comes_is_refused_while_it_could_still_be_built() -> None:
+    async def run() -> None:
+        at = gate(1)
+        for _ in range(20):
+            await build(at, 0.5)
+        running = asyncio.create_task(build(at, 100.0, deadline=200.0))
+        await asyncio.sleep(0)
+        began = virtual_now()
+        with pytest.raises(ScicError):
+            await build(at, 0.1, priority=Priority.BATCH, deadline=60)
+        assert virtual_now() - began == pytest.approx(59.5)
+        await running
+
+    run_virtually(run())
+
+
+def test_workers_whose_jobs_are_more_than_they_can_build_lose_none() -> None:
+    """Sixteen contexts at a time, as a worker's four jobs have, where the machine can build two."""
+    lost = 0
+
+    async def run() -> None:
+        nonlocal lost
+        at, machine, chance = BuildGate(64, clock=virtual_now), Processors(2), Random(1)
+
+        async def job() -> None:
+            nonlocal lost
+            for _ in range(50):
+                try:
+                    async with at.turn(Priority.BATCH, within(60)):
+                        await machine.work(chance.uniform(0.2, 0.6))
+                except ScicError:
+                    lost += 1
+
+        await asyncio.gather(*(job() for _ in range(16)))
+
+    run_virtually(run())
+    assert lost == 0
 
 
 def test_who_has_no_time_left_for_a_build_is_refused_at_once_unless_there_is_a_turn() -> None:
