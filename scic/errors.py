@@ -282,7 +282,7 @@ STORAGE_UNAVAILABLE: Final = Reason(
 REQUEST_ID_REUSED: Final = Reason(
     "REQUEST_ID_REUSED",
     _CODE.ALREADY_EXISTS,
-    "The request id names a job with other content; metadata `job_id` names it.",
+    "The request id names a job with other content, or of another API key; metadata `job_id` names it.",
     "Take a new id for other content; send the same content again to get the same job.",
 )
 JOB_NOT_FOUND: Final = Reason(
@@ -298,7 +298,7 @@ JOB_NOT_REPLAYABLE: Final = Reason(
     "JOB_NOT_REPLAYABLE",
     _CODE.FAILED_PRECONDITION,
     "The job is neither dead nor cancelled, or what it was to do was erased.",
-    "Submit a new one.",
+    "Submit a new job where the work is still wanted.",
 )
 JOB_ABANDONED: Final = Reason(
     "JOB_ABANDONED",
@@ -309,8 +309,9 @@ JOB_ABANDONED: Final = Reason(
 JOB_QUEUE_FULL: Final = Reason(
     "JOB_QUEUE_FULL",
     _CODE.RESOURCE_EXHAUSTED,
-    "The tenant has as many jobs waiting as it may.",
-    "Try again when some are done.",
+    "The tenant has as many jobs waiting, or bytes in jobs and their results, as it may (metadata `limit_jobs`, "
+    "`limit_bytes`).",
+    "Try again when some are done; results that are kept for less time leave room sooner.",
 )
 POSITION_GONE: Final = Reason(
     "POSITION_GONE",
@@ -322,13 +323,13 @@ RESULT_ERASED: Final = Reason(
     "RESULT_ERASED",
     _CODE.NOT_FOUND,
     "The result, or what was to be done, named a document that was deleted since.",
-    "Ask again.",
+    "Submit the item again where it is still wanted.",
 )
 QUEUE_NOT_CONFIGURED: Final = Reason(
     "QUEUE_NOT_CONFIGURED",
     _CODE.FAILED_PRECONDITION,
     "The server has no Redis, so it keeps no jobs.",
-    "Set `SCIC_GATEWAY_REDIS_URL` on the server.",
+    "Ask an operator to set SCIC_GATEWAY_REDIS_URL.",
 )
 QUEUE_UNAVAILABLE: Final = Reason(
     "QUEUE_UNAVAILABLE",
@@ -346,13 +347,13 @@ RATE_LIMITED: Final = Reason(
     "RATE_LIMITED",
     _CODE.RESOURCE_EXHAUSTED,
     "The tenant has used up its requests or tokens of the window; metadata `rule` names the rule.",
-    "Wait as long as RetryInfo says.",
+    "Wait as long as RetryInfo says; without it the request alone is more than the rule allows: ask for fewer tokens.",
 )
 LIMITS_UNAVAILABLE: Final = Reason(
     "LIMITS_UNAVAILABLE",
     _CODE.UNAVAILABLE,
     "The limits cannot be checked, and the rule in metadata `rule` lets nothing through then.",
-    "Try again.",
+    "Wait as long as RetryInfo says, and try again.",
 )
 OVERLOADED: Final = Reason(
     "OVERLOADED",

@@ -1,6 +1,7 @@
 """Watches a job on a terminal."""
 
 import sys
+from collections.abc import Sequence
 
 import typer
 from rich.console import Console
@@ -24,7 +25,14 @@ class Follower:
         self._as_json = as_json
         self._job_id = ""
         self._position = ""
+        self._ahead: list[str] = []
         self._clean = True
+
+    async def follow_all(self, client: Client, job_ids: Sequence[str]) -> None:
+        """Shows jobs, each to its end."""
+        self._ahead = list(job_ids)
+        while self._ahead:
+            await self.follow(client, self._ahead.pop(0))
 
     async def follow(self, client: Client, job_id: str, position: str = "") -> None:
         """Shows one job, from a position on to its end."""
@@ -53,12 +61,15 @@ class Follower:
         if sys.stderr.isatty() and not self._as_json:
             print(f"{job_id} {event_line(job)}")
         self._clean = self._clean and is_clean(job)
+        self._job_id = ""
 
-    def leave(self) -> typer.Exit:
-        """What the command ends with where the person goes away: says how to go on."""
-        since = f" --from {self._position}" if self._position else ""
-        typer.echo(f"\nthe job goes on; `scic jobs watch {self._job_id}{since}` watches it again from here", err=True)
-        return typer.Exit(EXIT_LEFT)
+    def tell(self) -> None:
+        """Says how to go on with what is not watched to its end; nothing where that is nothing."""
+        if self._job_id:
+            since = f" --from {self._position}" if self._position else ""
+            typer.echo(f"the job goes on; `scic jobs watch {self._job_id}{since}` watches it again from here", err=True)
+        if self._ahead:
+            typer.echo(f"not watched yet: {', '.join(self._ahead)}", err=True)
 
     def end(self) -> None:
         """Ends the command with the code that says whether all came out well."""

@@ -1,6 +1,7 @@
 """What is too much for one job, in several."""
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterator
+from itertools import count
 from typing import Final, TypeVar
 
 from google.protobuf.message import Message
@@ -37,9 +38,8 @@ async def batches(items: AsyncIterable[_Item]) -> AsyncIterator[list[_Item]]:
         yield batch
 
 
-def request_ids(given: str) -> Iterator[str]:
-    """Names for the jobs of one command: `NAME`, `NAME.2`, `NAME.3` …; "" for each where none is given."""
-    number = 1
-    while True:
-        yield f"{given}.{number}" if given and number > 1 else given
-        number += 1
+def request_ids(name: str) -> Iterator[str]:
+    """Names for the jobs of one command: `NAME`, `NAME.2`, `NAME.3` …"""
+    yield name
+    for number in count(2):
+        yield f"{name}.{number}"

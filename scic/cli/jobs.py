@@ -11,7 +11,7 @@ from rich.console import Console
 
 from scic import errors
 from scic.cli.connection import Address, ApiKey, DataDir, connect
-from scic.cli.follow_job import Follower
+from scic.cli.follow_job import EXIT_LEFT, Follower
 from scic.cli.jobs_submit import ingest, submit
 from scic.cli.json_output import one_line, print_json
 from scic.cli.show import show_context
@@ -20,6 +20,7 @@ from scic.cli.show_jobs import (
     RESULTS_HEADER,
     event_line,
     listing_line,
+    missing_line,
     result_line,
     show_job,
 )
@@ -29,6 +30,7 @@ from scic.gateway.v1 import job_service_pb2 as pb
 jobs = typer.Typer(name="jobs", no_args_is_help=True, rich_markup_mode=None)
 
 _EXIT_SOME_FAILED = 1
+_EXIT_NO_RESULT = 1
 
 _PASSED_BY = {errors.JOB_NOT_REPLAYABLE.name, errors.JOB_NOT_FOUND.name, errors.ROLE_REQUIRED.name}
 """What one of many jobs may be refused with while the others are replayed."""
@@ -100,7 +102,9 @@ def watch(
     try:
         asyncio.run(ask())
     except KeyboardInterrupt:
-        raise following.leave() from None
+        typer.echo(err=True)
+        following.tell()
+        raise typer.Exit(EXIT_LEFT) from None
     following.end()
 
 
@@ -135,9 +139,13 @@ def results(
     api_key: ApiKey = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Say what came of a job's items, as far as they are done."""
+    """Say what came of a job's items, as far as they are done.
 
-    async def ask() -> bool:
+    Exit code 1: there is nothing to say yet, or never will be.
+    """
+
+    async def ask() -> pb.Job | None:
+        """The job, where there was no result to print."""
         begun = False
         async with connect(address, api_key, data_dir) as client:
             async for result in client.job_results(job_id, page_size=100):
@@ -152,10 +160,11 @@ def results(
                 begun = True
                 if item is not None:
                     break
-        return begun
+            return None if begun else await client.get_job(job_id)
 
-    if not asyncio.run(ask()):
-        typer.echo("no results yet" if item is None else f"no result of item {item} yet", err=True)
+    if job := asyncio.run(ask()):
+        typer.echo(missing_line(job, item), err=True)
+        raise typer.Exit(_EXIT_NO_RESULT)
 
 
 @jobs.command()

@@ -30,15 +30,13 @@ from scic.cli.ingest_files import (
     find_files,
     name_failures,
 )
-from scic.cli.job_batches import batches, request_ids
+from scic.cli.job_batches import batches
 from scic.cli.job_file import Item, read_requests
-from scic.cli.json_output import one_line
-from scic.cli.show_jobs import items_words, state_word
+from scic.cli.submission import Submission
 from scic.cli.text_input import name_of, read_text
 from scic.client import Client
 from scic.errors import ScicError
 from scic.gateway.v1 import context_service_pb2 as context
-from scic.gateway.v1 import job_service_pb2 as pb
 
 _EXIT_MISTAKE = 2
 
@@ -56,7 +54,7 @@ RequestId = Annotated[
     typer.Option(
         "--request-id",
         help="Name of the job: the same command with the same name submits nothing twice. Further jobs of one command "
-        "get .2, .3 … behind it. Default: a new name.",
+        "get .2, .3 … behind it. Default: a new name, which is printed where the command broke off.",
     ),
 ]
 Watch = Annotated[bool, typer.Option("--watch", "-w", help="Then watch the jobs to their end, as `scic jobs watch`.")]
@@ -111,27 +109,25 @@ def submit(
     for _, request in items:
         request.profile = request.profile or profile
         request.max_tokens = request.max_tokens or max_tokens or (0 if request.profile else DEFAULT_MAX_TOKENS)
-    following = Follower(as_json=as_json)
+    following, submission = Follower(as_json=as_json), Submission(request_id, as_json=as_json)
 
     async def ask() -> None:
-        submitted, done = list[str](), 0
+        done = 0
         async with connect(address, api_key, data_dir) as client:
-            ids = request_ids(request_id)
             async for batch in batches(_requests(items)):
                 with _placing(name_of(file), items[done:]):
                     answer = await client.submit_contexts(
                         batch,
-                        request_id=next(ids),
+                        request_id=next(submission.request_ids),
                         priority=priority,
                         max_attempts=attempts,
                         retention=kept,
                     )
                 done += len(batch)
-                _show(answer, as_json=as_json)
-                submitted.append(answer.job.job_id)
-            await _then(client, submitted, following, watch=watch, quiet=as_json)
+                submission.note(answer)
+            await _then(client, submission, following, watch=watch, quiet=as_json)
 
-    _run(ask, following)
+    _run(ask, submission, following)
 
 
 def ingest(
@@ -164,32 +160,34 @@ def ingest(
     common = common_fields(source, metadata or (), acl or (), subject or (), expires_in, untrusted=untrusted)
     console = Console(stderr=True)
     files = find_files(paths, console, verbose=verbose)
-    following = Follower(as_json=as_json)
+    following, submission = Follower(as_json=as_json), Submission(request_id, as_json=as_json)
+
+    async def put(client: Client) -> None:
+        async for batch in batches(documents(files, common)):
+            try:
+                answer = await client.submit_documents(
+                    batch,
+                    request_id=next(submission.request_ids),
+                    priority=priority,
+                    max_attempts=attempts,
+                    retention=kept,
+                )
+            except ScicError as error:
+                if error.reason != errors.REQUEST_TOO_LARGE.name or len(batch) > 1:
+                    raise
+                files.failures.append((batch[0].document_id, f"{error}; `scic ingest` takes it"))
+                continue
+            submission.note(answer)
 
     async def ask() -> None:
-        submitted = list[str]()
         async with connect(address, api_key, data_dir) as client:
-            ids = request_ids(request_id)
-            async for batch in batches(documents(files, common)):
-                try:
-                    answer = await client.submit_documents(
-                        batch,
-                        request_id=next(ids),
-                        priority=priority,
-                        max_attempts=attempts,
-                        retention=kept,
-                    )
-                except ScicError as error:
-                    if error.reason != errors.REQUEST_TOO_LARGE.name or len(batch) > 1:
-                        raise
-                    files.failures.append((batch[0].document_id, f"{error}; `scic ingest` takes it"))
-                    continue
-                _show(answer, as_json=as_json)
-                submitted.append(answer.job.job_id)
-            name_failures(console, files.failures)
-            await _then(client, submitted, following, watch=watch, quiet=as_json)
+            try:
+                await put(client)
+            finally:
+                name_failures(console, files.failures)
+            await _then(client, submission, following, watch=watch, quiet=as_json)
 
-    _run(ask, following)
+    _run(ask, submission, following)
     if files.failures:
         raise typer.Exit(EXIT_NOT_CLEAN)
 
@@ -206,32 +204,23 @@ async def _requests(items: Sequence[Item]) -> AsyncIterator[context.BuildContext
         yield item.request
 
 
-def _show(answer: pb.SubmitJobResponse, *, as_json: bool) -> None:
-    if as_json:
-        print(one_line(answer), flush=True)
-        return
-    known = "" if answer.created else f", known already: {state_word(answer.job)}"
-    print(f"submitted {answer.job.job_id}: {items_words(answer.job)}{known}", flush=True)
-
-
-async def _then(client: Client, submitted: Sequence[str], following: Follower, *, watch: bool, quiet: bool) -> None:
+async def _then(client: Client, submission: Submission, following: Follower, *, watch: bool, quiet: bool) -> None:
     """Watches the jobs, or says how to."""
+    submission.complete = True
+    submitted = submission.job_ids
     if not submitted:
         typer.echo("nothing was submitted", err=True)
     elif watch:
-        for job_id in submitted:
-            await following.follow(client, job_id)
+        await following.follow_all(client, submitted)
     elif not quiet:
         typer.echo(
             f"`scic jobs watch {submitted[-1]}` watches it; `scic jobs results` prints what comes of it", err=True
         )
 
 
-def _run(ask: Callable[[], Coroutine[None, None, None]], following: Follower) -> None:
-    try:
+def _run(ask: Callable[[], Coroutine[None, None, None]], submission: Submission, following: Follower) -> None:
+    with submission.explained(following):
         asyncio.run(ask())
-    except KeyboardInterrupt:
-        raise following.leave() from None
     following.end()
 
 

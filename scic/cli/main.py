@@ -1,6 +1,5 @@
 """All commands in one place."""
 
-import math
 import sys
 from typing import Annotated, NoReturn
 
@@ -14,12 +13,12 @@ from scic.cli.compress import compress
 from scic.cli.connection import NoConnectionError
 from scic.cli.context import context, plan
 from scic.cli.corpus import corpus
-from scic.cli.duration import spoken
 from scic.cli.ingest import ingest
 from scic.cli.jobs import jobs
 from scic.cli.ledger import ledger
 from scic.cli.mesh import down, restart, status, up
 from scic.cli.profiles import profiles
+from scic.cli.remedies import with_remedy
 from scic.errors import ScicError
 
 EXIT_MISTAKE = 2
@@ -64,8 +63,7 @@ def main() -> None:
     except ScicError as error:
         # What grpc or Envoy say of a connection does not name the mesh.
         away = error.reason == grpc.StatusCode.UNAVAILABLE.name
-        again = "" if error.retry_after is None else f"; try again in {spoken(max(math.ceil(error.retry_after), 1))}"
-        _fail((f"the mesh does not answer: {error}" if away else str(error)) + again)
+        _fail(f"{'the mesh does not answer: ' if away else ''}{with_remedy(error)}")
     except UnicodeEncodeError:
         # What a shell passes on need not be text; no message can hold it.
         _fail("an argument has bytes that are not UTF-8")

@@ -83,6 +83,14 @@ def result_line(result: pb.JobResult) -> str:
     return f"{result.index:>5} {outcome:<9} {what}"
 
 
+def missing_line(job: pb.Job, item: int | None) -> str:
+    """Why a job has no results, or none of an item."""
+    if item is not None and item >= job.item_count:
+        return f"there is no item {item}; the job has {items_words(job)}, counted from 0"
+    none = "no results" if item is None else f"no result of item {item}"
+    return f"{none}{'' if job.state in ENDED else ' yet'}; the job is {event_line(job)}"
+
+
 def _facts(job: pb.Job) -> Iterator[tuple[str, str]]:
     yield "job", job.job_id
     yield "request", job.request_id
@@ -91,6 +99,8 @@ def _facts(job: pb.Job) -> Iterator[tuple[str, str]]:
     yield "done", f"{job.done_count} of {job.item_count}, {job.failed_count} failed"
     if _reason(job):
         yield "reason", _reason(job)
+    if job.HasField("error") and (known := errors.CATALOGUE.get(errors.from_status(job.error).reason)):
+        yield "remedy", known.remedy
     yield "tries", f"{job.attempt_count} of {job.max_attempts}"
     yield "priority", str(job.priority)
     yield "submitted", f"{time(job.create_time)} by {job.key_id}"

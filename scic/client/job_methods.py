@@ -5,7 +5,7 @@ import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import aclosing
 from datetime import timedelta
-from typing import Literal, get_args
+from typing import Final, Literal, get_args
 
 from scic import errors
 from scic.client.calls import answer
@@ -18,6 +18,9 @@ from scic.gateway.v1 import job_service_pb2 as pb
 from scic.gateway.v1 import job_service_pb2_grpc as rpc
 
 JobStateName = Literal["queued", "running", "succeeded", "dead", "cancelled"]
+
+_LARGEST_PAGE: Final = 100
+"""Results that a page may have."""
 
 
 class JobMethods:
@@ -85,11 +88,14 @@ class JobMethods:
     async def watch_job(self, job_id: str, *, position: str = "") -> AsyncIterator[pb.WatchJobResponse]:
         """What happens to a job, to its end, however long that takes.
 
-        A stream that breaks off goes on where it was; after a minute without any word it is given up.
+        A stream that breaks off, to a gateway that was killed say, goes on where it was; where more events passed
+        meanwhile than are kept, with the first one that is. It is given up when for a minute every try to go on has
+        failed; a job of which nothing is heard, since nothing happens, is watched on.
 
         Args:
             job_id: the job.
-            position: goes on after the event that had it. Default: from the first event that is kept.
+            position: goes on after the event that had it; POSITION_GONE where that is not kept any more. Default: from
+                the first event that is kept.
         """
 
         async with aclosing(self._events(job_id, position)) as events:
@@ -97,15 +103,29 @@ class JobMethods:
                 yield event
 
     async def wait_for_job(self, job_id: str, *, timeout: float | None = None) -> pb.Job:
-        """The job as it ended. DEADLINE_EXCEEDED where it has not within `timeout` seconds; the job goes on then."""
+        """The job as it ended. DEADLINE_EXCEEDED where it has not within `timeout` seconds; the job goes on then.
+
+        Of a job of documents the versions are noted that its results made, so that `build_context` of this client finds
+        them, whatever the cache holds.
+        """
         job: pb.Job | None = None
         try:
-            async with asyncio.timeout(timeout), aclosing(self._events(job_id, "")) as events:
-                async for event in events:
-                    job = event.job
-                return job or await self.get_job(job_id)
+            async with asyncio.timeout(timeout):
+                async with aclosing(self._events(job_id, "")) as events:
+                    async for event in events:
+                        job = event.job
+                job = job or await self.get_job(job_id)
+                if job.kind == pb.JOB_KIND_DOCUMENTS and job.done_count:
+                    # job_results notes them; results of documents are small.
+                    async for _ in self.job_results(job_id, page_size=_LARGEST_PAGE):
+                        pass
+                return job
         except TimeoutError:
-            raise errors.DEADLINE_EXCEEDED.error(f"the job had not ended after {timeout:g} s; it goes on") from None
+            if job and job.HasField("end_time"):
+                text = f"the job has ended, but its results had not come after {timeout:g} s"
+            else:
+                text = f"the job had not ended after {timeout:g} s; it goes on"
+            raise errors.DEADLINE_EXCEEDED.error(text) from None
 
     async def list_jobs(
         self, *, state: JobStateName | None = None, page_size: int = 0, timeout: float | None = None

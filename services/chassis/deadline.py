@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, Self
@@ -30,17 +29,13 @@ class Deadline:
     at: float
     """Seconds on `clock`."""
     clock: Callable[[], float] = time.monotonic
+    policy: DeadlinePolicy | None = None
+    """Whose default it is, where nobody has set it."""
 
     @classmethod
     def after(cls, seconds: float, *, clock: Callable[[], float] = time.monotonic) -> Self:
         """Make the deadline that lies `seconds` ahead."""
         return cls(clock() + seconds, clock)
-
-    @classmethod
-    def of(cls, context: Timed, *, default: float, cap: float) -> Self:
-        """Take the caller's deadline, `default` seconds where it set none, and never more than `cap` seconds."""
-        remaining = context.time_remaining()
-        return cls.after(min(default if remaining is None else remaining, cap))
 
     def remaining(self) -> float:
         """Tell the seconds left, 0 when it has passed: what a stub takes as `timeout`."""
@@ -58,23 +53,14 @@ class Deadline:
         return Deadline(self.at - seconds, self.clock)
 
     def or_default(self, seconds: float | None) -> Deadline:
-        """Give the deadline of a call whose profile has a default of `seconds`: this one, which somebody set."""
-        del seconds
-        return self
+        """Give the deadline of a call whose profile has a default of `seconds` from its beginning; None: it has none.
 
-
-@dataclass(frozen=True, slots=True)
-class UnsetDeadline(Deadline):
-    """The deadline of a call whose caller set none: what holds until its profile is known."""
-
-    began: float = 0.0
-    """When the call began, in seconds on `clock`."""
-    cap: float = math.inf
-    """Seconds that it may take at most, whatever the profile says."""
-
-    def or_default(self, seconds: float | None) -> Deadline:
-        """Give the deadline `seconds` after the call began, capped; this one where they are None."""
-        return self if seconds is None else Deadline(self.began + min(seconds, self.cap), self.clock)
+        It is this one where somebody has set it.
+        """
+        if self.policy is None or seconds is None:
+            return self
+        began = self.at - self.policy.unset_seconds
+        return Deadline(began + min(seconds, self.policy.cap_seconds), self.clock)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +80,11 @@ class DeadlinePolicy:
             return self.unset()
         return Deadline.after(min(remaining, self.cap_seconds), clock=self.clock)
 
+    @property
+    def unset_seconds(self) -> float:
+        """How long a call may take of which nobody says anything."""
+        return min(self.default_seconds, self.cap_seconds)
+
     def unset(self) -> Deadline:
         """Give the deadline of work that begins now and that no call waits for."""
-        now = self.clock()
-        at = now + min(self.default_seconds, self.cap_seconds)
-        return UnsetDeadline(at, self.clock, began=now, cap=self.cap_seconds)
+        return Deadline(self.clock() + self.unset_seconds, self.clock, self)

@@ -72,6 +72,10 @@ class Health:
         """Whether calls should be sent here."""
         return not self._draining and all(not component.reason for component in self._components.values())
 
+    def is_draining(self) -> bool:
+        """Tell whether the server is about to stop."""
+        return self._draining
+
     async def announce(self, service_names: Iterable[str]) -> None:
         """Answer for these services besides the server as a whole (the empty name)."""
         self._service_names = ("", *service_names)

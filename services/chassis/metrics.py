@@ -124,6 +124,12 @@ LIMITED: Final = Counter(
     ["rule", "outcome"],
     registry=REGISTRY,
 )
+UNSETTLED: Final = Counter(
+    "context_limit_unsettled_total",
+    "Charges that stay as they were estimated until their window has passed: what was used could not be written.",
+    ["rule"],
+    registry=REGISTRY,
+)
 SHED: Final = Counter(
     "context_shed_total", "Requests that were refused to spare the others.", ["resource", "priority"], registry=REGISTRY
 )

@@ -40,7 +40,7 @@ _OPTIONS: Final = (
     ("grpc.so_reuseport", 0),
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
-    # Envoy and our channels ping every 30 s; a ping every 10 s is still no "too_many_pings".
+    # Envoy pings every 15 s, our channels every 30 s; a ping every 10 s is still no "too_many_pings".
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 1),
     # A client that vanished without a word is let go within two minutes.

@@ -50,7 +50,6 @@ class Leave:
             self.left = True
 
 
-_call: ContextVar[Leave | None] = ContextVar("call", default=None)
 _thread: ContextVar[Leave | None] = ContextVar("thread", default=None)
 
 
@@ -64,20 +63,6 @@ def checkpoint() -> None:
     """End work on a thread whose caller has left, by raising AbandonedError; costs a tenth of a microsecond else."""
     if is_abandoned():
         raise AbandonedError
-
-
-def begin_call() -> Leave:
-    """Begin to watch whether the present call's caller leaves."""
-    leave = Leave()
-    _call.set(leave)
-    return leave
-
-
-def caller_left() -> None:
-    """Note that the present call's caller leaves: whoever waits for something and is cancelled says so first."""
-    leave = _call.get()
-    if leave is not None:
-        leave.note()
 
 
 async def on_thread(
@@ -99,7 +84,6 @@ async def on_thread(
         return await future
     except asyncio.CancelledError:
         leave.note()
-        caller_left()
         raise
 
 

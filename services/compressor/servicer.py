@@ -9,7 +9,7 @@ from scic.compressor.v1 import compressor_service_pb2 as pb
 from scic.compressor.v1 import compressor_service_pb2_grpc as rpc
 from scic.type.v1 import compression_pb2
 from services.chassis import metrics
-from services.chassis.deadline import Deadline
+from services.chassis.deadline import DeadlinePolicy
 from services.chassis.interceptors import Context
 from services.chassis.logs import get_logger
 from services.chassis.work import on_thread
@@ -46,7 +46,7 @@ class CompressorServicer(rpc.CompressorServiceServicer):
         self._preparation = preparation
         self._executor = executor
         self._summariser = summariser
-        self._summary_seconds = summary_seconds
+        self._deadlines = DeadlinePolicy(summary_seconds, summary_seconds)
 
     async def Prepare(  # noqa: N802 - the name of the RPC
         self, request: pb.PrepareRequest, context: Context
@@ -90,8 +90,8 @@ class CompressorServicer(rpc.CompressorServiceServicer):
         self, job: CompressInput, result: _Result, summariser: Summariser, context: Context
     ) -> tuple[_Result, str]:
         begin = time.perf_counter()
-        deadline = Deadline.of(context, default=self._summary_seconds, cap=self._summary_seconds)
-        output, reason = await summarise(job, result.output, summariser, deadline.share(_SUMMARY_SHARE).remaining())
+        deadline = self._deadlines.of(context).share(_SUMMARY_SHARE)
+        output, reason = await summarise(job, result.output, summariser, deadline.remaining())
         return _Result(output, plain_cut=False, seconds=result.seconds + time.perf_counter() - begin), reason
 
     async def _encode(self, job: CompressInput) -> CompressInput:

@@ -117,6 +117,8 @@ class ContextBuilder:
             selected = await self._ladder.select(search, deadline, keep=not run.dry_run, search_by=search_by)
         if selected.search_seconds is not None:
             self._timetable.note(Step.SEARCH, selected.search_seconds)
+        if selected.instead_seconds is not None:
+            self._timetable.note_instead(Step.SEARCH, selected.instead_seconds)
         for failure in selected.failures:
             run.degrade(degradation_pb2.STAGE_SELECT, failure.reason, failure.detail, failure.cost)
         return selected
@@ -162,10 +164,10 @@ class ContextBuilder:
             detail = "passages were kept whole, best first, as far as they fit"
             run.degrade(degradation_pb2.STAGE_COMPRESS, reason, detail, of_cutting(response, request.max_tokens))
             return response
-        if response.decision.method == compression_pb2.COMPRESSION_METHOD_SUMMARY:
-            self._timetable.note(Step.SUMMARY, self._clock() - start)
-        elif response.degraded_reason != errors.DEADLINE_EXCEEDED.name:
-            self._timetable.note(Step.COMPRESS, self._clock() - start)
+        # An LLM that is late is waited for in vain, and the extract stands.
+        late = not request.dry_run and response.degraded_reason == errors.DEADLINE_EXCEEDED.name
+        summarised = late or response.decision.method == compression_pb2.COMPRESSION_METHOD_SUMMARY
+        self._timetable.note(Step.SUMMARY if summarised else Step.COMPRESS, self._clock() - start)
         if response.degraded_reason:
             cost = of_cutting(response, request.max_tokens)
             run.degrade(degradation_pb2.STAGE_COMPRESS, response.degraded_reason, what_stood_in(response), cost)

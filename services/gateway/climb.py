@@ -51,6 +51,9 @@ class Selected:
     search_seconds: float | None
     """How long the selector took, or was waited for; None where it was not asked or failed at once."""
 
+    instead_seconds: float | None
+    """How long it took to find what stands for sources, backups left out; None where nothing had to."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stand:
@@ -82,6 +85,9 @@ class Climb:
 
     search_seconds: float | None = None
     """How long the selector took for the sources that were asked for, or was waited for."""
+
+    instead_seconds: float | None = None
+    """How long the rungs took that have to be climbed when a source is lost: all but its backup."""
 
     durations: dict[str, Duration] = field(default_factory=dict)
     """How long the searches took."""
@@ -137,6 +143,7 @@ class Climb:
             reports=reports,
             failures=self._failures([report for report in reports if report.error_reason]),
             search_seconds=self.search_seconds,
+            instead_seconds=self.instead_seconds,
         )
 
     def _failures(self, reports: Sequence[pb.SourceReport]) -> list[Failure]:

@@ -11,7 +11,6 @@ from typing import Any
 
 from scic import errors
 from scic.selector.v1 import selector_service_pb2 as selector
-from scic.type.v1 import degradation_pb2
 from services.chassis import metrics
 from services.chassis.deadline import FAIR_SECONDS, Deadline
 from services.chassis.logs import get_logger
@@ -22,6 +21,7 @@ from services.gateway.search import Search
 from services.gateway.source import Sources
 from services.gateway.source_breakers import SourceBreakers
 from services.gateway.stage_error import StageError
+from services.gateway.step import TIME_SHARES, Step
 
 _log = get_logger(__name__)
 
@@ -64,7 +64,10 @@ class Ladder:
         else:
             await self._search(climb, search_by, keep=keep)
         if climb.lost:
+            start = deadline.clock()
             await self._look_up(climb, deadline)
+            climb.instead_seconds = deadline.clock() - start
+            # A backup gets a share of what is left then, and no time is kept back for it.
             await self._search_backups(climb, deadline)
             climb.make_do()
         selected = climb.selected()
@@ -163,8 +166,7 @@ class Ladder:
         found: dict[str, Passages] = {}
         if limits and climb.answers:
             try:
-                share = search.recipe.profile.deadline_shares[degradation_pb2.STAGE_SELECT]
-                found = await self._ask(self._backup, climb, limits, deadline.share(share))
+                found = await self._ask(self._backup, climb, limits, deadline.share(TIME_SHARES[Step.SEARCH]))
             except (StageError, errors.ScicError) as error:
                 _log.warning("backup_failed", reason=error.reason)
         for name, backup in backups.items():

@@ -4,9 +4,9 @@ import math
 from collections.abc import Callable
 
 _WEIGHT = 0.2
-"""Weight of the newest duration."""
+"""Weight of the newest duration, where they come close together."""
 
-_HALF_LIFE_SECONDS = 5.0
+_HALF_LIFE_SECONDS = 2.0
 """What nobody confirms loses half of itself in this time: what was skipped as too slow gets its chance again."""
 
 
@@ -23,10 +23,16 @@ class Pace:
     @property
     def typical(self) -> float:
         """Seconds that the next one may take."""
+        return max(self._mean * self._fading, self._least)
+
+    @property
+    def _fading(self) -> float:
         idle = max(self._clock() - self._noted_at, 0.0)
-        return max(self._mean * math.exp2(-idle / _HALF_LIFE_SECONDS), self._least)
+        return math.exp2(-idle / _HALF_LIFE_SECONDS)
 
     def note(self, seconds: float) -> None:
         """Notes that one took so long, or was given up after so long."""
-        self._mean += _WEIGHT * (seconds - self._mean)
+        # The longer ago what is known was noted, the more the newest counts.
+        old = (1.0 - _WEIGHT) * self._fading
+        self._mean = old * self._mean + (1.0 - old) * seconds
         self._noted_at = self._clock()

@@ -5,19 +5,14 @@ from dataclasses import dataclass, field
 from math import ceil
 from types import MappingProxyType
 
-from scic.type.v1 import degradation_pb2, prompt_pb2
+from scic.type.v1 import prompt_pb2
 from services.gateway.guard.policy import GuardPolicy
 from services.gateway.source import BUILT_IN, Sources
-from services.gateway.step import SKIPPED_FIRST, Step
 from services.prompt.fixed import PASSAGE_TOKENS
 
 _INSTRUCTIONS = (
     "Answer the question from the numbered passages. Cite each passage you use by its number, as in [1]. "
     "If they do not hold the answer, say so."
-)
-
-_SHARES = MappingProxyType(
-    {degradation_pb2.STAGE_SELECT: 0.6, degradation_pb2.STAGE_COMPRESS: 0.6, degradation_pb2.STAGE_COMPOSE: 0.9}
 )
 
 _SOURCE_SHARE = 0.25
@@ -93,12 +88,6 @@ class Profile:
 
     pin_patterns: tuple[str, ...] = ()
     """RE2 patterns of what compression must not maim, besides numbers, names, negations and the like."""
-
-    deadline_shares: Mapping[degradation_pb2.Stage.ValueType, float] = field(default_factory=lambda: _SHARES)
-    """Part of the time still left that each stage may take, in the order they run."""
-
-    skipped_first: tuple[Step, ...] = SKIPPED_FIRST
-    """The steps in the order in which they are left out where the time is too short for all of them."""
 
     deadline_seconds: float | None = None
     """How long a request may take that sets no deadline; None: the server's default."""

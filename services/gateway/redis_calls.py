@@ -16,10 +16,13 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from services.chassis.breaker import Breaker, BreakerOpenError, Verdict
 from services.chassis.logs import get_logger
 from services.chassis.loop_lag import LoopLag
-from services.chassis.work import caller_left
 from services.gateway.cache.ports import CacheUnavailableError
 
 _Result = TypeVar("_Result")
+
+
+class GatewayBusyError(CacheUnavailableError):
+    """A command's turn did not come, since the gateway has too many of them: Redis is not away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,8 @@ _log = get_logger(__name__)
 async def call(
     breaker: Breaker, command: Callable[[], Awaitable[_Result]], patience: Patience | None = None
 ) -> _Result:
-    """What a command answers. Raises CacheUnavailableError, at the latest when its time is over.
+    """What a command answers. Raises CacheUnavailableError, at the latest when its time is over; GatewayBusyError where
+    too many others were before it.
 
     A command that is late or slow counts against Redis, unless the event loop was.
 
@@ -73,9 +77,6 @@ async def call(
         async with _turn(queue):
             with breaker.calling() as verdict:
                 return await _timed(command, verdict, patience or ON_THE_PATH)
-    except asyncio.CancelledError:
-        caller_left()
-        raise
     except (RedisError, RedisClusterException, OSError, BreakerOpenError) as error:
         if not isinstance(error, BreakerOpenError):
             # What is wrong, a password say, stands nowhere else; the breaker bounds how often it is said.
@@ -103,13 +104,13 @@ async def redis_breaker(name: str, redis: Redis | RedisCluster, *, pause: float 
 
 @asynccontextmanager
 async def _turn(queue: asyncio.Semaphore) -> AsyncIterator[None]:
-    """Stands around a command. Raises CacheUnavailableError where too many are before it."""
+    """Stands around a command. Raises GatewayBusyError where too many are before it."""
     if queue.locked():
         try:
             async with asyncio.timeout(_QUEUE_SECONDS):
                 await queue.acquire()
         except TimeoutError as error:
-            raise CacheUnavailableError("redis: too many commands wait") from error
+            raise GatewayBusyError("redis: too many commands wait") from error
     else:
         await queue.acquire()
     try:

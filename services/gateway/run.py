@@ -12,7 +12,7 @@ from scic.type.v1 import degradation_pb2
 from services.chassis import metrics
 from services.chassis.deadline import Deadline
 from services.gateway.recipe import Recipe
-from services.gateway.step import Step
+from services.gateway.step import TIME_SHARES, Step
 from services.gateway.timetable import Timetable
 
 STAGES = {
@@ -50,18 +50,23 @@ class Run:
     timings: list[pb.StageTiming] = field(default_factory=list)
     degradations: list[degradation_pb2.Degradation] = field(default_factory=list)
     _skipped: AbstractSet[Step] = frozenset()
+    """Of those ahead, as it looked when the last one began."""
+
+    _summarises: bool = False
 
     def begins(self, step: Step) -> bool:
-        """Whether there is time for a step, which is no longer ahead then; what is skipped stays so.
+        """Whether there is time for a step, which is no longer ahead then.
 
         Raises ScicError DEADLINE_EXCEEDED where there is no time for any answer.
         """
         if step not in self.ahead:
             return False
-        order = self.recipe.profile.skipped_first
-        self._skipped |= self.timetable.skipped(self.ahead, order, self.deadline)
+        self._skipped = self.timetable.skipped(self.ahead, self.deadline)
         self.ahead.discard(step)
-        return step not in self._skipped
+        begins = step not in self._skipped
+        if step is Step.SUMMARY:
+            self._summarises = begins
+        return begins
 
     def time_for(self, step: Step) -> Deadline:
         """Until when a step may take: what stands in for it, and for all that follows, still ends in time.
@@ -69,8 +74,9 @@ class Run:
         That is its share of the time that is left; more where it mostly takes more and the others leave it that.
         """
         end = self.deadline.earlier(self.timetable.reserve(self.ahead | {step}))
-        share = end.share(self.recipe.profile.deadline_shares[STAGES[step]])
-        usual = self.timetable.usual_end(step, self.ahead - self._skipped, end)
+        share = end.share(TIME_SHARES[step])
+        steps = {Step.COMPRESS, Step.SUMMARY} if step is Step.COMPRESS and self._summarises else {step}
+        usual = self.timetable.usual_end(steps, self.ahead - self._skipped, end)
         return max(share, usual, key=lambda deadline: deadline.at)
 
     def degrade(self, stage: degradation_pb2.Stage.ValueType, reason: str, detail: str, cost: str) -> None:

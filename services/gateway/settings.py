@@ -112,6 +112,12 @@ class GatewaySettings(ServeSettings):
         4 << 20, ge=1024, le=16 << 20, description="Largest job in bytes: its requests or documents, serialized."
     )
     jobs_max_waiting: int = Field(20_000, ge=1, le=10_000_000, description="Jobs of a tenant that may wait at a time.")
+    jobs_max_bytes: int = Field(
+        256 << 20,
+        ge=1 << 20,
+        le=1 << 40,
+        description="Bytes in Redis that jobs of a tenant and their results may have, until they are forgotten.",
+    )
     limits: str = Field(
         "[]",
         description="JSON list of rules: requests and tokens that a tenant may use of a method in a window of seconds.",
@@ -120,8 +126,14 @@ class GatewaySettings(ServeSettings):
         2048,
         ge=16,
         le=100_000,
-        description="Requests and open streams at a time; above 80 % those of keys with priority low are refused, "
-        "above 95 % those with normal, too.",
+        description="Requests at a time, streams of documents included; above 80 % those of keys with priority low are "
+        "refused, above 95 % those with normal, too.",
+    )
+    max_streams: int = Field(
+        1024,
+        ge=1,
+        le=100_000,
+        description="Streams that one API key has open at a time, watches of jobs and streams of documents together.",
     )
     max_builds: int = Field(
         64,

@@ -2,7 +2,7 @@
 (the sidecar retries, since it knows another replica)."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -20,7 +20,6 @@ from services.chassis.breaker import Breaker, BreakerOpenError
 from services.chassis.channel import outgoing_metadata
 from services.chassis.deadline import FAIR_SECONDS, Deadline
 from services.chassis.logs import get_logger
-from services.chassis.work import caller_left
 from services.gateway.stage_error import StageError
 
 _Request = TypeVar("_Request")
@@ -43,6 +42,12 @@ _AWAY: Mapping[grpc.StatusCode, str] = MappingProxyType(
 _TRIAL_SHARE = 0.25
 """Part of a call's time that it waits for another to find out whether the stage is back."""
 
+_HURRIED_IN_A_ROW = 20
+"""So many callers in a hurry, with nobody getting an answer between them, say something about the stage after all."""
+
+_TELLING_SECONDS = 0.1
+"""Who gave it less time than this is none of them."""
+
 _log = get_logger(__name__)
 
 
@@ -52,6 +57,8 @@ class _Stage:
     def __init__(self, name: str, breaker: Breaker) -> None:
         self._name = name
         self._breaker = breaker
+        self._hurried = 0
+        """Callers in a hurry that got no answer, since anybody last did."""
 
     async def _call(
         self,
@@ -67,15 +74,15 @@ class _Stage:
             await self._breaker.trial_over(timeout * _TRIAL_SHARE)
             with self._breaker.calling() as verdict:
                 try:
-                    return await method(request, timeout=deadline.remaining(), metadata=outgoing_metadata())
+                    response = await _uncancelled(
+                        method(request, timeout=deadline.remaining(), metadata=outgoing_metadata())
+                    )
                 except AioRpcError as error:
-                    # A caller in a hurry says nothing about the stage: its breaker must not hear of it.
-                    hurried = error.code() is grpc.StatusCode.DEADLINE_EXCEEDED and timeout < FAIR_SECONDS
-                    verdict.counts = not hurried and not (vouched and _is_its_own_word(error))
+                    speaks = not (vouched and _is_its_own_word(error))
+                    verdict.counts = speaks and not self._is_hurried(error, timeout)
                     raise
-        except asyncio.CancelledError:
-            caller_left()
-            raise
+                self._hurried = 0
+                return response
         except BreakerOpenError as error:
             raise StageError(self._name, errors.STAGE_UNAVAILABLE.name) from error
         except AioRpcError as error:
@@ -84,6 +91,27 @@ class _Stage:
                     _log.warning("stage_failed", stage=self._name, code=error.code().name, detail=error.details())
                 raise StageError(self._name, reason, answered=_is_its_own_word(error)) from error
             raise errors.from_rpc_error(error) from error
+
+    def _is_hurried(self, error: AioRpcError, timeout: float) -> bool:
+        """Whether only the caller is to blame: of one in a hurry the breaker must not hear, but of many that are."""
+        if error.code() is not grpc.StatusCode.DEADLINE_EXCEEDED:
+            self._hurried = 0
+            return False
+        if _TELLING_SECONDS <= timeout < FAIR_SECONDS:
+            self._hurried += 1
+            return self._hurried < _HURRIED_IN_A_ROW
+        return timeout < FAIR_SECONDS
+
+
+async def _uncancelled(call: Awaitable[_Response]) -> _Response:
+    """What a call answers. grpc.aio drops the cancellation of a call that has just ended; here it stands."""
+    task = asyncio.current_task()
+    assert task is not None, "coroutines of the gateway run in tasks"
+    before = task.cancelling()
+    response = await call
+    if task.cancelling() > before:
+        raise asyncio.CancelledError
+    return response
 
 
 def _is_its_own_word(error: AioRpcError) -> bool:

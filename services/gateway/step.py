@@ -1,6 +1,8 @@
-"""The steps of a build, and the order in which they are left out when time runs short."""
+"""The steps of a build: how much of the time they may take, and in which order they are left out when it runs short."""
 
+from collections.abc import Mapping
 from enum import Enum, auto
+from types import MappingProxyType
 
 
 class Step(Enum):
@@ -24,3 +26,6 @@ class Step(Enum):
 
 SKIPPED_FIRST = (Step.MEASURE, Step.SUMMARY, Step.COMPRESS, Step.COMPOSE, Step.SEARCH)
 """The order of skipping: what the answer misses least goes first."""
+
+TIME_SHARES: Mapping[Step, float] = MappingProxyType({Step.SEARCH: 0.6, Step.COMPRESS: 0.6, Step.COMPOSE: 0.9})
+"""Part of the time still left that a call of a stage may take."""

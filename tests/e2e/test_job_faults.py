@@ -13,11 +13,11 @@ from scic.gateway.v1 import job_service_pb2 as pb
 from scic.mesh.state import ProcessRecord
 from tests.jobs_api import Jobs, jobs_of, notes
 from tests.laptop import LaptopMesh, kill, start_mesh
-from tests.waiting import eventually
+from tests.waiting import LONG, eventually
 
 pytestmark = pytest.mark.e2e
 
-TENANTS = ("killed", "paused", "restarted", "without")
+TENANTS = ("killed", "paused", "restarted", "without", "watched-killed", "watched-paused")
 ITEMS = 400
 STORED = {corpus_pb.IngestDocumentsResponse.OUTCOME_INDEXED, corpus_pb.IngestDocumentsResponse.OUTCOME_UNCHANGED}
 
@@ -60,6 +60,11 @@ def worker_at_work(mesh: LaptopMesh) -> ProcessRecord:
     return busy
 
 
+def watches(record: ProcessRecord) -> bool:
+    """Whether a gateway has a stream of events."""
+    return 'context_requests_in_flight{operation="JobService/WatchJob"} 1.0' in metrics_of(record)
+
+
 def metrics_of(record: ProcessRecord) -> str:
     assert record.metrics is not None
     with urlopen(record.metrics, timeout=10) as page:
@@ -86,7 +91,7 @@ async def test_kill_9_of_the_worker_in_the_middle_of_a_batch_and_another_finishe
     job_id = await begun(jobs)
     kill([worker_at_work(mesh)])
     job = await finished(jobs, job_id)
-    assert job.attempt_count == 2
+    assert job.attempt_count == 1, "an attempt that kept results does not count"
     async with mesh.client("killed") as client:
         stored = [record.document_id async for record in client.list_documents(page_size=1000)]
     assert sorted(stored) == sorted(f"notes/{number}.md" for number in range(ITEMS))
@@ -118,6 +123,40 @@ async def test_a_rolling_restart_of_the_workers_costs_a_job_no_attempt(mesh: Lap
     await asyncio.to_thread(mesh.scic, "restart", "worker")
     assert (await finished(jobs, job_id)).attempt_count == 1
     await eventually("both workers run", mesh.is_healthy)
+
+
+@pytest.mark.parametrize(
+    ("jobs", "number"),
+    [
+        pytest.param("watched-killed", signal.SIGKILL, id="killed"),
+        pytest.param("watched-paused", signal.SIGSTOP, id="paused"),
+    ],
+    indirect=["jobs"],
+)
+async def test_a_watch_goes_on_when_its_gateway_is_gone(
+    mesh: LaptopMesh, jobs: Jobs, request: pytest.FixtureRequest, number: signal.Signals
+) -> None:
+    job_id = await begun(jobs)
+    workers = mesh.records("worker")
+    kill(workers, signal.SIGSTOP)  # so that the job cannot end before the watch has been cut off
+    seen, gone = list[pb.WatchJobResponse](), list[ProcessRecord]()
+    try:
+        async with mesh.client(request.node.callspec.params["jobs"]) as client, asyncio.timeout(LONG):
+            async for event in client.watch_job(job_id):
+                if not seen:
+                    gone = [record for record in mesh.records("gateway") if watches(record)]
+                    kill(gone, number)
+                    kill(workers, signal.SIGCONT)
+                seen.append(event)
+    finally:
+        kill(workers, signal.SIGCONT)
+        if number is signal.SIGSTOP:
+            kill(gone, signal.SIGCONT)
+    assert len(gone) == 1, "one gateway has the only stream"
+    assert (seen[-1].job.state, seen[-1].job.done_count) == (pb.JOB_STATE_SUCCEEDED, ITEMS)
+    positions = [event.position for event in seen]
+    assert len(set(positions)) == len(positions), "nothing is told twice"
+    await eventually("both gateways run", mesh.is_healthy)
 
 
 @of("without")

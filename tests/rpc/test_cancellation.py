@@ -30,9 +30,13 @@ from services.composer.settings import ComposerSettings
 from services.compressor.app import build as build_compressor
 from services.compressor.settings import CompressorSettings
 from services.gateway.builder import ContextBuilder
+from services.gateway.guard.guard import Guard
 from services.gateway.principal import Principal
+from services.gateway.profile import default_profile
 from services.gateway.stage_error import StageError
-from tests.fakes import FakeComposer, FakeCompressor, FakeSelector, ladder_of, recipe_of
+from tests.fake_cache import FakeCache
+from tests.fake_contexts import contexts_of
+from tests.fakes import FakeComposer, FakeCompressor, FakeSelector, OneProfile, WordDetectors, ladder_of
 from tests.waiting import eventually
 
 MODELS = Path(platformdirs.user_cache_dir("scic")) / "models"
@@ -63,10 +67,11 @@ def went_on(operation: str) -> tuple[float, float]:
 
 
 class Hanging:
-    """A stage that does not answer in its time, and notes who was stopped."""
+    """A stage that does not answer in its time, and notes who was stopped; that takes it `lingers` seconds."""
 
     def __init__(self) -> None:
         self.begun = self.stopped = 0
+        self.lingers = 0.0
 
     async def hang(self, _: Any, *, timeout: float) -> Any:
         self.begun += 1
@@ -76,14 +81,17 @@ class Hanging:
         except TimeoutError as error:
             raise StageError("stage", "DEADLINE_EXCEEDED") from error
         finally:
+            if self.lingers:
+                await asyncio.sleep(self.lingers)
             self.stopped += 1
 
 
 class Gateway:
     """Builds contexts over stages in this process, one of which hangs."""
 
-    def __init__(self, hangs: str) -> None:
+    def __init__(self, hangs: str, lingers: float = 0.0) -> None:
         self.hanging = Hanging()
+        self.hanging.lingers = lingers
         selector, stage, writer = FakeSelector(), FakeCompressor(), FakeComposer()
         selector.store("acme", "guide.md", "Drain the replica first.")
         for name, owner, method in (
@@ -93,10 +101,18 @@ class Gateway:
         ):
             if name == hangs:
                 setattr(owner, method, self.hanging.hang)
-        self._builder = ContextBuilder(ladder_of(selector, lambda work: work.close()), stage, writer, POLICY.clock)
+        self._contexts = contexts_of(
+            ContextBuilder(ladder_of(selector, lambda work: work.close()), stage, writer, POLICY.clock),
+            cache=FakeCache(),
+            selector=selector,
+            profiles=OneProfile(default_profile("gpt-4o")),
+            guard=Guard(WordDetectors()),
+            spawn=lambda work: work.close(),
+        )
 
     async def build(self, request: pb.BuildContextRequest, context: Context) -> pb.BuildContextResponse:
-        return await self._builder.build(ANNA, recipe_of(request), POLICY.of(context))
+        deadline = POLICY.of(context)
+        return await self._contexts.build(ANNA, await self._contexts.resolve(ANNA, request), deadline)
 
 
 @asynccontextmanager
@@ -122,25 +138,43 @@ async def serving(gateway: Gateway) -> AsyncIterator[Any]:
 
 
 _LATE = grpc.StatusCode.DEADLINE_EXCEEDED
-REQUEST = pb.BuildContextRequest(question="Why?", max_tokens=500)
 OPERATION = "ContextService/BuildContext"
 
 
+def asking(number: int) -> pb.BuildContextRequest:
+    return pb.BuildContextRequest(question=f"Why {number}?", max_tokens=500)
+
+
+@pytest.mark.parametrize("different", [pytest.param(8, id="each for itself"), pytest.param(1, id="all for the same")])
 @pytest.mark.parametrize("hangs", ["select", "compress", "compose"])
-async def test_a_caller_that_leaves_stops_the_stage_it_waits_for(hangs: str) -> None:
+async def test_callers_that_leave_stop_the_stage_they_wait_for(hangs: str, different: int) -> None:
     gateway = Gateway(hangs)
     count, seconds = went_on(OPERATION)
     async with serving(gateway) as stub:
-        calls = [stub.BuildContext(REQUEST) for _ in range(8)]
-        await eventually("all of them wait", lambda: gateway.hanging.begun == 8)
-        assert in_flight(OPERATION) == 8
+        calls = [stub.BuildContext(asking(number % different)) for number in range(8)]
+        await eventually("all of them wait", lambda: in_flight(OPERATION) == 8)
+        await eventually("for what runs", lambda: gateway.hanging.begun == different)
+        for call in calls[1:]:
+            call.cancel()
+        await eventually("one is left", lambda: in_flight(OPERATION) == 1)
+        await eventually("what it waits for goes on", lambda: gateway.hanging.stopped == different - 1)
+        calls[0].cancel()
+        await eventually("all have stopped", lambda: gateway.hanging.stopped == different)
+        await eventually("each is measured", lambda: went_on(OPERATION)[0] == count + 8 + different)
+    assert in_flight(OPERATION) == 0
+    assert went_on(OPERATION)[1] - seconds < 0.5
+
+
+async def test_what_goes_on_after_the_last_caller_has_left_is_seen() -> None:
+    gateway = Gateway("compress", lingers=0.3)
+    count, seconds = went_on(OPERATION)
+    async with serving(gateway) as stub:
+        calls = [stub.BuildContext(asking(0)) for _ in range(2)]
+        await eventually("both wait", lambda: in_flight(OPERATION) == 2 and gateway.hanging.begun == 1)
         for call in calls:
             call.cancel()
-        await eventually("all have stopped", lambda: gateway.hanging.stopped == 8)
-        await eventually("no request is worked on", lambda: in_flight(OPERATION) == 0)
-    now, spent = went_on(OPERATION)
-    assert now == count + 8
-    assert spent - seconds < 0.5
+        await eventually("each is measured", lambda: went_on(OPERATION)[0] == count + 3)
+    assert went_on(OPERATION)[1] - seconds >= 0.3
 
 
 @pytest.mark.parametrize("seconds", [0.001, 0.005, 0.03, 2.0])
@@ -148,18 +182,18 @@ async def test_a_caller_that_leaves_stops_the_stage_it_waits_for(hangs: str) -> 
 async def test_a_hurried_caller_gets_a_valid_reply_or_nothing_and_nothing_goes_on(hangs: str, seconds: float) -> None:
     gateway = Gateway(hangs)
     async with serving(gateway) as stub:
-        for _ in range(1 if seconds > 1 else 5):
+        for number in range(1 if seconds > 1 else 5):
             try:
-                built = await stub.BuildContext(REQUEST, timeout=seconds)
+                built = await stub.BuildContext(asking(number), timeout=seconds)
             except grpc.aio.AioRpcError as error:
                 code = error.code()
             else:
                 code = grpc.StatusCode.OK
-                assert built.messages[-1].content == "Why?"
+                assert built.messages[-1].content == f"Why {number}?"
             # A machine that is busy may need 30 ms for nothing at all.
             assert code == grpc.StatusCode.OK or (code == _LATE and seconds < 1)
         await eventually("no request is worked on", lambda: in_flight(OPERATION) == 0)
-        assert gateway.hanging.stopped == gateway.hanging.begun
+        await eventually("nothing goes on", lambda: gateway.hanging.stopped == gateway.hanging.begun)
 
 
 async def cut_short(call: Awaitable[Any]) -> None:

@@ -19,12 +19,14 @@ from scic.gateway.v1 import job_service_pb2 as pb
 from scic.gateway.v1 import job_service_pb2_grpc as rpc
 from services.chassis.app import App
 from services.chassis.health import Health
+from services.chassis.page_token import page_token
 from services.chassis.server import start
 from services.gateway.authentication import Authentication
 from services.gateway.jobs.no_queue import NoQueue
 from services.gateway.jobs.ports import Claim, ItemResult
 from services.gateway.jobs.servicer import JobServicer
-from services.gateway.principal import parse_keys
+from services.gateway.jobs.submission import submission_of
+from services.gateway.principal import Principal, Role, parse_keys
 from services.gateway.settings import GatewaySettings
 from services.gateway.signals import LocalSignals
 from tests.unit.gateway.jobs.memory_queue import FakeQueue
@@ -37,6 +39,7 @@ KEYS = {
     "sales": ("acme", ["reader", "writer"], ["sales"]),
     "all": ("acme", ["reader", "writer"], ["*"]),
     "operator": ("acme", ["operator"], ["*"]),
+    "writer": ("acme", ["writer"], ["hr"]),
     "other": ("other", ["reader", "writer"], ["*"]),
 }
 SOME = pb.ContextBatch(requests=[context_pb.BuildContextRequest(question="Why?", max_tokens=500)])
@@ -66,6 +69,7 @@ class World:
         self.signals = LocalSignals()
         self.queue = FakeQueue(signals=self.signals, max_waiting=3)
         self.stub: Any = None
+        self.is_leaving = False
 
     async def call(self, method: str, request: Any, key: str = "hr", **metadata: str) -> Any:
         try:
@@ -90,7 +94,7 @@ class World:
         return response.job
 
     async def claim(self) -> Claim:
-        claim = await self.queue.claim("w")
+        claim = await self.queue.claim()
         assert claim is not None
         return claim
 
@@ -125,7 +129,7 @@ def channel_to(address: str) -> grpc.aio.Channel:
 @pytest.fixture
 async def world() -> AsyncIterator[World]:
     world = World()
-    servicer = JobServicer(world.queue, world.signals, max_bytes=MAX_BYTES)
+    servicer = JobServicer(world.queue, world.signals, max_bytes=MAX_BYTES, is_leaving=lambda: world.is_leaving)
     async with serving(servicer) as address, channel_to(address) as channel:
         world.stub = rpc.JobServiceStub(channel)
         yield world
@@ -172,6 +176,35 @@ async def test_an_id_of_a_job_that_the_caller_may_not_see_is_taken_too(world: Wo
     with pytest.raises(ScicError) as caught:
         await world.submitted("r", "sales")
     assert caught.value.reason == "REQUEST_ID_REUSED"
+
+
+async def test_the_same_id_and_content_of_another_key_is_another_request(world: World) -> None:
+    """What the job read is what its own key may read."""
+    await world.submitted("r", "hr")
+    for key in ("all", "hr-reader"):
+        with pytest.raises(ScicError) as caught:
+            await world.submitted("r", key)
+        assert caught.value.reason == "REQUEST_ID_REUSED"
+
+
+async def test_who_may_write_only_has_documents_ingested(world: World) -> None:
+    job_id = (await world.submitted(key="writer", documents=TEXTS)).job_id
+    await world.call("CancelJob", pb.CancelJobRequest(job_id=job_id), "writer")
+    await world.call("ReplayJob", pb.ReplayJobRequest(job_id=job_id), "writer")
+    with pytest.raises(ScicError) as caught:
+        await world.submitted("contexts", "writer")
+    assert (caught.value.reason, caught.value.metadata["role"]) == ("ROLE_REQUIRED", "reader")
+
+
+async def test_a_key_that_has_lost_a_group_does_not_see_what_it_saw_then(world: World) -> None:
+    groups = frozenset({"hr", "board"})
+    then = Principal("hr", "acme", frozenset({Role.READER}), groups)
+    request = pb.SubmitJobRequest(request_id="then", contexts=SOME)
+    stored, _ = await world.queue.submit(submission_of(then, request, max_bytes=MAX_BYTES))
+    with pytest.raises(ScicError) as caught:
+        await world.call("GetJob", pb.GetJobRequest(job_id=stored.job.job_id), "hr")
+    assert caught.value.reason == "JOB_NOT_FOUND"
+    await world.call("GetJob", pb.GetJobRequest(job_id=stored.job.job_id), "all")
 
 
 INVALID, PERMISSION, NOT_FOUND = (
@@ -289,6 +322,15 @@ INVALID, PERMISSION, NOT_FOUND = (
         pytest.param(
             "ListJobs", pb.ListJobsRequest(page_token="abc"), "hr", INVALID, "INVALID_FIELD", "page_token", id="token"
         ),
+        pytest.param(
+            "ListJobs",
+            pb.ListJobsRequest(page_token=page_token("jobs 0", NO_JOB)),
+            "hr",
+            INVALID,
+            "INVALID_FIELD",
+            "page_token",
+            id="token of a job that is forgotten",
+        ),
         pytest.param("ListJobs", pb.ListJobsRequest(state=9), "hr", INVALID, "INVALID_FIELD", "state", id="state"),  # type: ignore[arg-type]  # no such state
         pytest.param(
             "ListJobResults",
@@ -309,7 +351,7 @@ async def test_bad_input_is_refused_by_field_before_any_work(
     assert (caught.value.code, caught.value.reason) == (code, reason)
     if field is not None:
         assert caught.value.field_violations[0].field == field
-    assert await world.queue.claim("w") is None
+    assert await world.queue.claim() is None
 
 
 @pytest.mark.parametrize(
@@ -429,6 +471,20 @@ async def test_a_watch_needs_no_word_of_what_happens(world: World, monkeypatch: 
     assert (await asyncio.wait_for(watching, 10))[-1].job.state == pb.JOB_STATE_CANCELLED
 
 
+async def test_a_watch_ends_with_its_server_and_another_one_goes_on(world: World) -> None:
+    job_id = (await world.submitted()).job_id
+    call = world.stub.WatchJob(pb.WatchJobRequest(job_id=job_id), metadata=world.metadata("hr"))
+    first = await call.read()
+    world.is_leaving = True
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await asyncio.wait_for(call.read(), 10)
+    assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
+    world.is_leaving = False
+    await world.queue.cancel("acme", job_id)
+    (last,) = await world.watch(job_id, position=first.position)
+    assert last.job.state == pb.JOB_STATE_CANCELLED
+
+
 async def test_a_watcher_that_leaves_is_not_waited_for(world: World) -> None:
     job_id = (await world.submitted()).job_id
     call = world.stub.WatchJob(pb.WatchJobRequest(job_id=job_id), metadata=world.metadata("hr"))
@@ -519,7 +575,7 @@ async def test_while_the_queue_is_away_it_says_so(world: World) -> None:
 )
 async def test_without_a_queue_every_method_says_so(method: str, request_: Any) -> None:
     world = World()
-    servicer = JobServicer(NoQueue(), LocalSignals(), max_bytes=MAX_BYTES)
+    servicer = JobServicer(NoQueue(), LocalSignals(), max_bytes=MAX_BYTES, is_leaving=lambda: False)
     async with serving(servicer) as address, channel_to(address) as channel:
         world.stub = rpc.JobServiceStub(channel)
         ask = world.watch(NO_JOB) if method == "WatchJob" else world.call(method, request_)

@@ -43,3 +43,18 @@ def test_make_targets_are_phony(command):
     phony = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
     assert phony
     assert command in phony.group(1).split()
+
+
+def test_the_readme_is_short():
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= 95
+    assert max(map(len, lines)) <= 120
+
+
+def test_every_part_of_the_gateway_stands_in_its_table():
+    gateway = ROOT / "services/gateway"
+    table = re.search(r"^\| file \| what \|\n(?:\|.*\n)+", (gateway / "README.md").read_text("utf-8"), re.MULTILINE)
+    assert table
+    files = {name for row in table[0].splitlines() for name in re.findall(r"`([^`]+)`", row.split("|")[1])}
+    parts = {path.name for path in gateway.glob("*.py")} | {f"{path.parent.name}/" for path in gateway.glob("*/*.py")}
+    assert files == parts - {"__init__.py"}

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 import grpc
 
 from services.chassis import metrics
+from services.chassis.cancellation import Watched
 from services.chassis.interceptors.calls import Call, CallInterceptor, Context, Method
 from services.chassis.logs import get_logger
-from services.chassis.work import begin_call
 
 if TYPE_CHECKING:
     from prometheus_client import Histogram
@@ -44,18 +44,19 @@ class Observation(CallInterceptor):
 
         async def observed(request: Any, context: Context) -> Any:
             started = time.perf_counter()
-            leave = begin_call()
+            work = Watched(call(request, context))
             status = "UNKNOWN"  # what grpc makes of an exception that gets past Errors
             in_flight.inc()
             try:
-                response = await call(request, context)
+                response = await work
                 status = _name(context.code())
             except asyncio.CancelledError:
                 # The core cancels the task both when the client leaves and when the client's time is up.
                 remaining: float | None = context.time_remaining()
                 status = "DEADLINE_EXCEEDED" if remaining is not None and remaining <= 0 else "CANCELLED"
-                went_on = time.monotonic() - leave.at if leave.left else 0.0
-                metrics.WORK_AFTER_CANCEL.labels(operation).observe(went_on)
+                if work.cancelled_at is not None:
+                    went_on = time.monotonic() - work.cancelled_at
+                    metrics.WORK_AFTER_CANCEL.labels(operation).observe(went_on)
                 raise
             except grpc.aio.AbortError:
                 status = _name(context.code())

@@ -17,17 +17,16 @@ class Context:
         return self.remaining
 
 
+POLICY = DeadlinePolicy(default_seconds=2.0, cap_seconds=5.0, clock=lambda: 100.0)
+
+
 @pytest.mark.parametrize(
     ("callers", "seconds"),
     [(None, 2.0), (0.5, 0.5), (60.0, 5.0), (0.0, 0.0)],
     ids=["none: default", "the caller's", "too long: cap", "over"],
 )
 def test_takes_the_callers_time_within_bounds(callers: float | None, seconds: float) -> None:
-    deadline = Deadline.of(Context(callers), default=2.0, cap=5.0)
-    assert deadline.remaining() == pytest.approx(seconds, abs=0.1)
-
-
-POLICY = DeadlinePolicy(default_seconds=2.0, cap_seconds=5.0, clock=lambda: 100.0)
+    assert POLICY.of(Context(callers)).remaining() == seconds
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from threading import Event
-from typing import Any
+from typing import Any, Literal
 
 import grpc
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -63,7 +63,7 @@ class Server(
     cache_service_pb2_grpc.CacheServiceServicer,
     context_service_pb2_grpc.ContextServiceServicer,
 ):
-    """Whatever is in `failures` is raised first, one a call; None lets a call through."""
+    """Whatever is in `failures` is raised first, one a call; None lets a call through, "hang" never answers it."""
 
     jobs: list[pb.Job] = field(default_factory=list)
     results: list[pb.JobResult] = field(default_factory=list)
@@ -71,7 +71,7 @@ class Server(
     """What each WatchJob streams; an error ends it. Where there is none left, nothing comes until the server
     stops."""
     stats: cache_service_pb2.GetCacheStatsResponse = field(default_factory=cache_service_pb2.GetCacheStatsResponse)
-    failures: list[errors.ScicError | None] = field(default_factory=list)
+    failures: list[errors.ScicError | Literal["hang"] | None] = field(default_factory=list)
     known: set[str] = field(default_factory=set)
     """Requests that were made before."""
     not_replayable: set[str] = field(default_factory=set)
@@ -79,15 +79,21 @@ class Server(
     stopped: Event = field(default_factory=Event)
     asked: Event = field(default_factory=Event)
     """Somebody called."""
+    hanging: Event = field(default_factory=Event)
+    """Somebody waits for an answer that will not come."""
     address: str = ""
 
     def _enter(self, request: Any, context: grpc.ServicerContext) -> None:
         self.seen.append(request)
         self.asked.set()
         if self.failures and (failure := self.failures.pop(0)):
-            _abort(context, failure)
+            if failure == "hang":
+                self._wait(context)
+            else:
+                _abort(context, failure)
 
     def _wait(self, context: grpc.ServicerContext) -> None:
+        self.hanging.set()
         self.stopped.wait(_LONG)
         _abort(context, errors.INTERNAL.error("nothing more was expected"))
 

@@ -89,12 +89,46 @@ def test_more_than_a_job_may_have_becomes_several(server: Server, scic: Run, tmp
 def test_a_line_that_is_refused_in_a_later_job_is_named_all_the_same(server: Server, scic: Run, tmp_path: Path) -> None:
     (tmp_path / "q").write_text("Why?\n" * 1003, encoding="utf-8")
     server.failures = [None, INVALID]
-    done = scic("jobs", "submit", str(tmp_path / "q"), "--questions")
+    done = scic("jobs", "submit", str(tmp_path / "q"), "--questions", "--request-id", "night-1")
     assert done == Done(
         2,
         "submitted job1: 1000 contexts\n",
-        f"scic: {tmp_path / 'q'}: line 1002: question: must not be empty or only white space\n",
+        f"scic: {tmp_path / 'q'}: line 1002: question: must not be empty or only white space\n"
+        "1 job submitted: job1; continue with --request-id night-1\n",
     )
+
+
+def test_what_broke_off_goes_on_by_the_name_that_is_printed(server: Server, scic: Run, tmp_path: Path) -> None:
+    (tmp_path / "q").write_text("Why?\n" * 1003, encoding="utf-8")
+    command = ("jobs", "submit", str(tmp_path / "q"), "--questions")
+    server.failures = [None, errors.QUEUE_UNAVAILABLE.error("away"), errors.QUEUE_UNAVAILABLE.error("away")]
+    broken = scic(*command)
+    told = re.fullmatch(
+        r"1 job submitted: job1; continue with --request-id (\S+)\nscic: away; try again; .*\n", broken.err
+    )
+    assert told, broken.err
+    assert [one.request_id for one in submissions(server)] == [told[1], *[f"{told[1]}.2"] * 2]
+    server.seen.clear()
+    assert scic(*command, "--request-id", told[1]).code == 0
+    assert [one.request_id for one in submissions(server)] == [told[1], f"{told[1]}.2"]
+
+
+def test_a_job_that_may_be_in_the_queue_is_named(server: Server, scic: Run, tmp_path: Path) -> None:
+    (tmp_path / "q").write_text("Why?\n", encoding="utf-8")
+    server.failures = [errors.QUEUE_UNAVAILABLE.error("away")] * 2
+    done = scic("jobs", "submit", str(tmp_path / "q"), "--questions", "--request-id", "n")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("nothing is known to be submitted; continue with --request-id n\nscic: away; ")
+
+
+def test_files_that_cannot_be_sent_are_named_where_the_mesh_refuses_the_others(
+    server: Server, scic: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "a.md").write_text("x\n", encoding="utf-8")
+    (tmp_path / "empty.md").touch()
+    server.failures = [errors.ROLE_REQUIRED.error("the key lacks the role writer")]
+    done = scic("jobs", "ingest", str(tmp_path / "a.md"), str(tmp_path / "empty.md"))
+    assert done == Done(2, "", f"failed {tmp_path}/empty.md: empty\nscic: the key lacks the role writer\n")
 
 
 def test_requests_come_from_standard_input(
@@ -138,7 +172,7 @@ def test_requests_come_from_standard_input(
             '{"question": "a"}\n',
             (),
             [errors.QUEUE_NOT_CONFIGURED.error("the server keeps no jobs")],
-            "scic: the server keeps no jobs\n",
+            "scic: the server keeps no jobs; an operator sets SCIC_GATEWAY_REDIS_URL\n",
             id="no queue",
         ),
     ],
@@ -270,6 +304,44 @@ def test_who_goes_away_leaves_the_job_running_and_hears_how_to_go_on(
     assert not any(isinstance(request, pb.CancelJobRequest) for request in server.seen)
 
 
+def leaving(server: Server, *arguments: str) -> tuple[int, str]:
+    """Exit code and standard error of a command that gets Ctrl-C as soon as the server hangs."""
+    command = (sys.executable, "-m", "scic.cli", *arguments, "--address", server.address, "--api-key", "k")
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert server.hanging.wait(60)
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=60)
+    return process.returncode, told
+
+
+@pytest.mark.parametrize(
+    ("failures", "told"),
+    [
+        pytest.param(["hang"], "nothing is known to be submitted", id="the first job"),
+        pytest.param([None, "hang"], "1 job submitted: job1", id="the second job"),
+    ],
+)
+def test_who_goes_away_while_jobs_are_submitted_hears_what_is_in_the_queue(
+    server: Server, tmp_path: Path, failures: list[Any], told: str
+) -> None:
+    (tmp_path / "q").write_text("Why?\n" * 1003, encoding="utf-8")
+    server.failures = failures
+    left = leaving(server, "jobs", "submit", str(tmp_path / "q"), "--questions", "--request-id", "n", "--watch")
+    assert left == (130, f"\n{told}; continue with --request-id n\n")
+
+
+def test_who_goes_away_hears_of_jobs_that_were_not_watched_yet(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "q").write_text("Why?\n" * 3001, encoding="utf-8")
+    server.streams = [[ENDED]]
+    code, told = leaving(server, "jobs", "submit", str(tmp_path / "q"), "--questions", "--watch")
+    assert code == 130
+    assert told.splitlines() == [
+        "",
+        "the job goes on; `scic jobs watch job2` watches it again from here",
+        "not watched yet: job3, job4",
+    ]
+
+
 def test_on_a_terminal_a_line_moves_and_the_end_stays(server: Server) -> None:
     server.streams = [[event("1-0", done_count=1), ENDED]]
     command = [sys.executable, "-m", "scic.cli", "jobs", "watch", JOB, "--address", server.address, "--api-key", "k"]
@@ -292,6 +364,7 @@ def test_a_job_is_shown_with_all_that_is_known(server: Server, scic: Run) -> Non
         ["state", "dead"],
         ["done", "1 of 3, 0 failed"],
         ["reason", "JOB_ABANDONED: every attempt ended with its worker"],
+        ["remedy", errors.JOB_ABANDONED.remedy],
         ["tries", "3 of 3"],
         ["priority", "3"],
         ["submitted", "2026-03-01T12:00:00Z by tests"],
@@ -332,14 +405,40 @@ def test_dead_jobs_say_why(server: Server, scic: Run) -> None:
         (("list",), "no jobs"),
         (("list", "--state", "queued"), "no queued jobs"),
         (("dead",), "no dead jobs"),
-        (("results", JOB), "no results yet"),
-        (("results", JOB, "--item", "4"), "no result of item 4 yet"),
         (("replay", "--all-dead"), "no dead jobs"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
 )
 def test_nothing_is_said_beside_the_output(scic: Run, arguments: tuple[str, ...], sentence: str) -> None:
     assert scic("jobs", *arguments) == Done(0, "", f"{sentence}\n")
+
+
+@pytest.mark.parametrize(
+    ("found", "options", "sentence"),
+    [
+        pytest.param(job(), (), "no results yet; the job is running: 0 of 3 contexts, try 1 of 3\n", id="not yet"),
+        pytest.param(
+            job(state="CANCELLED", end_time=moment(30)),
+            (),
+            "no results; the job is cancelled: 0 of 3 contexts, after 30 s\n",
+            id="ended with none",
+        ),
+        pytest.param(
+            job(),
+            ("--item", "2"),
+            "no result of item 2 yet; the job is running: 0 of 3 contexts, try 1 of 3\n",
+            id="item",
+        ),
+        pytest.param(
+            job(), ("--item", "3"), "there is no item 3; the job has 3 contexts, counted from 0\n", id="no such item"
+        ),
+    ],
+)
+def test_a_result_that_is_missing_is_explained(
+    server: Server, scic: Run, found: pb.Job, options: tuple[str, ...], sentence: str
+) -> None:
+    server.jobs = [found]
+    assert scic("jobs", "results", JOB, *options) == Done(1, "", sentence)
 
 
 BUILT = context.BuildContextResponse(
@@ -411,9 +510,43 @@ def test_all_dead_jobs_are_replayed_and_those_that_cannot_be_are_named(server: S
 
 
 @pytest.mark.parametrize(
+    ("arguments", "refusal", "remedy"),
+    [
+        pytest.param(("cancel", JOB), errors.JOB_FINISHED, "`scic jobs results` prints what came of it", id="ended"),
+        pytest.param(("replay", JOB), errors.JOB_NOT_REPLAYABLE, "submit a new one", id="not replayable"),
+        pytest.param(("watch", JOB, "--from", "1-0"), errors.POSITION_GONE, "leave out --from", id="position"),
+        pytest.param(("ingest", "a.md"), errors.JOB_QUEUE_FULL, "try again when some are done; .*", id="full"),
+        pytest.param(
+            ("ingest", "a.md", "--request-id", "n"),
+            errors.REQUEST_ID_REUSED,
+            "give another --request-id, .*",
+            id="name",
+        ),
+    ],
+)
+def test_a_refusal_says_what_to_do(
+    server: Server,
+    scic: Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: tuple[str, ...],
+    refusal: errors.Reason,
+    remedy: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a.md").write_text("x", encoding="utf-8")
+    server.failures = [refusal.error("it cannot be")]
+    assert re.fullmatch(f"scic: it cannot be; {remedy}\n", scic("jobs", *arguments).err)
+
+
+@pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        pytest.param(("show", "x"), "scic: there is no such job\n", id="no such job"),
+        pytest.param(
+            ("show", "x"),
+            "scic: there is no such job; `scic jobs list` shows those that the key may see\n",
+            id="no such job",
+        ),
         pytest.param(("replay",), r".*replay: give one of JOB and --all-dead\n", id="replay nothing"),
         pytest.param(("replay", "x", "--all-dead"), r".*replay: give one of JOB and --all-dead\n", id="replay both"),
         pytest.param(("submit", "nowhere"), r".*FILE: nowhere: no such file or directory\n", id="no such file"),

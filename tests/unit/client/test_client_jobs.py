@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from typing import Any
 
+import grpc
 import pytest
 from google.protobuf.duration_pb2 import Duration
 
@@ -16,6 +17,15 @@ from tests.unit.cli.job_server import Server, dead, event, job, moment, served
 AWAY = errors.QUEUE_UNAVAILABLE.error("the queue does not answer")
 GONE = errors.POSITION_GONE.error("trimmed")
 JOB = "a" * 32
+
+
+def bare(code: grpc.StatusCode) -> ScicError:
+    """What grpc or a proxy says: no reason of ours."""
+    return ScicError(code, code.name, "Received RST_STREAM with error code 2")
+
+
+RESET = bare(grpc.StatusCode.INTERNAL)
+BUG = errors.INTERNAL.error("please report its id", metadata={"error_id": "e1"})
 
 
 @pytest.fixture
@@ -108,6 +118,28 @@ async def test_what_is_asked_for_again(server: Server, client: Client, method: s
             ["1-0", "2-0", "3-0"],
             id="an event makes it patient again",
         ),
+        *(
+            pytest.param([[event("1-0"), gone], [event("2-0", "DEAD")]], ["", "1-0"], ["1-0", "2-0"], id=name)
+            for name, gone in {
+                "a gateway that was killed": RESET,
+                "a stream that a proxy cancelled": bare(grpc.StatusCode.CANCELLED),
+                "a server that says nothing": bare(grpc.StatusCode.UNKNOWN),
+                "a full gateway": errors.OVERLOADED.error("full", retry_after=0.01),
+                "too many watches": errors.RATE_LIMITED.error("too many", retry_after=0.01),
+            }.items()
+        ),
+        pytest.param(
+            [[event("1-0"), RESET], [GONE], [event("400-0"), event("401-0", "DEAD")]],
+            ["", "1-0", ""],
+            ["1-0", "400-0", "401-0"],
+            id="more happened meanwhile than is kept",
+        ),
+        pytest.param(
+            [[event("1-0"), GONE], [event("400-0", "DEAD")]],
+            ["", ""],
+            ["1-0", "400-0"],
+            id="more happened than a slow reader could read",
+        ),
     ],
 )
 async def test_watching_outlives_streams_that_break_off(
@@ -123,7 +155,13 @@ async def test_watching_outlives_streams_that_break_off(
     [
         pytest.param([[AWAY]] * 4, 4, "QUEUE_UNAVAILABLE", id="away for good: four tries with two pauses"),
         pytest.param([[errors.JOB_NOT_FOUND.error("no")]], 1, "JOB_NOT_FOUND", id="no such job"),
-        pytest.param([[event("1-0"), GONE]], 1, "POSITION_GONE", id="trimmed"),
+        pytest.param([[GONE]], 1, "POSITION_GONE", id="trimmed from the beginning"),
+        pytest.param([[RESET]] * 4, 4, "INTERNAL", id="reset for good"),
+        pytest.param([[event("1-0"), BUG]], 1, "INTERNAL", id="a bug of the service"),
+        pytest.param([[errors.OVERLOADED.error("full")]], 1, "OVERLOADED", id="full, and it does not say for how long"),
+        pytest.param(
+            [[errors.RATE_LIMITED.error("too many", retry_after=3600)]], 1, "RATE_LIMITED", id="limited for an hour"
+        ),
     ],
 )
 async def test_watching_ends_with_what_cannot_be_mended(
@@ -131,7 +169,7 @@ async def test_watching_ends_with_what_cannot_be_mended(
 ) -> None:
     server.streams = streams
     with pytest.raises(ScicError) as caught:
-        [seen async for seen in client.watch_job(JOB)]
+        [seen async for seen in client.watch_job(JOB, position="0-1")]
     assert caught.value.reason == reason
     assert len(server.seen) == calls
 
@@ -145,6 +183,41 @@ async def test_watching_goes_on_from_a_position(server: Server, client: Client) 
 async def test_waiting_for_a_job_brings_it_as_it_ended(server: Server, client: Client) -> None:
     server.streams = [[event("1-0"), AWAY], [event("2-0", "SUCCEEDED", done_count=3)]]
     assert (await client.wait_for_job(JOB)).done_count == 3
+
+
+async def test_waiting_outlives_events_that_are_gone(server: Server, client: Client) -> None:
+    server.streams = [[event("1-0"), RESET], [GONE], [event("400-0", "SUCCEEDED", done_count=3)]]
+    assert (await client.wait_for_job(JOB)).done_count == 3
+
+
+@pytest.mark.parametrize(
+    "streams",
+    [
+        pytest.param(
+            [[event("1-0", "SUCCEEDED", kind=pb.JOB_KIND_DOCUMENTS, done_count=150, end_time=moment(9))]], id="watched"
+        ),
+        pytest.param([[]], id="it had ended before"),
+    ],
+)
+async def test_what_a_job_stored_is_in_what_the_client_asks_for_then(
+    server: Server, client: Client, streams: list[Any]
+) -> None:
+    server.streams = streams
+    server.jobs = [job(JOB, "SUCCEEDED", kind=pb.JOB_KIND_DOCUMENTS, done_count=150, end_time=moment(9))]
+    server.results = [
+        pb.JobResult(index=index, document=corpus_service_pb2.IngestDocumentsResponse(corpus_version=1000 - index))
+        for index in range(150)
+    ]
+    await client.wait_for_job(JOB)
+    await client.build_context("Why?", max_tokens=100)
+    assert client.corpus_version == 1000
+    assert server.seen[-1].cache.min_corpus_version == 1000
+
+
+async def test_results_of_contexts_are_not_read_unasked(server: Server, client: Client) -> None:
+    server.streams = [[event("1-0", "SUCCEEDED", done_count=3)]]
+    await client.wait_for_job(JOB)
+    assert [type(request) for request in server.seen] == [pb.WatchJobRequest]
 
 
 async def test_waiting_for_a_job_without_events_asks_for_it(server: Server, client: Client) -> None:

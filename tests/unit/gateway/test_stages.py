@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import grpc
@@ -94,6 +95,28 @@ async def test_a_hurried_caller_says_nothing_about_the_stage(world: World) -> No
     await eventually("the stage has stopped all of it", lambda: world.stage.cancelled == world.stage.calls)
 
 
+@pytest.mark.parametrize(
+    ("answers_after", "seconds", "state"),
+    [
+        pytest.param(None, 0.02, "open", id="nobody got an answer"),
+        pytest.param(10, 0.02, "closed", id="somebody did"),
+        pytest.param(None, 0.005, "closed", id="nobody gave it any time"),
+    ],
+)
+async def test_a_stage_that_answers_no_hurried_caller_at_all_is_to_blame(
+    world: World, monkeypatch: pytest.MonkeyPatch, answers_after: int | None, seconds: float, state: str
+) -> None:
+    monkeypatch.setattr("services.gateway.stages._TELLING_SECONDS", 0.01)
+    for n in range(22):
+        world.stage.does = world.stage.hang
+        await world.fails(seconds)
+        if n == answers_after:
+            world.stage.does = raising(errors.CORRUPT_CORPUS.error("an answer, too"))
+            with pytest.raises(errors.ScicError):
+                await world.select()
+    assert world.breaker.state == state
+
+
 async def test_one_who_waited_long_enough_does(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("services.gateway.stages.FAIR_SECONDS", 0.01)
     world.stage.does = world.stage.hang
@@ -138,6 +161,27 @@ async def test_calls_that_come_during_a_trial_wait_for_it(world: World) -> None:
     assert world.stage.calls == before + 1
     gate.set()
     assert await asyncio.gather(trial, *others) == [7] * 6
+
+
+async def test_a_caller_that_leaves_as_the_answer_comes_has_left() -> None:
+    class Channel:
+        """Its calls drop the cancellation that meets their end, as those of grpc.aio now and then do."""
+
+        def unary_unary(self, *_: Any, **__: Any) -> Callable[..., Awaitable[selector.SelectResponse]]:
+            async def call(*_: Any, **__: Any) -> selector.SelectResponse:
+                with suppress(asyncio.CancelledError):
+                    await asyncio.Event().wait()
+                return selector.SelectResponse()
+
+            return call
+
+    channel: Any = Channel()
+    client = SelectorClient(channel, Breaker("stage"))
+    call = asyncio.create_task(client.select(selector.SelectRequest(), timeout=LONG))
+    await asyncio.sleep(0.01)
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
 
 
 async def test_a_caller_that_leaves_stops_the_stage(world: World) -> None:
