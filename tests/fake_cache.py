@@ -33,8 +33,16 @@ class StoredEntry:
 class Flight:
     owner: str
     until: float
-    epoch: int
     waited: bool = False
+    began: dict[str, tuple[int, int, int]] = field(default_factory=dict)
+    """By computation: how often the tenant was flushed and written to, and the version, when it claimed the lead."""
+
+
+@dataclass
+class Handed:
+    reply: bytes
+    corpus_version: int
+    made: float
 
 
 @dataclass
@@ -51,7 +59,7 @@ class FakeCache:
     entries: dict[tuple[str, str], StoredEntry] = field(default_factory=dict)
     aliases: dict[tuple[str, str], str] = field(default_factory=dict)
     flights: dict[tuple[str, str], Flight] = field(default_factory=dict)
-    handed: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    handed: dict[tuple[str, str], Handed] = field(default_factory=dict)
     """What was made for those who waited, until something changes."""
     versions: dict[str, int] = field(default_factory=dict)
     """Up to which everything was heard."""
@@ -63,6 +71,8 @@ class FakeCache:
     changes: list[tuple[str, CorpusChange]] = field(default_factory=list)
     """What was announced."""
     epochs: Counter[str] = field(default_factory=Counter)
+    writes: Counter[str] = field(default_factory=Counter)
+    """Changes that may have ended a reply."""
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     histories_forgotten: int = 0
 
@@ -113,22 +123,38 @@ class FakeCache:
         self.counts[tenant, "miss"] += found is None
         return found
 
+    def _handed_on(self, tenant: str, key: CacheKey, freshness: Freshness, waited: float) -> Shared | None:
+        handed = self.handed.get((tenant, key.exact))
+        if handed is None or handed.corpus_version < freshness.min_corpus_version:
+            return None
+        most = waited if freshness.max_age is None else min(waited, freshness.max_age)
+        return Shared(handed.reply) if self.clock() - handed.made <= most else None
+
     async def claim(
-        self, tenant: str, key: CacheKey, freshness: Freshness, *, flight: str, lease: float, look: bool
+        self,
+        tenant: str,
+        key: CacheKey,
+        freshness: Freshness,
+        *,
+        flight: str,
+        lease: float,
+        look: bool,
+        waited: float | None = None,
     ) -> Hit | Shared | Lead | Wait | Unverified:
         self._enter()
         name = tenant, key.exact
-        if look:
-            if found := self._look(tenant, key, freshness):
-                return found
-            if name in self.handed:
-                return Shared(self.handed[name])
+        if look and (found := self._look(tenant, key, freshness)):
+            return found
+        if waited is not None and (handed := self._handed_on(tenant, key, freshness, waited)):
+            return handed
         under_way = self.flights.get(name)
         if under_way and under_way.owner != flight and under_way.until > self.clock():
             under_way.waited = True
             return Wait(under_way.until - self.clock())
-        waited = under_way is not None and under_way.waited
-        self.flights[name] = Flight(flight, self.clock() + lease, self.epochs[tenant], waited)
+        if under_way is None:
+            under_way = self.flights[name] = Flight(flight, 0)
+        under_way.owner, under_way.until = flight, self.clock() + lease
+        under_way.began[flight] = (self.epochs[tenant], self.writes[tenant], self.versions.get(tenant, 0))
         self.counts[tenant, "miss"] += look
         return Lead()
 
@@ -142,19 +168,22 @@ class FakeCache:
 
     async def settle(
         self, tenant: str, key: CacheKey, *, flight: str, entry: CacheEntry | None, shared: bytes | None
-    ) -> None:
+    ) -> bool:
         self._enter()
         name = tenant, key.exact
         under_way = self.flights.get(name)
-        if under_way is not None and under_way.epoch == self.epochs[tenant]:
-            if entry is not None and not self._dead(tenant, entry):
-                self.keep(tenant, key, entry)
-            elif entry is None and shared is not None and under_way.waited:
-                self.handed[name] = shared
+        epoch, writes, known = under_way.began.get(flight, (-1, 0, 0)) if under_way else (-1, 0, 0)
+        untouched = writes == self.writes[tenant]
+        right = epoch == self.epochs[tenant] and (untouched if entry is None else not self._dead(tenant, entry))
+        if right and entry is not None:
+            self.keep(tenant, key, entry)
+        elif right and shared is not None and under_way is not None and under_way.waited:
+            self.handed[name] = Handed(shared, known, self.clock())
         if under_way is not None and under_way.owner == flight:
             del self.flights[name]
             if under_way.waited:
                 self.signals.speak(f"flight:{tenant}:{key.exact}")
+        return right
 
     def keep(self, tenant: str, key: CacheKey, entry: CacheEntry) -> None:
         """Puts an entry in without a flight."""
@@ -172,11 +201,13 @@ class FakeCache:
             self.changed[tenant, name] = max(self.changed.get((tenant, name), 0), change.corpus_version)
         if change.unnamed:
             self._raise(tenant, change.corpus_version)
+            self.confirmed.discard(tenant)
         elif change.previous_version <= self.versions.get(tenant, change.previous_version):
             self.versions[tenant] = max(self.versions.get(tenant, 0), change.corpus_version)
 
     def _take_back(self, tenant: str) -> None:
         """Nothing is handed on that was made before."""
+        self.writes[tenant] += 1
         self.handed = {name: reply for name, reply in self.handed.items() if name[0] != tenant}
 
     def _raise(self, tenant: str, version: int) -> None:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from benchmarks.corpus import CorpusError
 from scic.gateway.v1.context_service_pb2 import BuildContextResponse
 from scic.gateway.v1.corpus_service_pb2 import DocumentInput
 
@@ -37,7 +38,7 @@ class Editions:
 
     def __post_init__(self) -> None:
         if len(self.sentences) < self.count * _SENTENCES:
-            raise ValueError(f"{self.count} documents need {self.count * _SENTENCES} sentences")
+            raise CorpusError(f"{self.count} documents need {self.count * _SENTENCES} sentences: take a larger corpus.")
         self.acknowledged, self.begun = [0] * self.count, [0] * self.count
 
     def document(self, number: int) -> DocumentInput:

@@ -15,7 +15,7 @@ import psutil
 
 from benchmarks.gateway.bed import Bed, MeasureError
 from benchmarks.laptop import MeshProcess
-from scic.mesh.health import wait_healthy
+from scic.mesh.health import Health, check, wait_healthy
 from scic.mesh.packages import installation
 from scic.mesh.ports import LOOPBACK, free_ports
 from scic.mesh.spec import Probe, ProbeKind
@@ -54,9 +54,17 @@ class Member:
     async def healthy(self) -> None:
         """Wait until it serves. Raises MeasureError."""
         try:
-            await asyncio.wait_for(wait_healthy(Probe(ProbeKind.GRPC, self.address)), _START_SECONDS)
+            await asyncio.wait_for(wait_healthy(self._probe), _START_SECONDS)
         except TimeoutError:
             raise MeasureError(f"A gateway does not start: see {self.log}.") from None
+
+    async def is_up(self) -> bool:
+        """Whether it serves."""
+        return await check(self._probe) is Health.HEALTHY
+
+    @property
+    def _probe(self) -> Probe:
+        return Probe(ProbeKind.GRPC, self.address)
 
     @property
     def counted(self) -> MeshProcess:

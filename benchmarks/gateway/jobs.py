@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import sys
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -39,7 +39,7 @@ class _Kept:
     successes: int
     """Events that say that it succeeded."""
     take_overs: Sequence[float]
-    """Seconds from the start of an attempt that was left behind to the start of the next one."""
+    """Seconds from the last word of an attempt that was left behind to the word that it was noticed."""
 
 
 def measure(bed: Bed) -> list[Figure]:
@@ -49,8 +49,8 @@ def measure(bed: Bed) -> list[Figure]:
         kept, seconds, kills = uvloop.run(_measure(bed, workers))
     states = Counter(pb.JobState.Name(one.job.state) for one in kept)
     bed.say(f"{kills} workers were killed; {dict(states)}")
-    take_overs = [seconds for one in kept for seconds in one.take_overs]
-    if not take_overs:
+    slept = [seconds for one in kept for seconds in one.take_overs]
+    if not slept:
         raise MeasureError("No worker was killed while it had a job.")
     unfinished = sum(one.job.state != pb.JOB_STATE_SUCCEEDED for one in kept)
     twice = sum(one.results != 1 or one.successes != 1 or one.job.done_count != 1 for one in kept)
@@ -60,8 +60,8 @@ def measure(bed: Bed) -> list[Figure]:
         Figure(f"{name}: not done", unfinished, "jobs", at_most(0)),
         Figure(f"{name}: not exactly one result and one success", twice, "jobs", at_most(0)),
         Figure(f"{name}: items that failed", sum(one.job.failed_count for one in kept), "items", at_most(0)),
-        Figure("jobs taken over", len(take_overs), ""),
-        Figure(f"slowest take-over at a lease of {LEASE_SECONDS} s", max(take_overs), "s", at_most(LEASE_SECONDS + 1)),
+        Figure("jobs taken over", len(slept), ""),
+        Figure(f"slowest take-over at a lease of {LEASE_SECONDS} s", max(slept), "s", at_most(LEASE_SECONDS + 1)),
         Figure("workers killed", kills, ""),
         Figure("jobs done", JOBS / seconds, "jobs/s"),
     ]
@@ -85,11 +85,16 @@ async def _measure(bed: Bed, workers: Sequence[Member]) -> tuple[list[_Kept], fl
 
 
 async def _kill(workers: Sequence[Member]) -> None:
-    """One after another, each started again at once."""
-    for worker in itertools.cycle(workers):
+    """The one that has been up for longest, started again at once, unless it is the only one that is up."""
+    turn = deque(workers)
+    while True:
         await asyncio.sleep(KILL_EVERY_SECONDS)
-        worker.kill()
-        worker.start()
+        up = [worker for worker in turn if await worker.is_up()]
+        if len(up) > 1:
+            turn.remove(up[0])
+            turn.append(up[0])
+            up[0].kill()
+            up[0].start()
 
 
 async def _submit(client: Client, requests: Sequence[BuildContextRequest]) -> list[str]:
@@ -123,14 +128,13 @@ async def _look(client: Client, ids: Sequence[str]) -> list[_Kept]:
     async def one_after_another() -> None:
         for job_id in left:
             results = [result async for result in client.job_results(job_id)]
-            events = [event.job async for event in client.watch_job(job_id)]
-            starts = _starts(events)
+            events = [event async for event in client.watch_job(job_id)]
             kept.append(
                 _Kept(
-                    job=events[-1] if events else await client.get_job(job_id),
+                    job=events[-1].job if events else await client.get_job(job_id),
                     results=len(results),
-                    successes=sum(event.state == pb.JOB_STATE_SUCCEEDED for event in events),
-                    take_overs=[after - before for before, after in itertools.pairwise(starts)],
+                    successes=sum(event.job.state == pb.JOB_STATE_SUCCEEDED for event in events),
+                    take_overs=take_overs(events),
                 )
             )
 
@@ -138,10 +142,28 @@ async def _look(client: Client, ids: Sequence[str]) -> list[_Kept]:
     return kept
 
 
-def _starts(events: Sequence[pb.Job]) -> list[float]:
-    """When each attempt began, in seconds since 1970."""
-    begun = {event.attempt_count: event.start_time for event in events if event.HasField("start_time")}
-    return [begun[number].ToNanoseconds() / 1e9 for number in sorted(begun)]
+def take_overs(events: Sequence[pb.WatchJobResponse]) -> list[float]:
+    """How long each attempt that ended without a word lay there, in seconds.
+
+    From its last event to the next one, which begins another attempt or puts the job back in line: a job that lost its
+    worker twice in a row waits before it is tried again. Positions begin with the milliseconds of the queue's clock.
+    """
+    return [
+        (_milliseconds(after) - _milliseconds(before)) / 1e3
+        for before, after in itertools.pairwise(events)
+        if before.job.state == pb.JOB_STATE_RUNNING and _is_left(before.job, after.job)
+    ]
+
+
+def _is_left(before: pb.Job, after: pb.Job) -> bool:
+    """Whether the attempt of `before` ended by no word of its worker's."""
+    if after.state == pb.JOB_STATE_RUNNING:
+        return after.attempt_count != before.attempt_count
+    return after.state == pb.JOB_STATE_QUEUED and not after.HasField("error")
+
+
+def _milliseconds(event: pb.WatchJobResponse) -> int:
+    return int(event.position.partition("-")[0])
 
 
 if __name__ == "__main__":

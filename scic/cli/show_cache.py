@@ -24,6 +24,7 @@ _NOT_STORED: Final = MappingProxyType(
         cache_pb2.CacheReport.NOT_STORED_THIN: "nothing found that answers",
         cache_pb2.CacheReport.NOT_STORED_PERSONAL: "holds personal data",
         cache_pb2.CacheReport.NOT_STORED_UNAVAILABLE: "no cache answers",
+        cache_pb2.CacheReport.NOT_STORED_BATCH: "of a job",
     }
 )
 

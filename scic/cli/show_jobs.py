@@ -57,6 +57,8 @@ def event_line(job: pb.Job) -> str:
     text = f"{state_word(job)}: {job.done_count} of {items_words(job)}"
     if job.failed_count:
         text += f", {job.failed_count} failed"
+    if job.degraded_count:
+        text += f", {job.degraded_count} degraded"
     if job.state not in ENDED and job.attempt_count:
         text += f", try {job.attempt_count} of {job.max_attempts}"
     if job.state == pb.JOB_STATE_QUEUED and job.HasField("retry_time"):

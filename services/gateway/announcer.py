@@ -26,6 +26,8 @@ class Announcer:
         self._cache = cache
         self._retry_seconds = retry_seconds
         self._waiting: dict[str, CorpusChange] = {}
+        self._failing: set[str] = set()
+        """Tenants of whom it was said that it does not work."""
         self._work = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -45,6 +47,10 @@ class Announcer:
         except CacheUnavailableError as error:
             _log.warning("change_not_announced", error=str(error))
             self.announce_later(tenant, change)
+        except asyncio.CancelledError:
+            # Whoever asked for the write has left; the write is made.
+            self.announce_later(tenant, change)
+            raise
 
     async def confirm(self, tenant: str, corpus_version: int) -> None:
         """Announces the present version, now or as soon as the cache is back. See `ContextCache.confirm`."""
@@ -71,13 +77,21 @@ class Announcer:
         for tenant, change in list(self._waiting.items()):
             try:
                 await self._cache.advance(tenant, change)
-            except CacheUnavailableError:
-                return
+            except Exception as error:  # noqa: BLE001 - whatever it is, other tenants' changes are not to wait for it
+                self._say(tenant, error)
+                continue
+            self._failing.discard(tenant)
             # Another may have joined meanwhile.
             if self._waiting[tenant] is change:
                 del self._waiting[tenant]
         if not self._waiting:
             self._work.clear()
+
+    def _say(self, tenant: str, error: Exception) -> None:
+        if tenant not in self._failing:
+            unforeseen = None if isinstance(error, CacheUnavailableError) else error
+            _log.warning("change_still_not_announced", tenant=tenant, error=type(error).__name__, exc_info=unforeseen)
+        self._failing.add(tenant)
 
 
 def _merged(one: CorpusChange, other: CorpusChange) -> CorpusChange:

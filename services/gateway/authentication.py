@@ -11,40 +11,45 @@ from scic import errors
 from services.chassis.interceptors import Call, CallInterceptor, Context, Method, metadata_of
 from services.gateway.principal import KeyRing, Principal, Role
 
-REQUIRED_ROLE: Mapping[str, Role] = MappingProxyType(
+_READER = frozenset({Role.READER})
+_WRITER = frozenset({Role.WRITER})
+_ADMIN = frozenset({Role.ADMIN})
+_OPERATOR = frozenset({Role.OPERATOR})
+
+REQUIRED_ROLE: Mapping[str, frozenset[Role]] = MappingProxyType(
     {
-        "/scic.gateway.v1.ContextService/BuildContext": Role.READER,
-        "/scic.gateway.v1.ContextService/PlanContext": Role.READER,
-        "/scic.gateway.v1.ContextService/CompressText": Role.READER,
-        "/scic.gateway.v1.CorpusService/GetDocument": Role.READER,
-        "/scic.gateway.v1.CorpusService/ListDocuments": Role.READER,
-        "/scic.gateway.v1.CorpusService/GetCorpusStats": Role.READER,
-        "/scic.gateway.v1.CorpusService/IngestDocuments": Role.WRITER,
-        "/scic.gateway.v1.CorpusService/DeleteDocuments": Role.WRITER,
-        "/scic.gateway.v1.CorpusService/EraseSubject": Role.ADMIN,
-        "/scic.gateway.v1.CorpusService/EraseTenant": Role.ADMIN,
-        "/scic.gateway.v1.ProfileService/GetProfile": Role.READER,
-        "/scic.gateway.v1.ProfileService/ListProfiles": Role.READER,
-        "/scic.gateway.v1.ProfileService/DiffProfiles": Role.READER,
-        "/scic.gateway.v1.ProfileService/PublishProfile": Role.OPERATOR,
-        "/scic.gateway.v1.ProfileService/SetLabel": Role.OPERATOR,
-        "/scic.gateway.v1.LedgerService/GetRecord": Role.READER,
-        "/scic.gateway.v1.LedgerService/ListRecords": Role.READER,
-        "/scic.gateway.v1.LedgerService/DiffRecords": Role.READER,
-        "/scic.gateway.v1.LedgerService/ReplayRecord": Role.READER,
-        "/scic.gateway.v1.CacheService/GetCacheStats": Role.READER,
-        "/scic.gateway.v1.CacheService/FlushCache": Role.OPERATOR,
-        # What changes the corpus needs the role writer, too: the work of the job decides.
-        "/scic.gateway.v1.JobService/SubmitJob": Role.READER,
-        "/scic.gateway.v1.JobService/GetJob": Role.READER,
-        "/scic.gateway.v1.JobService/WatchJob": Role.READER,
-        "/scic.gateway.v1.JobService/ListJobs": Role.READER,
-        "/scic.gateway.v1.JobService/ListJobResults": Role.READER,
-        "/scic.gateway.v1.JobService/CancelJob": Role.READER,
-        "/scic.gateway.v1.JobService/ReplayJob": Role.READER,
+        "/scic.gateway.v1.ContextService/BuildContext": _READER,
+        "/scic.gateway.v1.ContextService/PlanContext": _READER,
+        "/scic.gateway.v1.ContextService/CompressText": _READER,
+        "/scic.gateway.v1.CorpusService/GetDocument": _READER,
+        "/scic.gateway.v1.CorpusService/ListDocuments": _READER,
+        "/scic.gateway.v1.CorpusService/GetCorpusStats": _READER,
+        "/scic.gateway.v1.CorpusService/IngestDocuments": _WRITER,
+        "/scic.gateway.v1.CorpusService/DeleteDocuments": _WRITER,
+        "/scic.gateway.v1.CorpusService/EraseSubject": _ADMIN,
+        "/scic.gateway.v1.CorpusService/EraseTenant": _ADMIN,
+        "/scic.gateway.v1.ProfileService/GetProfile": _READER,
+        "/scic.gateway.v1.ProfileService/ListProfiles": _READER,
+        "/scic.gateway.v1.ProfileService/DiffProfiles": _READER,
+        "/scic.gateway.v1.ProfileService/PublishProfile": _OPERATOR,
+        "/scic.gateway.v1.ProfileService/SetLabel": _OPERATOR,
+        "/scic.gateway.v1.LedgerService/GetRecord": _READER,
+        "/scic.gateway.v1.LedgerService/ListRecords": _READER,
+        "/scic.gateway.v1.LedgerService/DiffRecords": _READER,
+        "/scic.gateway.v1.LedgerService/ReplayRecord": _READER,
+        "/scic.gateway.v1.CacheService/GetCacheStats": _READER,
+        "/scic.gateway.v1.CacheService/FlushCache": _OPERATOR,
+        # Reader for contexts, writer for documents: the work of the job decides.
+        "/scic.gateway.v1.JobService/SubmitJob": _READER | _WRITER,
+        "/scic.gateway.v1.JobService/GetJob": _READER,
+        "/scic.gateway.v1.JobService/WatchJob": _READER,
+        "/scic.gateway.v1.JobService/ListJobs": _READER,
+        "/scic.gateway.v1.JobService/ListJobResults": _READER,
+        "/scic.gateway.v1.JobService/CancelJob": _READER | _WRITER,
+        "/scic.gateway.v1.JobService/ReplayJob": _READER | _WRITER,
     }
 )
-"""A method that is not listed is open to nobody, health and reflection apart."""
+"""Roles of which a caller needs one. A method that is not listed is open to nobody, health and reflection apart."""
 
 METHODS = frozenset(path.rpartition("/")[2] for path in REQUIRED_ROLE)
 """The methods' names, such as `BuildContext`."""
@@ -85,13 +90,14 @@ class Authentication(CallInterceptor):
         """Let in only whom the method is open to."""
         if method.is_infrastructure:
             return call
-        role = REQUIRED_ROLE[method.path]
+        roles = REQUIRED_ROLE[method.path]
 
         async def authenticated(request: Any, context: Context) -> Any:
             principal = caller_in(self._keys, metadata_of(context))
-            if role not in principal.roles:
+            if roles.isdisjoint(principal.roles):
+                needed = " or ".join(sorted(role.value for role in roles))
                 raise errors.ROLE_REQUIRED.error(
-                    f"{method.operation} needs the role {role.value}", metadata={"role": role.value}
+                    f"{method.operation} needs the role {needed}", metadata={"role": needed}
                 )
             _principal.set(principal)
             bind_contextvars(tenant=principal.tenant, key_id=principal.key_id)

@@ -66,16 +66,18 @@ class ContextBuilder:
         self._timetable = Timetable(clock)
 
     async def build(
-        self, principal: Principal, recipe: Recipe, deadline: Deadline, *, dry_run: bool = False
+        self, principal: Principal, recipe: Recipe, deadline: Deadline, *, dry_run: bool = False, keep: bool = True
     ) -> pb.BuildContextResponse:
         """The reply for a recipe, never above its budget. A dry run keeps nothing for later and asks no LLM.
+
+        Without `keep` what the sources give is not kept for when they cannot be searched.
 
         A stage that is away or too slow costs quality: its stand-in's result is used and the reply says so. A step for
         which too little time is left is not even begun; where there is none for any answer, DEADLINE_EXCEEDED is
         raised. Errors that a stage reports about the request or the corpus itself are raised as they are.
         """
         run = self._begin(recipe, deadline, dry_run=dry_run)
-        selected = await self._select(run, Search(principal, recipe))
+        selected = await self._select(run, Search(principal, recipe), keep=keep and not dry_run)
         found = candidates(recipe.request, selected.passages)
         admitted, guarded = await self._admit(recipe, found)
         frames = frame_tokens((candidate.passage.trust for candidate in admitted), recipe.encoding)
@@ -108,13 +110,13 @@ class ContextBuilder:
         steps = set(Step) if self._quality else set(Step) - {Step.MEASURE}
         return Run(recipe, deadline, dry_run, self._timetable, self._clock, steps)
 
-    async def _select(self, run: Run, search: Search) -> Selected:
+    async def _select(self, run: Run, search: Search, *, keep: bool) -> Selected:
         searches = run.begins(Step.SEARCH)
         # What must follow, in whatever form, has its time for itself.
         deadline = run.deadline.earlier(self._timetable.reserve(run.ahead | {Step.SEARCH}))
         with run.timed(degradation_pb2.STAGE_SELECT):
             search_by = run.time_for(Step.SEARCH) if searches else None
-            selected = await self._ladder.select(search, deadline, keep=not run.dry_run, search_by=search_by)
+            selected = await self._ladder.select(search, deadline, keep=keep, search_by=search_by)
         if selected.search_seconds is not None:
             self._timetable.note(Step.SEARCH, selected.search_seconds)
         if selected.instead_seconds is not None:

@@ -108,11 +108,12 @@ class Contexts:
             # Nothing of it is masked, so what it shows is what was asked.
             recipe = await self._recipe(recipe.shown, recipe.resolved)
         async with self._gate.turn(principal.priority, deadline):
-            return await self._builder.build(principal, recipe, deadline, dry_run=dry_run)
+            keep = principal.priority is not Priority.BATCH
+            return await self._builder.build(principal, recipe, deadline, dry_run=dry_run, keep=keep)
 
     async def build(self, principal: Principal, recipe: Recipe, deadline: Deadline) -> pb.BuildContextResponse:
         """The context for a recipe."""
-        use = cache_use(recipe.request)
+        use = cache_use(recipe.request, batch=principal.priority is Priority.BATCH)
         if use.alone:
             built = await self._compute(principal, recipe, deadline)
             return _computed(built, use, pb.CACHE_STATUS_BYPASSED)
@@ -128,7 +129,7 @@ class Contexts:
 
     async def plan(self, principal: Principal, recipe: Recipe, deadline: Deadline) -> pb.PlanContextResponse:
         """What `build` would do now; stores nothing."""
-        use = cache_use(recipe.request)
+        use = cache_use(recipe.request, batch=principal.priority is Priority.BATCH)
         built, forecast = None, pb.CACHE_STATUS_BYPASSED
         if use.look:
             try:

@@ -24,7 +24,7 @@ from services.gateway.stage_error import StageError, unavailable
 
 _log = get_logger(__name__)
 
-_CALLED = {"jobs": "job queue"}
+_CALLED = {"jobs": "job queue", "corpus": "selector"}
 """Places whose name does not do in a sentence."""
 
 _ALL = "all"
@@ -83,6 +83,8 @@ class _Behind:
     ledger: Callable[[], Awaitable[int]]
     missed: Callable[[tuple[int, int]], CorpusChange]
     """What is announced where the cache is away."""
+    unfinished: bool
+    """Whether a call before broke off: jobs that it ended may have stored something since."""
     marks: Mapping[str, str]
     """Notes in the ledger, by the place, or by `_ALL`, whose emptying ends them."""
 
@@ -92,8 +94,8 @@ class Erasure:
     its profiles, too.
 
     In that order, since a reply that is built in between is made of the old corpus: jobs, cache and ledger refuse it.
-    Where jobs held something, one of them may have stored it between the first two: then the corpus is emptied again.
-    Raises STAGE_UNAVAILABLE where a place does not answer.
+    Where jobs held something, one of them may have stored it between the first two: then the corpus is emptied
+    again, when their workers have stopped. Raises STAGE_UNAVAILABLE where a place does not answer.
     """
 
     def __init__(
@@ -136,6 +138,7 @@ class Erasure:
             cache=lambda versions: self._cache.erase_documents(tenant, change(versions)),
             ledger=lambda: self._ledger.erase_documents(tenant, erased),
             missed=change,
+            unfinished=unfinished,
             marks={_ALL: erasure},
         )
         receipt = await self._empty(tenant, removed, behind)
@@ -181,6 +184,7 @@ class Erasure:
             cache=lambda versions: self._cache.erase_documents(tenant, change(versions)),
             ledger=erase_records,
             missed=change,
+            unfinished=bool(unfinished) or not self._ledger.keeps,
             marks=marks,
         )
         receipt = await self._empty(tenant, removed, behind)
@@ -206,6 +210,8 @@ class Erasure:
             cache=lambda versions: self._cache.erase_tenant(tenant, versions[1]),
             ledger=lambda: self._ledger.erase_tenant(tenant),
             missed=lambda versions: CorpusChange(*versions, unnamed=True),
+            # It is not noted whether one broke off.
+            unfinished=True,
             marks={},
         )
         receipt = await self._empty(tenant, removed, behind)
@@ -283,25 +289,40 @@ class Erasure:
         except CacheUnavailableError as error:
             _log.warning("cache_not_emptied", error=str(error))
 
+    async def _empty_cache(self, tenant: str, behind: _Behind, versions: tuple[int, int]) -> int:
+        try:
+            return await behind.cache(versions)
+        except CacheUnavailableError:
+            # Until the caller comes back, what is left in the cache is at least never used again.
+            self._announcer.announce_later(tenant, behind.missed(versions))
+            raise
+
+    async def _empty_jobs(self, removed: _Removed, behind: _Behind, away: list[tuple[str, Exception]]) -> int:
+        """Empties jobs, and the corpus of what one of them may have stored since; notes who does not answer."""
+        job_count = 0
+        try:
+            job_count = await behind.jobs()
+        except errors.ScicError as error:
+            away.append(("jobs", error))
+        if job_count or behind.unfinished:
+            try:
+                removed.add(await behind.again())
+            except errors.ScicError as error:
+                away.append(("corpus", error))
+        return job_count
+
     async def _empty(self, tenant: str, removed: _Removed, behind: _Behind) -> pb.Receipt:
         """Empties jobs, cache and ledger of what was removed from the corpus, and says what was removed from where.
 
         Where one is away the next is emptied all the same: only this call knows the names of what was removed.
         """
         away: list[tuple[str, Exception]] = []
-        job_count = entry_count = record_count = 0
-        try:
-            job_count = await behind.jobs()
-        except errors.ScicError as error:
-            away.append(("jobs", error))
-        if job_count:
-            removed.add(await behind.again())
+        entry_count = record_count = 0
+        job_count = await self._empty_jobs(removed, behind, away)
         for versions in removed.changes:
             try:
-                entry_count += await behind.cache(versions)
+                entry_count += await self._empty_cache(tenant, behind, versions)
             except CacheUnavailableError as error:
-                # Until the caller comes back, what is left in the cache is at least never used again.
-                self._announcer.announce_later(tenant, behind.missed(versions))
                 away.append(("cache", error))
         try:
             record_count = await behind.ledger()

@@ -2,11 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
 from uuid import uuid4
 
 from obstore.store import ObjectStore
@@ -73,8 +72,6 @@ class Core:
     recording: Recording
     ingester: BatchIngester
     deadlines: DeadlinePolicy
-    spawn: Callable[[Coroutine[Any, Any, None]], None]
-    """Begins work that nobody waits for."""
 
 
 @asynccontextmanager
@@ -152,7 +149,6 @@ async def open_core(settings: GatewaySettings) -> AsyncIterator[Core]:
             recording=Recording(contexts, ledger, time.monotonic, new_record_id),
             ingester=BatchIngester(ingestion_stages, announcer, executor, sources.holding, detectors),
             deadlines=deadlines,
-            spawn=background.spawn,
         )
 
 
@@ -226,6 +222,7 @@ async def _queue(settings: GatewaySettings, stack: AsyncExitStack) -> JobQueue:
         await stack.enter_async_context(redis_breaker("redis-jobs", redis)),
         lease_seconds=settings.job_lease_seconds,
         max_waiting=settings.jobs_max_waiting,
+        max_bytes=settings.jobs_max_bytes,
     )
 
 

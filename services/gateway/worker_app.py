@@ -1,7 +1,5 @@
 """Composition root of a worker: the gateway's other role, which does jobs and answers to nobody."""
 
-import os
-import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -30,7 +28,6 @@ def build(settings: GatewaySettings) -> Build:
                     core.keys,
                     core.recording,
                     core.ingester,
-                    name=f"{socket.gethostname()}-{os.getpid()}",
                     places=settings.worker_jobs,
                     lease_seconds=settings.job_lease_seconds,
                     grace_seconds=settings.grace_seconds,

@@ -1,4 +1,5 @@
-"""Each test of the store's contract runs with each store, each test of the caches alone and as a cluster."""
+"""Each test of the store's contract runs with each store, each test of the caches alone and as a cluster,
+each test of the queue of jobs with each queue."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.contract.job_worlds import MemoryWorld, redis_world
 from tests.contract.stores import STORES
 from tests.valkey import ALONE, CLUSTER, Valkey
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from services.selector.ports import Store
+    from tests.contract.job_worlds import World
     from tests.contract.stores import Opener
 
 
@@ -36,3 +39,25 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     valkey.start()
     yield valkey
     valkey.kill()
+
+
+@pytest.fixture(scope="module")
+def job_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Valkey]]:
+    servers = {
+        name: Valkey(tmp_path_factory.mktemp("valkey"), cluster=name == "cluster") for name in ("alone", "cluster")
+    }
+    for server in servers.values():
+        server.start()
+    yield servers
+    for server in servers.values():
+        server.kill()
+
+
+@pytest.fixture(params=["memory", "alone", "cluster"])
+async def any_world(request: pytest.FixtureRequest, job_servers: dict[str, Valkey]) -> AsyncIterator[World]:
+    """A queue of jobs of each kind, and its time."""
+    if request.param == "memory":
+        yield MemoryWorld()
+        return
+    async with redis_world(job_servers[request.param]) as world:
+        yield world

@@ -42,7 +42,7 @@ class Worker:
     async def run(self) -> None:
         while True:
             with suppress(ScicError):
-                if claim := await self._queue.claim(self._name):
+                if claim := await self._queue.claim():
                     await self._do(claim)
                     continue
             await asyncio.sleep(_POLL_SECONDS)
@@ -104,7 +104,7 @@ async def main(url: str, cluster: str, name: str, journal: str) -> None:
     kind = RedisCluster if cluster == "cluster" else Redis
     # A call that the client makes again by itself would be two.
     async with kind.from_url(url, socket_timeout=5, retry=Retry(NoBackoff(), 0)) as redis:
-        queue = RedisJobQueue(redis, Breaker(name), lease_seconds=LEASE, max_waiting=10_000)
+        queue = RedisJobQueue(redis, Breaker(name), lease_seconds=LEASE, max_waiting=10_000, max_bytes=1 << 28)
         worker = Worker(queue, name, Path(journal))
         await asyncio.gather(*(worker.run() for _ in range(_AT_A_TIME)))
 

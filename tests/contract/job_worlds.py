@@ -9,12 +9,13 @@ from typing import Any, Protocol, cast
 
 from redis.asyncio import Redis, RedisCluster
 
-from scic.errors import ScicError, to_status
+from scic import errors
+from scic.errors import ScicError, from_status, to_status
 from scic.gateway.v1 import context_service_pb2 as context
 from scic.gateway.v1 import job_service_pb2 as pb
 from services.chassis.breaker import Breaker
 from services.gateway.admission.priority import Priority
-from services.gateway.jobs.ports import ItemResult, JobQueue, StoredJob, Submission
+from services.gateway.jobs.ports import Claim, ItemResult, JobQueue, StoredJob, Submission
 from services.gateway.jobs.redis_job_queue import RedisJobQueue
 from services.gateway.principal import Principal, Role
 from tests.unit.gateway.jobs.memory_queue import FakeQueue
@@ -23,6 +24,12 @@ from tests.valkey import Valkey
 LEASE = 30.0
 MOST = 50
 NOON = 1_795_694_400.0
+LONGEST_PAUSE = 60.0
+
+QUEUED, RUNNING, SUCCEEDED = pb.JOB_STATE_QUEUED, pb.JOB_STATE_RUNNING, pb.JOB_STATE_SUCCEEDED
+DEAD, CANCELLED = pb.JOB_STATE_DEAD, pb.JOB_STATE_CANCELLED
+
+BROKEN = to_status(errors.STAGE_UNAVAILABLE.error("the selector does not answer"))
 
 
 class World(Protocol):
@@ -69,7 +76,7 @@ class RedisWorld:
         ms = int(seconds * 1000)
         async for key in self.redis.scan_iter("scic-jobs:{*"):
             name = key.decode().partition("}:")[2]
-            if name in {"delayed", "expiring", "leases"}:
+            if name in {"delayed", "expiring", "leases", "leaving"}:
                 # What was given back has no moment.
                 for member in cast("list[bytes]", await self.redis.zrange(key, 1, "+inf", byscore=True)):
                     await self.redis.zincrby(key, ms, member)
@@ -93,9 +100,12 @@ def redis_queue(
     *,
     lease: float = LEASE,
     most: int = MOST,
+    most_bytes: int = 1 << 28,
     clock: Callable[[], float] = time.monotonic,
 ) -> RedisJobQueue:
-    return RedisJobQueue(redis, Breaker("jobs-test"), lease_seconds=lease, max_waiting=most, clock=clock)
+    return RedisJobQueue(
+        redis, Breaker("jobs-test"), lease_seconds=lease, max_waiting=most, max_bytes=most_bytes, clock=clock
+    )
 
 
 @asynccontextmanager
@@ -157,3 +167,22 @@ def refused(index: int, error: ScicError) -> ItemResult:
 
 async def listed(queue: JobQueue, tenant: str = "acme", before: str = "") -> list[StoredJob]:
     return [stored async for stored in queue.list(tenant, before=before)]
+
+
+async def claimed(queue: JobQueue) -> Claim:
+    claim = await queue.claim()
+    assert claim is not None
+    return claim
+
+
+async def done(queue: JobQueue, claim: Claim) -> None:
+    await queue.record(claim, {index: built(index) for index in range(claim.job.item_count)})
+    await queue.succeed(claim)
+
+
+async def state(queue: JobQueue, name: str = "one") -> pb.JobState.ValueType:
+    return (await queue.get("acme", f"job-{name}")).job.state
+
+
+async def reason(queue: JobQueue, name: str = "one") -> str:
+    return from_status((await queue.get("acme", f"job-{name}")).job.error).reason

@@ -174,6 +174,16 @@ async def _check(queue: JobQueue, history: list[dict[str, Any]]) -> None:
                 # A worker may have died between the record and its line in the journal.
                 assert effects.get((job.job_id, result.index), token) == token
                 assert call not in stale, "an effect under a stale token"
-    begun = [line["tenant"] for line in history if line["what"] == "claim" and line["attempt"] == 1]
+    begun = _begun(history)
     last = {tenant: max(place for place, name in enumerate(begun) if name == tenant) for tenant in _JOBS}
     assert last["few"] < last["some"] < last["many"], "a small tenant waited for a large one"
+
+
+def _begun(history: list[dict[str, Any]]) -> list[str]:
+    """Tenants of jobs, in the order in which the jobs were claimed first."""
+    first = dict[str, str]()
+    for line in history:
+        # A worker may have died between its claim and its line; then the next claim is another attempt.
+        if line["what"] == "claim" and line["attempt"] == 1:
+            first.setdefault(line["job"], line["tenant"])
+    return [*first.values()]

@@ -1,5 +1,4 @@
-"""The queue in Redis where things go wrong: clocks that jump, answers that are lost, gateways that die, no memory, no
-server; and what it leaves there."""
+"""The queue in Redis where things go wrong: clocks that jump, answers that are lost, gateways that die, no server."""
 
 from __future__ import annotations
 
@@ -11,13 +10,23 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from scic import errors
-from scic.errors import ScicError, to_status
+from scic.errors import ScicError
 from scic.gateway.v1 import job_service_pb2 as pb
 from services.gateway.jobs.ports import Claim, LostClaimError
 from services.gateway.jobs.redis_names import REGISTRY
 from services.gateway.redis_signals import redis_signals
-from tests.contract.job_worlds import LEASE, RedisWorld, built, client, listed, redis_queue, redis_world, submission
+from tests.contract.job_worlds import (
+    BROKEN,
+    LEASE,
+    RedisWorld,
+    built,
+    claimed,
+    client,
+    listed,
+    redis_queue,
+    redis_world,
+    submission,
+)
 from tests.valkey import Valkey
 from tests.waiting import LONG, eventually
 
@@ -31,7 +40,6 @@ if TYPE_CHECKING:
     Gone = tuple[RedisJobQueue, Claim]
 
 HOUR = 3600.0
-BROKEN = to_status(errors.STAGE_UNAVAILABLE.error("the selector does not answer"))
 
 
 @pytest.fixture
@@ -43,12 +51,6 @@ async def world(server: Valkey) -> AsyncIterator[RedisWorld]:
 @pytest.fixture
 def queue(world: RedisWorld) -> JobQueue:
     return world.queue
-
-
-async def claimed(queue: JobQueue) -> Claim:
-    claim = await queue.claim("worker")
-    assert claim is not None
-    return claim
 
 
 def losing(script: Any) -> Callable[..., Awaitable[Any]]:
@@ -83,7 +85,7 @@ async def test_a_clock_that_jumps_ahead_takes_no_job_from_a_worker(world: RedisW
     await world.queue.submit(submission(max_attempts=1))
     claim = await claimed(world.queue)
     await world.shift(-hours * HOUR, seen=True)
-    assert await world.another_queue().claim("another") is None
+    assert await world.another_queue().claim() is None
     await world.queue.heartbeat(claim)
     await world.queue.record(claim, {0: built(0), 1: built(1)})
     await world.queue.succeed(claim)
@@ -94,9 +96,9 @@ async def test_after_a_jump_ahead_what_has_no_worker_is_taken_over_a_lease_later
     await claimed(world.queue)
     await world.shift(-HOUR, seen=True)
     worker = world.another_queue()
-    assert await worker.claim("another") is None
+    assert await worker.claim() is None
     await world.passes(LEASE / 2)
-    assert await worker.claim("another") is None
+    assert await worker.claim() is None
     await world.passes(LEASE / 2 + 1)
     assert (await claimed(worker)).job.attempt_count == 2
 
@@ -108,7 +110,7 @@ async def test_a_clock_that_jumps_back_holds_nothing_up(world: RedisWorld) -> No
     await world.queue.fail(await claimed(world.queue), BROKEN, final=False)
     await world.shift(HOUR, seen=True)
     worker = world.another_queue()
-    assert await worker.claim("another") is None
+    assert await worker.claim() is None
     await world.passes(max(LEASE, 60) + 1)
     again = [await claimed(worker), await claimed(worker)]
     assert {claim.job.request_id for claim in again} == {"held", "paused"}
@@ -130,7 +132,7 @@ async def test_a_server_that_was_away_for_longer_than_a_lease_takes_no_job_from_
             await asyncio.sleep(1.5)
             server.start()
             await _answering(another)
-            assert await another.claim("another") is None
+            assert await another.claim() is None
             await _insist(lambda: queue.record(claim, {0: built(0)}))
             await queue.succeed(claim)
     finally:
@@ -164,12 +166,12 @@ async def test_a_claim_whose_answer_was_lost_is_not_a_lost_attempt(world: RedisW
     claim_script = queue._claim
     queue._claim = losing(claim_script)  # type: ignore[assignment]  # loses answers, and is called alike
     for _ in range(3):
-        await lost(queue.claim("worker"))
+        await lost(queue.claim())
         await world.passes(1)
     queue._claim = claim_script
     claim = await claimed(queue)
     assert (claim.job.request_id, claim.job.attempt_count) == ("one", 1)
-    assert await queue.claim("worker") is None
+    assert await queue.claim() is None
     await queue.record(claim, {0: built(0), 1: built(1)})
     await queue.succeed(claim)
 
@@ -192,7 +194,7 @@ async def test_a_job_of_a_gateway_that_died_behind_its_submission_is_found(
     gateway._registry._register = dying(gateway._registry._register)  # type: ignore[assignment]  # is called alike
     if asked_before:
         await gateway._registry.expect("acme")
-        assert await worker.claim("worker") is None
+        assert await worker.claim() is None
     await lost(gateway.submit(submission()))
     await world.passes(61)
     assert (await claimed(worker)).job.request_id == "one"
@@ -202,11 +204,11 @@ async def test_a_tenant_without_jobs_leaves_the_registry_and_comes_back(world: R
     queue = world.another_queue()
     await queue.submit(submission())
     assert await queue.erase_tenant("acme") == 1
-    assert await queue.claim("worker") is None
+    assert await queue.claim() is None
     assert await world.redis.zscore(REGISTRY, "acme") is not None  # who registered it may be about to submit
     await world.redis.zincrby(REGISTRY, -2 * HOUR * 1000, "acme")
     await world.passes(61)
-    assert await queue.claim("worker") is None
+    assert await queue.claim() is None
     assert await world.redis.keys("scic-jobs:*") == []
     await queue.submit(submission())
     await world.passes(1)
@@ -216,7 +218,7 @@ async def test_a_tenant_without_jobs_leaves_the_registry_and_comes_back(world: R
 async def test_tenants_that_have_nothing_cost_nothing(world: RedisWorld) -> None:
     queue = world.another_queue()
     await world.redis.zadd(REGISTRY, {f"tenant-{number}": 1000 + number for number in range(1000)})
-    assert await queue.claim("worker") is None
+    assert await queue.claim() is None
     for number in range(20):
         await queue.submit(submission(str(number), items=1))
     before = await _commands(world)
@@ -230,32 +232,6 @@ async def _commands(world: RedisWorld) -> int:
     return int((await world.redis.info("commandstats")).get("cmdstat_evalsha", {}).get("calls", 0))
 
 
-async def test_where_the_memory_is_full_work_goes_on_and_submissions_are_refused(world: RedisWorld) -> None:
-    for number in range(4):
-        await world.queue.submit(submission(str(number), items=1))
-    claim = await claimed(world.queue)
-    await world.queue.record(claim, {0: built(0)})
-    await world.redis.config_set("maxmemory", "1")
-    try:
-        for number in range(8):
-            await lost(world.queue.submit(submission(f"more-{number}")))
-        await world.queue.heartbeat(claim)
-        await world.queue.succeed(claim)
-        claim = await claimed(world.queue)
-        await world.queue.fail(claim, BROKEN, final=False)
-        await world.queue.release(await claimed(world.queue))
-        await world.redis.config_set("maxmemory", "256mb")
-        await world.passes(61)
-        await world.redis.config_set("maxmemory", "1")
-        assert {(await claimed(world.queue)).job.request_id for _ in range(3)} == {"1", "2", "3"}
-        await world.queue.cancel("acme", "job-3")
-        assert await world.queue.erase_tenant("acme") == 4
-    finally:
-        await world.redis.config_set("maxmemory", "256mb")
-    assert await listed(world.queue) == []
-    assert (await world.queue.submit(submission("more-1")))[1] is True
-
-
 @pytest.mark.parametrize(
     "ask",
     [
@@ -266,7 +242,7 @@ async def test_where_the_memory_is_full_work_goes_on_and_submissions_are_refused
         pytest.param(lambda queue, _: queue.events("acme", "job-one", after=""), id="events"),
         pytest.param(lambda queue, _: queue.cancel("acme", "job-one"), id="cancel"),
         pytest.param(lambda queue, _: queue.replay("acme", "job-one"), id="replay"),
-        pytest.param(lambda queue, _: queue.claim("worker"), id="claim"),
+        pytest.param(lambda queue, _: queue.claim(), id="claim"),
         pytest.param(lambda queue, claim: queue.heartbeat(claim), id="heartbeat"),
         pytest.param(lambda queue, claim: queue.record(claim, {0: built(0)}), id="record"),
         pytest.param(lambda queue, claim: queue.succeed(claim), id="succeed"),
@@ -324,97 +300,6 @@ async def test_what_was_acknowledged_outlives_the_server(tmp_path: Path) -> None
         server.kill()
 
 
-async def test_all_keys_of_a_tenant_share_a_slot_and_none_may_be_evicted(world: RedisWorld) -> None:
-    await _some_of_everything(world.queue)
-    keys = await _keys(world)
-    assert {key for key in keys if not key.startswith("scic-jobs:{acme}:")} == {REGISTRY}
-    assert not [key for key in keys if key.startswith("scic:")]  # an emptied cache would take it along
-    for key in keys:
-        assert await world.redis.ttl(key) == -1, key
-
-
-async def test_what_users_wrote_stands_in_payload_and_results_only(world: RedisWorld) -> None:
-    await _some_of_everything(world.queue)
-    for name in await _keys(world):
-        assert "secret" not in name
-        if name.split(":")[2:3] == ["job"]:
-            fields = await world.redis.hgetall(name)
-            assert not [field for field, value in fields.items() if b"secret" in value and field != b"payload"]
-        elif name.split(":")[2:3] == ["named"]:
-            assert not [value for value in (await world.redis.hgetall(name)).values() if b"secret" in value]
-
-
-async def _keys(world: RedisWorld) -> list[str]:
-    return [key.decode() async for key in world.redis.scan_iter("*")]
-
-
-async def _some_of_everything(queue: JobQueue) -> None:
-    for number in range(4):
-        await queue.submit(
-            submission(
-                str(number), documents=["secret.md"], subjects=["secret"], payload=b"secret", priority=5 - number
-            )
-        )
-    claims = [await claimed(queue) for _ in range(3)]
-    await queue.record(claims[0], {0: built(0, "secret.md"), 1: built(1)})
-    await queue.succeed(claims[0])
-    await queue.fail(claims[1], BROKEN, final=False)
-    await queue.record(claims[2], {0: built(0, "secret-2.md")})
-
-
-async def test_the_payload_goes_with_success_and_stays_for_a_replay(world: RedisWorld) -> None:
-    await world.queue.submit(submission("done", items=1, priority=5))
-    await world.queue.submit(submission("dead", priority=4))
-    await world.queue.submit(submission("gone", priority=3))
-    claim = await claimed(world.queue)
-    await world.queue.record(claim, {0: built(0)})
-    await world.queue.succeed(claim)
-    await world.queue.fail(await claimed(world.queue), BROKEN, final=True)
-    await world.queue.cancel("acme", "job-gone")
-    held = {name: await world.redis.hexists(f"scic-jobs:{{acme}}:job:job-{name}", "payload") for name in JOBS}
-    assert held == {"done": False, "dead": True, "gone": True}
-
-
-JOBS = ("done", "dead", "gone")
-
-
-async def test_streams_hold_only_what_waits_or_runs(world: RedisWorld) -> None:
-    for number in range(40):
-        await world.queue.submit(submission(str(number), items=1, priority=number % 5 + 1, max_attempts=1))
-    for number in range(30):
-        claim = await claimed(world.queue)
-        if number % 3 == 0:
-            await world.queue.record(claim, {0: built(0)})
-            await world.queue.succeed(claim)
-        elif number % 3 == 1:
-            await world.queue.fail(claim, BROKEN, final=False)
-    streams = [f"scic-jobs:{{acme}}:queue:{priority}" for priority in range(1, 6)]
-    assert sum([await world.redis.xlen(stream) for stream in streams]) == 20
-    assert sum([(await world.redis.xpending(stream, "workers"))["pending"] for stream in streams]) == 10
-    await world.passes(LEASE + 1)
-    while left := await world.queue.claim("worker"):  # those whose worker is gone had one attempt
-        await world.queue.record(left, {0: built(0)})
-        await world.queue.succeed(left)
-    assert [await world.redis.xlen(stream) for stream in streams] == [0] * 5
-    assert not await world.redis.exists("scic-jobs:{acme}:leases")
-    assert not await world.redis.exists("scic-jobs:{acme}:running")
-
-
-async def test_what_is_forgotten_leaves_nothing(world: RedisWorld) -> None:
-    for number in range(30):
-        await world.queue.submit(submission(str(number), items=1, retention=60))
-        claim = await claimed(world.queue)
-        await world.queue.record(claim, {0: built(0)})
-        await world.queue.succeed(claim)
-    await world.passes(61)
-    assert await listed(world.queue) == []
-    await world.passes(601)
-    for _ in range(3):
-        await world.passes(61)
-        assert await world.queue.claim("worker") is None
-    assert await world.redis.keys("scic-jobs:{*") == []
-
-
 @pytest.mark.parametrize("word", ["submit", "replay", "release", "fail"])
 async def test_workers_are_told_of_jobs(server: Valkey, world: RedisWorld, word: str) -> None:
     async with Redis.from_url(server.url) as listening, redis_signals(listening) as signals:
@@ -448,9 +333,45 @@ async def test_gateways_share_a_queue(world: RedisWorld) -> None:
     claims = list[Claim]()
 
     async def work(queue: JobQueue) -> None:
-        while claim := await queue.claim("worker"):
+        while claim := await queue.claim():
             claims.append(claim)
 
     await asyncio.gather(*(work(queue) for queue in queues))
     assert sorted(claim.job.request_id for claim in claims) == sorted(names)
     assert {claim.job.state for claim in claims} == {pb.JOB_STATE_RUNNING}
+
+
+async def test_a_worker_that_is_first_back_after_a_jump_costs_no_other_its_job(world: RedisWorld) -> None:
+    """Its sign of life says that somebody looked: the lease of the other one goes on all the same."""
+    for name in ("a", "b"):
+        await world.queue.submit(submission(name, max_attempts=1))
+    first, second = await claimed(world.queue), await claimed(world.queue)
+    await world.shift(-HOUR, seen=True)
+    await world.queue.heartbeat(first)
+    assert await world.another_queue().claim() is None
+    for claim in (first, second):
+        await world.queue.record(claim, {0: built(0), 1: built(1)})
+        await world.queue.succeed(claim)
+
+
+def repeated(script: Any) -> Callable[..., Awaitable[Any]]:
+    """A script whose first answer is lost with the connection, so that the client sends it again."""
+
+    async def run(**arguments: Any) -> Any:
+        await script(**arguments)
+        return await script(**arguments)
+
+    return run
+
+
+async def test_a_command_that_the_client_repeats_is_answered_as_the_first_time(world: RedisWorld) -> None:
+    queue = world.another_queue()
+    queue._submit = repeated(queue._submit)  # type: ignore[assignment]  # is called alike
+    queue._replay = repeated(queue._replay)  # type: ignore[assignment]  # is called alike
+    assert (await queue.submit(submission()))[1] is True
+    assert (await queue.submit(submission()))[1] is False
+    await queue.cancel("acme", "job-one")
+    assert (await queue.replay("acme", "job-one")).job.state == pb.JOB_STATE_QUEUED
+    with pytest.raises(ScicError) as raised:
+        await queue.replay("acme", "job-one")
+    assert raised.value.reason == "JOB_NOT_REPLAYABLE"

@@ -2,17 +2,18 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from scic.gateway.v1 import cache_pb2
+from services.chassis import metrics
 from services.chassis.breaker import Breaker
 from services.gateway.cache.keys import cache_keys, flight_key
-from services.gateway.cache.packing import digests, pack, unpack
-from services.gateway.cache.ports import CacheKey, CorpusChange, Freshness, Hit, Unverified
+from services.gateway.cache.packing import MAX_ENTRY_BYTES, digests, pack, unpack
+from services.gateway.cache.ports import CacheKey, CorpusChange, Freshness, Hit, Lead, Shared, Unverified
 from services.gateway.cache.redis_cache import RedisContextCache
 from services.gateway.settings import GatewaySettings
 from tests.contract.cache_world import (
@@ -226,6 +227,86 @@ async def test_an_entry_of_more_documents_than_a_script_may_look_at_is_not_kept(
     await world.put(A, entry(b"reply", V, *names(2_000)))
     await world.put(B, entry(b"reply", V, *names(2_001)))
     assert (await world.found(A), await world.found(B)) == (b"reply", None)
+
+
+async def test_what_is_larger_than_a_sweep_may_read_is_not_kept_but_handed_on(world: CacheWorld) -> None:
+    large = world.other(max_bytes=64 << 20)
+    reply = random.Random(1).randbytes(MAX_ENTRY_BYTES)
+    await large.put(A, entry(reply[: MAX_ENTRY_BYTES * 9 // 10]))
+    assert await large.found(A)
+    await large.begin(B)
+    await large.begin(B, flight="waiter")
+    await large.cache.settle("acme", B, flight="f", entry=entry(reply), shared=None)
+    assert await large.found(B) is None
+    handed = await large.cache.claim("acme", B, ANY, flight="waiter", lease=60, look=True, waited=600)
+    assert handed == Shared(reply)
+
+
+async def test_an_erasure_reads_few_bytes_at_a_time(world: CacheWorld) -> None:
+    large, chance = world.other(max_bytes=64 << 20), random.Random(1)
+    for number in range(12):
+        await large.put(CacheKey(str(number)), entry(chance.randbytes(1_000_000), V, "ax"[number % 2]))
+    # The server has the scripts from then on.
+    await large.cache.erase_documents("other", CorpusChange(V, V + 1, ["a"]))
+    before = await scripts_run(world)
+    assert await large.cache.erase_documents("acme", CorpusChange(V, V + 1, ["a"])) == 6
+    # The announcement, and as many steps as it takes.
+    assert await scripts_run(world) - before > 1 + 12_000_000 / (6 << 20)
+    assert await world.fields("c:") == {str(number) for number in range(12) if number % 2}
+
+
+async def scripts_run(world: CacheWorld) -> int:
+    statistics = await world.redis.info("commandstats")
+    return int(statistics["cmdstat_evalsha"]["calls"])
+
+
+HEAD = 31
+"""Bytes before a reply that names no document."""
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        pytest.param(lambda value: value[: HEAD + 6], id="cut off"),
+        pytest.param(lambda value: value[:HEAD], id="nothing"),
+        pytest.param(lambda value: value[: HEAD + 4] + b"no zlib", id="other bytes"),
+        pytest.param(lambda value: value[:9], id="not even a head"),
+    ],
+)
+@pytest.mark.parametrize("key", [CacheKey("a", "m"), CacheKey("b", "m")], ids=["exact", "semantic"])
+async def test_what_cannot_be_read_counts_as_none_and_is_replaced(
+    world: CacheWorld, broken: Callable[[bytes], bytes], key: CacheKey
+) -> None:
+    await world.put(CacheKey("a", "m"), entry(b"reply" * 20))
+
+    async def spoil() -> None:
+        await world.redis.hset(ENTRIES, "c:a", broken(await world.redis.hget(ENTRIES, "c:a")))
+
+    await spoil()
+    assert await world.found(key) is None
+    assert await world.cache.claim("acme", key, ANY, flight="f", lease=60, look=True) == Lead()
+    await world.cache.settle("acme", key, flight="f", entry=entry(b"new"), shared=None)
+    assert await world.found(key) == b"new"
+
+
+async def test_what_cannot_be_read_is_counted_as_stale(world: CacheWorld) -> None:
+    await world.put(A, entry())
+    await world.redis.hset(ENTRIES, "c:a", (await world.redis.hget(ENTRIES, "c:a"))[:-1])
+    before = stale()
+    await world.found()
+    assert stale() == before + 1
+
+
+def stale() -> float:
+    return metrics.REGISTRY.get_sample_value("context_cache_stale_total") or 0.0
+
+
+async def test_of_what_is_handed_on_and_cannot_be_read_another_is_made(world: CacheWorld) -> None:
+    await world.begin(A)
+    await world.begin(A, flight="waiter")
+    await world.cache.settle("acme", A, flight="f", entry=None, shared=b"thin")
+    await world.redis.hset(ENTRIES, "h:a", (await world.redis.hget(ENTRIES, "h:a"))[:-1])
+    assert await world.cache.claim("acme", A, ANY, flight="waiter", lease=60, look=True, waited=600) == Lead()
 
 
 async def test_it_is_counted_how_the_cache_served(world: CacheWorld) -> None:

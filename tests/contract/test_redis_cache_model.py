@@ -187,15 +187,16 @@ class CacheMachine(RuleBasedStateMachine):
         tenant=st.sampled_from(TENANTS),
         key=st.sampled_from(KEYS),
         look=st.sampled_from([True, True, True, False]),
+        waited=st.sampled_from([None, 600.0]),
         then=st.sampled_from(THEN),
     )
-    def ask(self, tenant: str, key: tuple[str, str], look: bool, then: str) -> None:
+    def ask(self, tenant: str, key: tuple[str, str], look: bool, waited: float | None, then: str) -> None:
         one, flight = self.tenants[tenant], next(self.names)
         expected = look and key in one.kept and (self.lives_on or one.kept[key].version == one.version)
-        found = self.run(self.claim(tenant, key, flight, look=look))
+        found = self.run(self.claim(tenant, key, flight, look=look, waited=waited))
         if isinstance(found, Unverified) and all(one.told(change) for change in one.changes):
             self.confirm(tenant, unheard=False)
-            found = self.run(self.claim(tenant, key, flight, look=look))
+            found = self.run(self.claim(tenant, key, flight, look=look, waited=waited))
         match found:
             case Hit(reply) | Shared(reply):
                 self.hits += isinstance(found, Hit)
@@ -210,8 +211,8 @@ class CacheMachine(RuleBasedStateMachine):
                     self.settle(tenant, flight, build, then)
         assert not expected or isinstance(found, Hit | Unverified), "nothing spoke against it"
 
-    def claim(self, tenant: str, key: tuple[str, str], flight: str, *, look: bool):
-        return self.cache.claim(tenant, key_of(key), ANY, flight=flight, lease=60, look=look)
+    def claim(self, tenant: str, key: tuple[str, str], flight: str, *, look: bool, waited: float | None = None):
+        return self.cache.claim(tenant, key_of(key), ANY, flight=flight, lease=60, look=look, waited=waited)
 
     @rule(tenant=st.sampled_from(TENANTS), key=st.sampled_from(KEYS))
     def look_up(self, tenant: str, key: tuple[str, str]) -> None:
@@ -266,13 +267,17 @@ class CacheMachine(RuleBasedStateMachine):
         work = self.cache.settle(
             tenant, key_of(build.key), flight=flight, entry=entry, shared=reply if how == "shared" else None
         )
-        self.run(work)
-        if how != "entry" or not led or build.epoch != one.epoch:
+        right = self.run(work)
+        if not led or build.epoch != one.epoch:
+            assert not right, "nobody can tell"
+            return
+        if how != "entry":
             return
         one.see_version(build.version)
         assert one.floor is not None
         dead = any(one.changed_since(name, build.version, one.told) for name in build.reply)
-        if build.version >= one.floor and not dead:
+        assert right is (build.version >= one.floor and not dead)
+        if right:
             one.kept[build.key] = build
 
     @rule(tenant=st.sampled_from(TENANTS), key=st.sampled_from(KEYS))
@@ -371,10 +376,11 @@ def test_nor_in_a_long_history(server: Valkey, new_documents_seconds: float) -> 
     machine.begin(new_documents_seconds)
     try:
         for _ in range(4_000):
+            waited = chance.choice([None, 600.0])
             tenant, key, index = chance.choice(TENANTS), chance.choice(KEYS), chance.randrange(30)
             what = {name: chance.choice(HOW) for name in chance.sample(DOCUMENTS, chance.choice([1, 1, 2]))}
             actions: list[tuple[float, Callable[[], None]]] = [
-                (40, partial(machine.ask, tenant, key, chance.random() < 0.8, chance.choice(THEN))),
+                (40, partial(machine.ask, tenant, key, chance.random() < 0.8, waited, chance.choice(THEN))),
                 (8, partial(machine.look_up, tenant, key)),
                 (10, partial(machine.write, tenant, what, chance.random() < 0.8)),
                 (6, partial(machine.announce_late_or_again, tenant, index)),

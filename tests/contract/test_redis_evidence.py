@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from services.gateway.cache import redis_scripts
-from services.gateway.cache.ports import CorpusChange, Unverified
+from services.gateway.cache.ports import LOST_CHANGE, CorpusChange, Lead, Unverified
 from tests.contract.cache_world import (
     ANY,
     CHANGES,
@@ -57,6 +57,8 @@ async def test_an_entry_dies_with_its_evidence(world: CacheWorld, changes: list[
     await world.put(A, entry(b"reply", V, "w", "x"))
     for change in changes:
         await world.cache.advance("acme", change)
+    # Where nobody knows what changed, none is trusted before this.
+    await world.cache.confirm("acme", V)
     assert await world.found() == (b"reply" if alive else None)
     assert ("a" in await world.fields("c:")) is alive
 
@@ -144,6 +146,26 @@ async def test_only_a_confirmation_makes_a_version_trusted(world: CacheWorld) ->
     assert await world.cache.lookup("acme", A, ANY) == Unverified()
     assert await world.cache.claim("acme", A, ANY, flight="g", lease=1, look=True) == Unverified()
     await world.cache.confirm("acme", V + 1)
+    assert await world.found() == b"reply"
+
+
+@pytest.mark.parametrize("happened", [True, False], ids=["it was made", "it was not"])
+async def test_a_write_whose_answer_was_lost_ends_the_trust(world: CacheWorld, happened: bool) -> None:
+    """What is stored stays, until it turns out whether there is a version that nobody announced."""
+    await world.put(A, entry(b"reply", V, "x"))
+    await world.begin(B)
+    await world.begin(B, flight="waiter")
+    await world.cache.settle("acme", B, flight="f", entry=None, shared=b"thin")
+    await world.cache.advance("acme", LOST_CHANGE)
+    assert await world.cache.lookup("acme", A, ANY) == Unverified()
+    assert await world.cache.claim("acme", B, ANY, flight="waiter", lease=1, look=True, waited=600) == Lead()
+    await world.cache.confirm("acme", V + happened)
+    assert await world.found() == (None if happened else b"reply")
+
+
+async def test_a_write_whose_answer_was_lost_is_heard_of_before_any_version_is_known(world: CacheWorld) -> None:
+    await world.cache.advance("acme", LOST_CHANGE)
+    await world.put(A, entry(b"reply", V, "x"))
     assert await world.found() == b"reply"
 
 

@@ -1,6 +1,8 @@
 """One computation a key over all gateways, in a real Valkey: who leads, who waits, what they get."""
 
 import asyncio
+import secrets
+import struct
 from collections.abc import AsyncIterator
 
 import pytest
@@ -9,7 +11,7 @@ from redis.asyncio import Redis
 from services.gateway.cache.keys import flight_key, flight_topic
 from services.gateway.cache.ports import CacheKey, Freshness, Hit, Lead, Shared, Wait
 from services.gateway.redis_signals import redis_signals
-from tests.contract.cache_world import ANY, A, CacheWorld, V, cache_world, entry
+from tests.contract.cache_world import ANY, ENTRIES, A, CacheWorld, V, cache_world, entry, names
 from tests.valkey import Valkey
 from tests.waiting import LONG
 
@@ -20,10 +22,28 @@ async def world(server: Valkey, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
         yield world
 
 
+AWHILE = 600.0
+"""Seconds that somebody has waited, longer than any test takes."""
+
+
 async def claim(
-    world: CacheWorld, flight: str, *, key: CacheKey = A, lease: float = 1.5, look: bool = True, demand: Freshness = ANY
+    world: CacheWorld,
+    flight: str,
+    *,
+    key: CacheKey = A,
+    lease: float = 1.5,
+    look: bool = True,
+    demand: Freshness = ANY,
+    waited: float | None = None,
 ) -> object:
-    return await world.cache.claim("acme", key, demand, flight=flight, lease=lease, look=look)
+    return await world.cache.claim("acme", key, demand, flight=flight, lease=lease, look=look, waited=waited)
+
+
+async def hand_on(world: CacheWorld, reply: bytes = b"thin") -> bool:
+    """One leads, one waits, and what the leader makes is not kept; returns whether it is still right."""
+    await claim(world, "leader")
+    await claim(world, "waiter")
+    return await world.cache.settle("acme", A, flight="leader", entry=None, shared=reply)
 
 
 async def test_of_many_who_ask_at_once_one_leads(world: CacheWorld) -> None:
@@ -59,14 +79,52 @@ async def test_who_waited_gets_what_is_not_kept_or_computes(
     await claim(world, "leader")
     await claim(world, "waiter")
     await world.cache.settle("acme", A, flight="leader", entry=None, shared=reply)
-    assert await claim(world, "waiter") == got
+    assert await claim(world, "waiter", waited=AWHILE) == got
     assert isinstance(await claim(world, "late", look=False), Lead if reply else Wait)
+
+
+@pytest.mark.parametrize("look", [True, False], ids=["any reply will do", "no stored reply will do"])
+async def test_what_is_handed_on_is_only_for_who_has_waited(world: CacheWorld, look: bool) -> None:
+    await hand_on(world)
+    assert await claim(world, "waiter", look=look, waited=AWHILE) == Shared(b"thin")
+    assert await claim(world, "newcomer", look=look) == Lead()
+
+
+@pytest.mark.parametrize("look", [True, False], ids=["any reply will do", "no stored reply will do"])
+async def test_what_is_handed_on_was_made_while_the_caller_waited(world: CacheWorld, look: bool) -> None:
+    await hand_on(world)
+    await age_handed(world, 1_000)
+    assert await claim(world, "waiter", look=look, waited=AWHILE) == Shared(b"thin")
+    assert await claim(world, "came after it", look=look, waited=0.999) == Lead()
+
+
+async def test_what_is_handed_on_is_as_young_as_is_demanded(world: CacheWorld) -> None:
+    await hand_on(world)
+    await age_handed(world, 1_000)
+    young, old = Freshness(max_age=0.999), Freshness(max_age=AWHILE)
+    assert await claim(world, "waiter", demand=old, waited=AWHILE) == Shared(b"thin")
+    assert await claim(world, "waiter", demand=young, waited=AWHILE) == Lead()
+
+
+@pytest.mark.parametrize("milliseconds", [pytest.param(2_001, id="old"), pytest.param(-600_000, id="yet to come")])
+async def test_what_is_handed_on_is_so_for_a_moment(world: CacheWorld, milliseconds: int) -> None:
+    await hand_on(world)
+    await age_handed(world, milliseconds)
+    assert await claim(world, "waiter", waited=AWHILE) == Lead()
+
+
+async def age_handed(world: CacheWorld, milliseconds: int) -> None:
+    """Time goes by since the leader handed its reply on."""
+    head = struct.Struct(">QQQ")
+    handed = await world.redis.hget(ENTRIES, "h:a")
+    writes, known, made = head.unpack_from(handed)
+    await world.redis.hset(ENTRIES, "h:a", head.pack(writes, known, made - milliseconds) + handed[head.size :])
 
 
 async def test_what_nobody_waits_for_is_not_handed_on(world: CacheWorld) -> None:
     await claim(world, "leader")
     await world.cache.settle("acme", A, flight="leader", entry=None, shared=b"thin")
-    assert await claim(world, "late") == Lead()
+    assert await claim(world, "waiter", waited=AWHILE) == Lead()
 
 
 @pytest.mark.parametrize(
@@ -74,9 +132,12 @@ async def test_what_nobody_waits_for_is_not_handed_on(world: CacheWorld) -> None
 )
 async def test_what_is_handed_on_is_not_of_before_a_change(world: CacheWorld, what: str) -> None:
     await world.cache.confirm("acme", V)
-    await claim(world, "leader")
-    await claim(world, "waiter")
-    await world.cache.settle("acme", A, flight="leader", entry=None, shared=b"thin")
+    await hand_on(world)
+    await happen(world, what)
+    assert await claim(world, "waiter", waited=AWHILE) == Lead()
+
+
+async def happen(world: CacheWorld, what: str) -> None:
     match what:
         case "a document changed":
             await world.change(V + 1, "x")
@@ -84,9 +145,50 @@ async def test_what_is_handed_on_is_not_of_before_a_change(world: CacheWorld, wh
             await world.cache.confirm("acme", V + 1)
         case "the cache was flushed":
             await world.cache.flush("acme")
-        case _:
+        case "a document is new":
+            await world.change(V + 1)
+        case "another changed":
+            await world.change(V + 1, "y")
+        case "all was forgotten":
             await world.redis.flushall()
-    assert await claim(world, "waiter") == Lead()
+        case "the flight was forgotten":
+            await world.redis.delete(flight_key("acme", "a"))
+
+
+LARGE = 2 << 20
+"""Bytes of a reply that is not stored."""
+
+
+@pytest.mark.parametrize(
+    ("what", "right", "right_for_all"),
+    [
+        pytest.param("nothing", True, True, id="nothing"),
+        pytest.param("a document is new", True, True, id="a document is new"),
+        pytest.param("another changed", True, False, id="another document changed"),
+        pytest.param("a document changed", False, False, id="a document of it changed"),
+        pytest.param("nobody knows what changed", False, False, id="nobody knows what changed"),
+        pytest.param("the cache was flushed", False, False, id="the cache was flushed"),
+        pytest.param("all was forgotten", False, False, id="all was forgotten"),
+        pytest.param("the flight was forgotten", False, False, id="the flight was forgotten"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["kept", "too large to be kept", "of too many documents", "handed on", "for nobody"])
+async def test_who_leads_hears_whether_its_reply_is_still_right(
+    world: CacheWorld, what: str, right: bool, right_for_all: bool, kind: str
+) -> None:
+    await world.cache.confirm("acme", V)
+    await claim(world, "leader")
+    await happen(world, what)
+    made = {
+        "kept": entry(b"reply", V, "x"),
+        "too large to be kept": entry(secrets.token_bytes(LARGE), V, "x"),
+        "of too many documents": entry(b"reply", V, *names(2_001)),
+    }.get(kind)
+    shared = b"thin" if kind == "handed on" else None
+    told = await world.cache.settle("acme", A, flight="leader", entry=made, shared=shared)
+    assert told is (right if kind in {"kept", "too large to be kept"} else right_for_all)
+    await world.cache.confirm("acme", V + 1)
+    assert await world.redis.hexists(ENTRIES, "c:a") is (kind == "kept" and right)
 
 
 async def test_what_is_handed_on_is_not_of_a_build_that_began_before_a_change(world: CacheWorld) -> None:
@@ -94,17 +196,15 @@ async def test_what_is_handed_on_is_not_of_a_build_that_began_before_a_change(wo
     await claim(world, "leader")
     await claim(world, "waiter")
     await world.change(V + 1, "x")
-    await world.cache.settle("acme", A, flight="leader", entry=None, shared=b"thin")
-    assert await claim(world, "waiter") == Lead()
+    assert not await world.cache.settle("acme", A, flight="leader", entry=None, shared=b"thin")
+    assert await claim(world, "waiter", waited=AWHILE) == Lead()
 
 
 async def test_what_is_handed_on_is_of_the_version_that_is_demanded(world: CacheWorld) -> None:
     await world.cache.confirm("acme", V)
-    await claim(world, "leader")
-    await claim(world, "waiter")
-    await world.cache.settle("acme", A, flight="leader", entry=None, shared=b"thin")
-    assert await claim(world, "waiter", demand=Freshness(min_corpus_version=V)) == Shared(b"thin")
-    assert await claim(world, "waiter", demand=Freshness(min_corpus_version=V + 1)) == Lead()
+    await hand_on(world)
+    assert await claim(world, "waiter", demand=Freshness(min_corpus_version=V), waited=AWHILE) == Shared(b"thin")
+    assert await claim(world, "waiter", demand=Freshness(min_corpus_version=V + 1), waited=AWHILE) == Lead()
 
 
 async def test_a_leader_that_is_not_heard_of_is_followed_by_one_who_waits(world: CacheWorld) -> None:

@@ -1,14 +1,16 @@
 """Selections in a real Valkey, alone and as a cluster's node, beside the replies of the same tenant."""
 
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 
 from scic.selector.v1 import selector_service_pb2 as selector
 from scic.type.v1 import passage_pb2
+from services.chassis import metrics
 from services.chassis.breaker import Breaker
 from services.gateway import redis_calls
+from services.gateway.cache.packing import MAX_ENTRY_BYTES, pack
 from services.gateway.cache.ports import CacheUnavailableError, CorpusChange
 from services.gateway.cache.redis_selections import RedisSelectionCache
 from services.gateway.redis_calls import Patience
@@ -106,6 +108,34 @@ async def test_an_erasure_leaves_no_selection_of_the_document(world: CacheWorld)
     assert await world.fields("s:") == {"b"}
     assert await world.cache.erase_tenant("acme", V + 2) == 1
     assert await world.fields("s:") == set()
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        pytest.param(lambda value: value[:-1], id="cut off"),
+        pytest.param(lambda value: value[:39] + pack(b"no message"), id="another message"),
+    ],
+)
+async def test_what_cannot_be_read_counts_as_none(world: CacheWorld, broken: Callable[[bytes], bytes]) -> None:
+    await world.selections.store("acme", {"a": selection("a"), "b": selection("b")})
+    await world.redis.hset(ENTRIES, "s:a", broken(await world.redis.hget(ENTRIES, "s:a")))
+    before = stale()
+    assert await world.selections.find("acme", ["a", "b"]) == [None, selection("b")]
+    assert stale() == before + 1
+    await world.selections.store("acme", {"a": selection("a")})
+    assert await world.selections.find("acme", ["a"]) == [selection("a")]
+
+
+def stale() -> float:
+    return metrics.REGISTRY.get_sample_value("context_cache_stale_total") or 0.0
+
+
+async def test_one_that_is_larger_than_a_sweep_may_read_is_not_kept(world: CacheWorld) -> None:
+    large = world.other(max_bytes=64 << 20)
+    text = random.Random(1).randbytes(2 * MAX_ENTRY_BYTES).hex()
+    await large.selections.store("acme", {"large": selection(text), "small": selection("small")})
+    assert await world.fields("s:") == {"small"}
 
 
 async def test_they_share_the_bound_of_the_tenant(world: CacheWorld) -> None:

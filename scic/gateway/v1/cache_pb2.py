@@ -26,7 +26,7 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bscic/gateway/v1/cache.proto\x12\x0fscic.gateway.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\"\xf0\x01\n\x0e\x43\x61\x63heDirective\x12<\n\x04mode\x18\x01 \x01(\x0e\x32$.scic.gateway.v1.CacheDirective.ModeB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12#\n\x12min_corpus_version\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12:\n\x07max_age\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationB\x0e\xbaH\x0b\xaa\x01\x08\"\x04\x08\x80\xf5$2\x00\"?\n\x04Mode\x12\x14\n\x10MODE_UNSPECIFIED\x10\x00\x12\x10\n\x0cMODE_REFRESH\x10\x01\x12\x0f\n\x0bMODE_BYPASS\x10\x02\"\xe1\x02\n\x0b\x43\x61\x63heReport\x12(\n\x04tier\x18\x01 \x01(\x0e\x32\x1a.scic.gateway.v1.CacheTier\x12&\n\x03\x61ge\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12:\n\nnot_stored\x18\x03 \x01(\x0e\x32&.scic.gateway.v1.CacheReport.NotStored\"\xc3\x01\n\tNotStored\x12\x1a\n\x16NOT_STORED_UNSPECIFIED\x10\x00\x12\x18\n\x14NOT_STORED_DIRECTIVE\x10\x01\x12\x1d\n\x19NOT_STORED_TIME_SENSITIVE\x10\x02\x12\x17\n\x13NOT_STORED_DEGRADED\x10\x03\x12\x13\n\x0fNOT_STORED_THIN\x10\x04\x12\x17\n\x13NOT_STORED_PERSONAL\x10\x05\x12\x1a\n\x16NOT_STORED_UNAVAILABLE\x10\x06*V\n\tCacheTier\x12\x1a\n\x16\x43\x41\x43HE_TIER_UNSPECIFIED\x10\x00\x12\x14\n\x10\x43\x41\x43HE_TIER_EXACT\x10\x01\x12\x17\n\x13\x43\x41\x43HE_TIER_SEMANTIC\x10\x02\x42(Z&scic.internal/api/gateway/v1;gatewayv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bscic/gateway/v1/cache.proto\x12\x0fscic.gateway.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\"\xf0\x01\n\x0e\x43\x61\x63heDirective\x12<\n\x04mode\x18\x01 \x01(\x0e\x32$.scic.gateway.v1.CacheDirective.ModeB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12#\n\x12min_corpus_version\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12:\n\x07max_age\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationB\x0e\xbaH\x0b\xaa\x01\x08\"\x04\x08\x80\xf5$2\x00\"?\n\x04Mode\x12\x14\n\x10MODE_UNSPECIFIED\x10\x00\x12\x10\n\x0cMODE_REFRESH\x10\x01\x12\x0f\n\x0bMODE_BYPASS\x10\x02\"\xf7\x02\n\x0b\x43\x61\x63heReport\x12(\n\x04tier\x18\x01 \x01(\x0e\x32\x1a.scic.gateway.v1.CacheTier\x12&\n\x03\x61ge\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12:\n\nnot_stored\x18\x03 \x01(\x0e\x32&.scic.gateway.v1.CacheReport.NotStored\"\xd9\x01\n\tNotStored\x12\x1a\n\x16NOT_STORED_UNSPECIFIED\x10\x00\x12\x18\n\x14NOT_STORED_DIRECTIVE\x10\x01\x12\x1d\n\x19NOT_STORED_TIME_SENSITIVE\x10\x02\x12\x17\n\x13NOT_STORED_DEGRADED\x10\x03\x12\x13\n\x0fNOT_STORED_THIN\x10\x04\x12\x17\n\x13NOT_STORED_PERSONAL\x10\x05\x12\x1a\n\x16NOT_STORED_UNAVAILABLE\x10\x06\x12\x14\n\x10NOT_STORED_BATCH\x10\x07*V\n\tCacheTier\x12\x1a\n\x16\x43\x41\x43HE_TIER_UNSPECIFIED\x10\x00\x12\x14\n\x10\x43\x41\x43HE_TIER_EXACT\x10\x01\x12\x17\n\x13\x43\x41\x43HE_TIER_SEMANTIC\x10\x02\x42(Z&scic.internal/api/gateway/v1;gatewayv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,14 +40,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CACHEDIRECTIVE'].fields_by_name['min_corpus_version']._serialized_options = b'\272H\004\"\002(\000'
   _globals['_CACHEDIRECTIVE'].fields_by_name['max_age']._loaded_options = None
   _globals['_CACHEDIRECTIVE'].fields_by_name['max_age']._serialized_options = b'\272H\013\252\001\010\"\004\010\200\365$2\000'
-  _globals['_CACHETIER']._serialized_start=708
-  _globals['_CACHETIER']._serialized_end=794
+  _globals['_CACHETIER']._serialized_start=730
+  _globals['_CACHETIER']._serialized_end=816
   _globals['_CACHEDIRECTIVE']._serialized_start=110
   _globals['_CACHEDIRECTIVE']._serialized_end=350
   _globals['_CACHEDIRECTIVE_MODE']._serialized_start=287
   _globals['_CACHEDIRECTIVE_MODE']._serialized_end=350
   _globals['_CACHEREPORT']._serialized_start=353
-  _globals['_CACHEREPORT']._serialized_end=706
+  _globals['_CACHEREPORT']._serialized_end=728
   _globals['_CACHEREPORT_NOTSTORED']._serialized_start=511
-  _globals['_CACHEREPORT_NOTSTORED']._serialized_end=706
+  _globals['_CACHEREPORT_NOTSTORED']._serialized_end=728
 # @@protoc_insertion_point(module_scope)

@@ -124,6 +124,8 @@ class CacheReport(message.Message):
         """The profile hands values of personal data back, and those are kept nowhere."""
         NOT_STORED_UNAVAILABLE: CacheReport._NotStored.ValueType  # 6
         """There is no cache, or it does not answer."""
+        NOT_STORED_BATCH: CacheReport._NotStored.ValueType  # 7
+        """It is of a job, whose questions are mostly asked once: they must not push out what is asked again."""
 
     class NotStored(_NotStored, metaclass=_NotStoredEnumTypeWrapper):
         """Why a computed reply was not kept."""
@@ -142,6 +144,8 @@ class CacheReport(message.Message):
     """The profile hands values of personal data back, and those are kept nowhere."""
     NOT_STORED_UNAVAILABLE: CacheReport.NotStored.ValueType  # 6
     """There is no cache, or it does not answer."""
+    NOT_STORED_BATCH: CacheReport.NotStored.ValueType  # 7
+    """It is of a job, whose questions are mostly asked once: they must not push out what is asked again."""
 
     TIER_FIELD_NUMBER: builtins.int
     AGE_FIELD_NUMBER: builtins.int

@@ -30,7 +30,7 @@ from scic.gateway.v1 import context_service_pb2 as scic_dot_gateway_dot_v1_dot_c
 from scic.gateway.v1 import corpus_service_pb2 as scic_dot_gateway_dot_v1_dot_corpus__service__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!scic/gateway/v1/job_service.proto\x12\x0fscic.gateway.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a%scic/gateway/v1/context_service.proto\x1a$scic/gateway/v1/corpus_service.proto\"\xbb\x02\n\x10SubmitJobRequest\x12\x32\n\nrequest_id\x18\x01 \x01(\tB\x1e\xbaH\x1br\x19\x32\x17^[A-Za-z0-9._:-]{0,64}$\x12\x31\n\x08\x63ontexts\x18\x02 \x01(\x0b\x32\x1d.scic.gateway.v1.ContextBatchH\x00\x12\x33\n\tdocuments\x18\x03 \x01(\x0b\x32\x1e.scic.gateway.v1.DocumentBatchH\x00\x12\x1b\n\x08priority\x18\x04 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x05(\x00\x12\x1f\n\x0cmax_attempts\x18\x05 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\n(\x00\x12>\n\tretention\x18\x06 \x01(\x0b\x32\x19.google.protobuf.DurationB\x10\xbaH\r\xaa\x01\n\"\x04\x08\x80\xf5$2\x02\x08<B\r\n\x04work\x12\x05\xbaH\x02\x08\x01\"S\n\x0c\x43ontextBatch\x12\x43\n\x08requests\x18\x01 \x03(\x0b\x32$.scic.gateway.v1.BuildContextRequestB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\xe8\x07\"O\n\rDocumentBatch\x12>\n\tdocuments\x18\x01 \x03(\x0b\x32\x1e.scic.gateway.v1.DocumentInputB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\xe8\x07\"\x9b\x04\n\x03Job\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12&\n\x04kind\x18\x03 \x01(\x0e\x32\x18.scic.gateway.v1.JobKind\x12(\n\x05state\x18\x04 \x01(\x0e\x32\x19.scic.gateway.v1.JobState\x12\x10\n\x08priority\x18\x05 \x01(\x05\x12\x15\n\rattempt_count\x18\x06 \x01(\x05\x12\x14\n\x0cmax_attempts\x18\x07 \x01(\x05\x12\x12\n\nitem_count\x18\x08 \x01(\x05\x12\x12\n\ndone_count\x18\t \x01(\x05\x12\x14\n\x0c\x66\x61iled_count\x18\n \x01(\x05\x12!\n\x05\x65rror\x18\x0b \x01(\x0b\x32\x12.google.rpc.Status\x12/\n\x0b\x63reate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nretry_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06key_id\x18\x11 \x01(\t\"G\n\x11SubmitJobResponse\x12!\n\x03job\x18\x01 \x01(\x0b\x32\x14.scic.gateway.v1.Job\x12\x0f\n\x07\x63reated\x18\x02 \x01(\x08\"*\n\rGetJobRequest\x12\x19\n\x06job_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"3\n\x0eGetJobResponse\x12!\n\x03job\x18\x01 \x01(\x0b\x32\x14.scic.gateway.v1.Job\"c\n\x0fWatchJobRequest\x12\x19\n\x06job_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x35\n\x08position\x18\x02 \x01(\tB#\xbaH r\x1e\x32\x1c^([0-9]{1,20}-[0-9]{1,20})?$\"G\n\x10WatchJobResponse\x12\x10\n\x08position\x18\x01 \x01(\t\x12!\n\x03job\x18\x02 \x01(\x0b\x32\x14.scic.gateway.v1.Job\"\x82\x01\n\x0fListJobsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\x12\x32\n\x05state\x18\x03 \x01(\x0e\x32\x19.scic.gateway.v1.JobStateB\x08\xbaH\x05\x82\x01\x02\x10\x01\"O\n\x10ListJobsResponse\x12\"\n\x04jobs\x18\x01 \x03(\x0b\x32\x14.scic.gateway.v1.Job\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"n\n\x15ListJobResultsRequest\x12\x19\n\x06job_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x1c\n\tpage_size\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\"\xc2\x01\n\tJobResult\x12\r\n\x05index\x18\x01 \x01(\x05\x12\x38\n\x07\x63ontext\x18\x02 \x01(\x0b\x32%.scic.gateway.v1.BuildContextResponseH\x00\x12<\n\x08\x64ocument\x18\x03 \x01(\x0b\x32(.scic.gateway.v1.IngestDocumentsResponseH\x00\x12#\n\x05\x65rror\x18\x04 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\t\n\x07outcome\"^\n\x16ListJobResultsResponse\x12+\n\x07results\x18\x01 \x03(\x0b\x32\x1a.scic.gateway.v1.JobResult\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"-\n\x10\x43\x61ncelJobRequest\x12\x19\n\x06job_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"6\n\x11\x43\x61ncelJobResponse\x12!\n\x03job\x18\x01 \x01(\x0b\x32\x14.scic.gateway.v1.Job\"-\n\x10ReplayJobRequest\x12\x19\n\x06job_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"6\n\x11ReplayJobResponse\x12!\n\x03job\x18\x01 \x01(\x0b\x32\x14.scic.gateway.v1.Job*\x98\x01\n\x08JobState\x12\x19\n\x15JOB_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10JOB_STATE_QUEUED\x10\x01\x12\x15\n\x11JOB_STATE_RUNNING\x10\x02\x12\x17\n\x13JOB_STATE_SUCCEEDED\x10\x03\x12\x12\n\x0eJOB_STATE_DEAD\x10\x04\x12\x17\n\x13JOB_STATE_CANCELLED\x10\x05*R\n\x07JobKind\x12\x18\n\x14JOB_KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11JOB_KIND_CONTEXTS\x10\x01\x12\x16\n\x12JOB_KIND_DOCUMENTS\x10\x02\x32\xda\x04\n\nJobService\x12R\n\tSubmitJob\x12!.scic.gateway.v1.SubmitJobRequest\x1a\".scic.gateway.v1.SubmitJobResponse\x12I\n\x06GetJob\x12\x1e.scic.gateway.v1.GetJobRequest\x1a\x1f.scic.gateway.v1.GetJobResponse\x12Q\n\x08WatchJob\x12 .scic.gateway.v1.WatchJobRequest\x1a!.scic.gateway.v1.WatchJobResponse0\x01\x12O\n\x08ListJobs\x12 .scic.gateway.v1.ListJobsRequest\x1a!.scic.gateway.v1.ListJobsResponse\x12\x61\n\x0eListJobResults\x12&.scic.gateway.v1.ListJobResultsRequest\x1a\'.scic.gateway.v1.ListJobResultsResponse\x12R\n\tCancelJob\x12!.scic.gateway.v1.CancelJobRequest\x1a\".scic.gateway.v1.CancelJobResponse\x12R\n\tReplayJob\x12!.scic.gateway.v1.ReplayJobRequest\x1a\".scic.gateway.v1.ReplayJobResponseB(Z&scic.internal/api/gateway/v1;gatewayv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!scic/gateway/v1/job_service.proto\x12\x0fscic.gateway.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a%scic/gateway/v1/context_service.proto\x1a$scic/gateway/v1/corpus_service.proto\"\xbb\x02\n\x10SubmitJobRequest\x12\x32\n\nrequest_id\x18\x01 \x01(\tB\x1e\xbaH\x1br\x19\x32\x17^[A-Za-z0-9._:-]{0,64}$\x12\x31\n\x08\x63ontexts\x18\x02 \x01(\x0b\x32\x1d.scic.gateway.v1.ContextBatchH\x00\x12\x33\n\tdocuments\x18\x03 \x01(\x0b\x32\x1e.scic.gateway.v1.DocumentBatchH\x00\x12\x1b\n\x08priority\x18\x04 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x05(\x00\x12\x1f\n\x0cmax_attempts\x18\x05 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\n(\x00\x12>\n\tretention\x18\x06 \x01(\x0b\x32\x19.google.protobuf.DurationB\x10\xbaH\r\xaa\x01\n\"\x04\x08\x80\xf5$2\x02\x08<B\r\n\x04work\x12\x05\xbaH\x02\x08\x01\"S\n\x0c\x43ontextBatch\x12\x43\n\x08requests\x18\x01 \x03(\x0b\x32$.scic.gateway.v1.BuildContextRequestB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\xe8\x07\"O\n\rDocumentBatch\x12>\n\tdocuments\x18\x01 \x03(\x0b\x32\x1e.scic.gateway.v1.DocumentInputB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\xe8\x07\"\xb3\x04\n\x03Job\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12&\n\x04kind\x18\x03 \x01(\x0e\x32\x18.scic.gateway.v1.JobKind\x12(\n\x05state\x18\x04 \x01(\x0e\x32\x19.scic.gateway.v1.JobState\x12\x10\n\x08priority\x18\x05 \x01(\x05\x12\x15\n\rattempt_count\x18\x06 \x01(\x05\x12\x14\n\x0cmax_attempts\x18\x07 \x01(\x05\x12\x12\n\nitem_count\x18\x08 \x01(\x05\x12\x12\n\ndone_count\x18\t \x01(\x05\x12\x14\n\x0c\x66\x61iled_count\x18\n \x01(\x05\x12!\n\x05\x65rror\x18\x0b \x01(\x0b\x32\x12.google.rpc.Status\x12/\n\x0b\x63reate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nretry_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06key_id\x18\x11 \x01(\t\x12\x16\n\x0e\x64\x65graded_count\x18\x12 \x01(\x05\"G\n\x11SubmitJobResponse\x12!\n\x03job\x18\x01 \x01(\x0b\x32\x14.scic.gateway.v1.Job\x12\x0f\n\x07\x63reated\x18\x02 \x01(\x08\"*\n\rGetJobRequest\x12\x19\n\x06job_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"3\n\x0eGetJobResponse\x12!\n\x03job\x18\x01 \x01(\x0b\x32\x14.scic.gateway.v1.Job\"c\n\x0fWatchJobRequest\x12\x19\n\x06job_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x35\n\x08position\x18\x02 \x01(\tB#\xbaH r\x1e\x32\x1c^([0-9]{1,20}-[0-9]{1,20})?$\"G\n\x10WatchJobResponse\x12\x10\n\x08position\x18\x01 \x01(\t\x12!\n\x03job\x18\x02 \x01(\x0b\x32\x14.scic.gateway.v1.Job\"\x82\x01\n\x0fListJobsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\x12\x32\n\x05state\x18\x03 \x01(\x0e\x32\x19.scic.gateway.v1.JobStateB\x08\xbaH\x05\x82\x01\x02\x10\x01\"O\n\x10ListJobsResponse\x12\"\n\x04jobs\x18\x01 \x03(\x0b\x32\x14.scic.gateway.v1.Job\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"n\n\x15ListJobResultsRequest\x12\x19\n\x06job_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x1c\n\tpage_size\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\"\xd7\x01\n\tJobResult\x12\r\n\x05index\x18\x01 \x01(\x05\x12\x38\n\x07\x63ontext\x18\x02 \x01(\x0b\x32%.scic.gateway.v1.BuildContextResponseH\x00\x12<\n\x08\x64ocument\x18\x03 \x01(\x0b\x32(.scic.gateway.v1.IngestDocumentsResponseH\x00\x12#\n\x05\x65rror\x18\x04 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x12\x13\n\x0b\x64ocument_id\x18\x05 \x01(\tB\t\n\x07outcome\"^\n\x16ListJobResultsResponse\x12+\n\x07results\x18\x01 \x03(\x0b\x32\x1a.scic.gateway.v1.JobResult\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"-\n\x10\x43\x61ncelJobRequest\x12\x19\n\x06job_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"6\n\x11\x43\x61ncelJobResponse\x12!\n\x03job\x18\x01 \x01(\x0b\x32\x14.scic.gateway.v1.Job\"-\n\x10ReplayJobRequest\x12\x19\n\x06job_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"6\n\x11ReplayJobResponse\x12!\n\x03job\x18\x01 \x01(\x0b\x32\x14.scic.gateway.v1.Job*\x98\x01\n\x08JobState\x12\x19\n\x15JOB_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10JOB_STATE_QUEUED\x10\x01\x12\x15\n\x11JOB_STATE_RUNNING\x10\x02\x12\x17\n\x13JOB_STATE_SUCCEEDED\x10\x03\x12\x12\n\x0eJOB_STATE_DEAD\x10\x04\x12\x17\n\x13JOB_STATE_CANCELLED\x10\x05*R\n\x07JobKind\x12\x18\n\x14JOB_KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11JOB_KIND_CONTEXTS\x10\x01\x12\x16\n\x12JOB_KIND_DOCUMENTS\x10\x02\x32\xda\x04\n\nJobService\x12R\n\tSubmitJob\x12!.scic.gateway.v1.SubmitJobRequest\x1a\".scic.gateway.v1.SubmitJobResponse\x12I\n\x06GetJob\x12\x1e.scic.gateway.v1.GetJobRequest\x1a\x1f.scic.gateway.v1.GetJobResponse\x12Q\n\x08WatchJob\x12 .scic.gateway.v1.WatchJobRequest\x1a!.scic.gateway.v1.WatchJobResponse0\x01\x12O\n\x08ListJobs\x12 .scic.gateway.v1.ListJobsRequest\x1a!.scic.gateway.v1.ListJobsResponse\x12\x61\n\x0eListJobResults\x12&.scic.gateway.v1.ListJobResultsRequest\x1a\'.scic.gateway.v1.ListJobResultsResponse\x12R\n\tCancelJob\x12!.scic.gateway.v1.CancelJobRequest\x1a\".scic.gateway.v1.CancelJobResponse\x12R\n\tReplayJob\x12!.scic.gateway.v1.ReplayJobRequest\x1a\".scic.gateway.v1.ReplayJobResponseB(Z&scic.internal/api/gateway/v1;gatewayv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -74,10 +74,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CANCELJOBREQUEST'].fields_by_name['job_id']._serialized_options = b'\272H\006r\004\020\001\030@'
   _globals['_REPLAYJOBREQUEST'].fields_by_name['job_id']._loaded_options = None
   _globals['_REPLAYJOBREQUEST'].fields_by_name['job_id']._serialized_options = b'\272H\006r\004\020\001\030@'
-  _globals['_JOBSTATE']._serialized_start=2446
-  _globals['_JOBSTATE']._serialized_end=2598
-  _globals['_JOBKIND']._serialized_start=2600
-  _globals['_JOBKIND']._serialized_end=2682
+  _globals['_JOBSTATE']._serialized_start=2491
+  _globals['_JOBSTATE']._serialized_end=2643
+  _globals['_JOBKIND']._serialized_start=2645
+  _globals['_JOBKIND']._serialized_end=2727
   _globals['_SUBMITJOBREQUEST']._serialized_start=251
   _globals['_SUBMITJOBREQUEST']._serialized_end=566
   _globals['_CONTEXTBATCH']._serialized_start=568
@@ -85,35 +85,35 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DOCUMENTBATCH']._serialized_start=653
   _globals['_DOCUMENTBATCH']._serialized_end=732
   _globals['_JOB']._serialized_start=735
-  _globals['_JOB']._serialized_end=1274
-  _globals['_SUBMITJOBRESPONSE']._serialized_start=1276
-  _globals['_SUBMITJOBRESPONSE']._serialized_end=1347
-  _globals['_GETJOBREQUEST']._serialized_start=1349
-  _globals['_GETJOBREQUEST']._serialized_end=1391
-  _globals['_GETJOBRESPONSE']._serialized_start=1393
-  _globals['_GETJOBRESPONSE']._serialized_end=1444
-  _globals['_WATCHJOBREQUEST']._serialized_start=1446
-  _globals['_WATCHJOBREQUEST']._serialized_end=1545
-  _globals['_WATCHJOBRESPONSE']._serialized_start=1547
-  _globals['_WATCHJOBRESPONSE']._serialized_end=1618
-  _globals['_LISTJOBSREQUEST']._serialized_start=1621
-  _globals['_LISTJOBSREQUEST']._serialized_end=1751
-  _globals['_LISTJOBSRESPONSE']._serialized_start=1753
-  _globals['_LISTJOBSRESPONSE']._serialized_end=1832
-  _globals['_LISTJOBRESULTSREQUEST']._serialized_start=1834
-  _globals['_LISTJOBRESULTSREQUEST']._serialized_end=1944
-  _globals['_JOBRESULT']._serialized_start=1947
-  _globals['_JOBRESULT']._serialized_end=2141
-  _globals['_LISTJOBRESULTSRESPONSE']._serialized_start=2143
-  _globals['_LISTJOBRESULTSRESPONSE']._serialized_end=2237
-  _globals['_CANCELJOBREQUEST']._serialized_start=2239
-  _globals['_CANCELJOBREQUEST']._serialized_end=2284
-  _globals['_CANCELJOBRESPONSE']._serialized_start=2286
-  _globals['_CANCELJOBRESPONSE']._serialized_end=2340
-  _globals['_REPLAYJOBREQUEST']._serialized_start=2342
-  _globals['_REPLAYJOBREQUEST']._serialized_end=2387
-  _globals['_REPLAYJOBRESPONSE']._serialized_start=2389
-  _globals['_REPLAYJOBRESPONSE']._serialized_end=2443
-  _globals['_JOBSERVICE']._serialized_start=2685
-  _globals['_JOBSERVICE']._serialized_end=3287
+  _globals['_JOB']._serialized_end=1298
+  _globals['_SUBMITJOBRESPONSE']._serialized_start=1300
+  _globals['_SUBMITJOBRESPONSE']._serialized_end=1371
+  _globals['_GETJOBREQUEST']._serialized_start=1373
+  _globals['_GETJOBREQUEST']._serialized_end=1415
+  _globals['_GETJOBRESPONSE']._serialized_start=1417
+  _globals['_GETJOBRESPONSE']._serialized_end=1468
+  _globals['_WATCHJOBREQUEST']._serialized_start=1470
+  _globals['_WATCHJOBREQUEST']._serialized_end=1569
+  _globals['_WATCHJOBRESPONSE']._serialized_start=1571
+  _globals['_WATCHJOBRESPONSE']._serialized_end=1642
+  _globals['_LISTJOBSREQUEST']._serialized_start=1645
+  _globals['_LISTJOBSREQUEST']._serialized_end=1775
+  _globals['_LISTJOBSRESPONSE']._serialized_start=1777
+  _globals['_LISTJOBSRESPONSE']._serialized_end=1856
+  _globals['_LISTJOBRESULTSREQUEST']._serialized_start=1858
+  _globals['_LISTJOBRESULTSREQUEST']._serialized_end=1968
+  _globals['_JOBRESULT']._serialized_start=1971
+  _globals['_JOBRESULT']._serialized_end=2186
+  _globals['_LISTJOBRESULTSRESPONSE']._serialized_start=2188
+  _globals['_LISTJOBRESULTSRESPONSE']._serialized_end=2282
+  _globals['_CANCELJOBREQUEST']._serialized_start=2284
+  _globals['_CANCELJOBREQUEST']._serialized_end=2329
+  _globals['_CANCELJOBRESPONSE']._serialized_start=2331
+  _globals['_CANCELJOBRESPONSE']._serialized_end=2385
+  _globals['_REPLAYJOBREQUEST']._serialized_start=2387
+  _globals['_REPLAYJOBREQUEST']._serialized_end=2432
+  _globals['_REPLAYJOBRESPONSE']._serialized_start=2434
+  _globals['_REPLAYJOBRESPONSE']._serialized_end=2488
+  _globals['_JOBSERVICE']._serialized_start=2730
+  _globals['_JOBSERVICE']._serialized_end=3332
 # @@protoc_insertion_point(module_scope)

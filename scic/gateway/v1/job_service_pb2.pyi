@@ -197,6 +197,7 @@ class Job(message.Message):
     RETRY_TIME_FIELD_NUMBER: builtins.int
     EXPIRE_TIME_FIELD_NUMBER: builtins.int
     KEY_ID_FIELD_NUMBER: builtins.int
+    DEGRADED_COUNT_FIELD_NUMBER: builtins.int
     job_id: builtins.str
     """Its name, made of the tenant and the request's id."""
     request_id: builtins.str
@@ -219,6 +220,8 @@ class Job(message.Message):
     """Those of them whose result is an error."""
     key_id: builtins.str
     """Name of the API key that submitted it."""
+    degraded_count: builtins.int
+    """Contexts that came out less well than asked, since a stage or a source was not at its best in every attempt."""
     @builtins.property
     def error(self) -> status_pb2.Status:
         """Why the last attempt failed, or why the job is dead; unset otherwise."""
@@ -263,10 +266,11 @@ class Job(message.Message):
         retry_time: timestamp_pb2.Timestamp | None = ...,
         expire_time: timestamp_pb2.Timestamp | None = ...,
         key_id: builtins.str = ...,
+        degraded_count: builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["create_time", b"create_time", "end_time", b"end_time", "error", b"error", "expire_time", b"expire_time", "retry_time", b"retry_time", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["attempt_count", b"attempt_count", "create_time", b"create_time", "done_count", b"done_count", "end_time", b"end_time", "error", b"error", "expire_time", b"expire_time", "failed_count", b"failed_count", "item_count", b"item_count", "job_id", b"job_id", "key_id", b"key_id", "kind", b"kind", "max_attempts", b"max_attempts", "priority", b"priority", "request_id", b"request_id", "retry_time", b"retry_time", "start_time", b"start_time", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["attempt_count", b"attempt_count", "create_time", b"create_time", "degraded_count", b"degraded_count", "done_count", b"done_count", "end_time", b"end_time", "error", b"error", "expire_time", b"expire_time", "failed_count", b"failed_count", "item_count", b"item_count", "job_id", b"job_id", "key_id", b"key_id", "kind", b"kind", "max_attempts", b"max_attempts", "priority", b"priority", "request_id", b"request_id", "retry_time", b"retry_time", "start_time", b"start_time", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -480,8 +484,11 @@ class JobResult(message.Message):
     CONTEXT_FIELD_NUMBER: builtins.int
     DOCUMENT_FIELD_NUMBER: builtins.int
     ERROR_FIELD_NUMBER: builtins.int
+    DOCUMENT_ID_FIELD_NUMBER: builtins.int
     index: builtins.int
     """Its place in the batch, from 0."""
+    document_id: builtins.str
+    """The document's name, whatever became of it; empty for a context, or where the result was erased."""
     @builtins.property
     def context(self) -> context_service_pb2.BuildContextResponse:
         """The context."""
@@ -501,10 +508,11 @@ class JobResult(message.Message):
         context: context_service_pb2.BuildContextResponse | None = ...,
         document: corpus_service_pb2.IngestDocumentsResponse | None = ...,
         error: status_pb2.Status | None = ...,
+        document_id: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["context", b"context", "document", b"document", "error", b"error", "outcome", b"outcome"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["context", b"context", "document", b"document", "error", b"error", "index", b"index", "outcome", b"outcome"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["context", b"context", "document", b"document", "document_id", b"document_id", "error", b"error", "index", b"index", "outcome", b"outcome"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_outcome: _TypeAlias = typing.Literal["context", "document", "error"]  # noqa: Y015
     _WhichOneofArgType_outcome: _TypeAlias = typing.Literal["outcome", b"outcome"]  # noqa: Y015

@@ -20,7 +20,15 @@ class NoCache:
         _is_away()
 
     async def claim(
-        self, tenant: str, key: CacheKey, freshness: Freshness, *, flight: str, lease: float, look: bool
+        self,
+        tenant: str,
+        key: CacheKey,
+        freshness: Freshness,
+        *,
+        flight: str,
+        lease: float,
+        look: bool,
+        waited: float | None = None,
     ) -> NoReturn:
         """It is away."""
         _is_away()
@@ -31,7 +39,7 @@ class NoCache:
 
     async def settle(
         self, tenant: str, key: CacheKey, *, flight: str, entry: CacheEntry | None, shared: bytes | None
-    ) -> None:
+    ) -> bool:
         """It is away."""
         _is_away()
 

@@ -5,14 +5,25 @@ import secrets
 from collections.abc import Iterable
 
 from isal import isal_zlib
+from isal.igzip_lib import IsalError
+
+MAX_ENTRY_BYTES = 1 << 20
+"""What is stored is at most so large, packed: who looks for all that name a document reads each. A reply has 10 KB."""
 
 _LEVEL = 1
 """Leaves 45 % of 20 KB of text, in some 40 microseconds; it is read in 26."""
 
 _LENGTH_BYTES = 4
 
+_MAX_GUESS_BYTES = 1 << 26
+"""Room that is made at once at most, whatever the length says that stands there."""
+
 _DIGEST_BYTES = 8
 """Two of 50,000 documents share a digest once in ten billion times; then a change of one ends entries of the other."""
+
+
+class UnreadableError(ValueError):
+    """It is not what `pack` made."""
 
 
 def pack(message: bytes) -> bytes:
@@ -21,10 +32,13 @@ def pack(message: bytes) -> bytes:
 
 
 def unpack(packed: bytes) -> bytes:
-    """The message again."""
+    """The message again. Raises UnreadableError."""
     length = int.from_bytes(packed[:_LENGTH_BYTES])
-    # Told how long it is, zlib need not guess and copy.
-    return isal_zlib.decompress(memoryview(packed)[_LENGTH_BYTES:], bufsize=max(length, 1))
+    try:
+        # Told how long it is, zlib need not guess and copy.
+        return isal_zlib.decompress(memoryview(packed)[_LENGTH_BYTES:], bufsize=min(max(length, 1), _MAX_GUESS_BYTES))
+    except IsalError as error:  # type: ignore[misc]  # isal's stub takes its class for an instance
+        raise UnreadableError("it cannot be unpacked") from error
 
 
 def digests(document_ids: Iterable[str]) -> bytes:

@@ -103,7 +103,11 @@ class CorpusChange:
     """Documents that were replaced or removed, or may have been; those that are new need not be named."""
 
     unnamed: bool = False
-    """Whether others were replaced or removed, too: then all older entries die."""
+    """Whether others were replaced or removed, too: then all older entries die, and no other is given unconfirmed."""
+
+
+LOST_CHANGE = CorpusChange(0, 0, unnamed=True)
+"""A write that nobody has an answer to: it may have been made, at a version that nobody here knows."""
 
 
 class ContextCache(Protocol):
@@ -114,11 +118,21 @@ class ContextCache(Protocol):
         ...
 
     async def claim(
-        self, tenant: str, key: CacheKey, freshness: Freshness, *, flight: str, lease: float, look: bool
+        self,
+        tenant: str,
+        key: CacheKey,
+        freshness: Freshness,
+        *,
+        flight: str,
+        lease: float,
+        look: bool,
+        waited: float | None = None,
     ) -> Hit | Shared | Lead | Wait | Unverified:
         """Looks a reply up; where there is none, begins its computation or joins the one under way: one round trip.
 
         `flight` names the caller's computation, `lease` is in seconds. Without `look` no stored reply is taken.
+        `waited` is seconds since the caller asked and was told to wait for the first time; None where it was not yet.
+        Only who has waited gets what was made for those who wait, with or without `look`: no older than its wait.
         """
         ...
 
@@ -128,11 +142,14 @@ class ContextCache(Protocol):
 
     async def settle(
         self, tenant: str, key: CacheKey, *, flight: str, entry: CacheEntry | None, shared: bytes | None
-    ) -> None:
+    ) -> bool:
         """Stores the reply, unless one of its documents has changed since, and ends the flight; those who wait hear it.
 
         Where there is no entry, `shared` is handed to those who wait; without either one of them computes by itself.
         A flight that another has taken over is left alone; its entry is stored all the same.
+
+        Returns whether the reply is still right: none of the documents of its entry has changed since the flight
+        began, or, where there is no entry, none of the tenant's at all. False, too, where nobody can tell any more.
         """
         ...
 

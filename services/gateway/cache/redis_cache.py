@@ -2,7 +2,8 @@
 
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import TypeAlias
 
@@ -15,7 +16,7 @@ from services.chassis.breaker import Breaker, BreakerOpenError
 from services.chassis.logs import get_logger
 from services.gateway.cache import redis_scripts as scripts
 from services.gateway.cache.keys import cache_keys, flight_key, flight_topic
-from services.gateway.cache.packing import digests, new_epoch, pack, unpack
+from services.gateway.cache.packing import MAX_ENTRY_BYTES, UnreadableError, digests, new_epoch, pack, unpack
 from services.gateway.cache.ports import (
     CacheEntry,
     CacheKey,
@@ -81,29 +82,44 @@ class RedisContextCache:
         metrics.CACHE_STALE.inc(stale)
         match words:
             case [b"hit", *found]:
-                return self._hit(*found)
+                with _unreadable_is_stale():
+                    return self._hit(*found)
             case [b"unverified"]:
                 return Unverified()
         return None
 
     async def claim(
-        self, tenant: str, key: CacheKey, freshness: Freshness, *, flight: str, lease: float, look: bool
+        self,
+        tenant: str,
+        key: CacheKey,
+        freshness: Freshness,
+        *,
+        flight: str,
+        lease: float,
+        look: bool,
+        waited: float | None = None,
     ) -> Hit | Shared | Lead | Wait | Unverified:
         """See ContextCache."""
         keys = [*cache_keys(tenant), flight_key(tenant, key.exact)]
         args: list[_Argument] = [*self._demand(key, freshness), flight, _milliseconds(lease), int(look), new_epoch()]
+        args.append(-1 if waited is None else math.ceil(waited * 1000))
         stale, *words = await call(self._breaker, lambda: self._claim(keys=keys, args=args))
         metrics.CACHE_STALE.inc(stale)
         match words:
-            case [b"hit", *found]:
-                return self._hit(*found)
-            case [b"unverified"]:
-                return Unverified()
-            case [b"shared", bytes(packed)]:
-                return Shared(unpack(packed))
+            case [b"lead"]:
+                return Lead()
             case [b"wait", int(milliseconds)]:
                 return Wait(milliseconds / 1000)
-        return Lead()
+            case [b"unverified"]:
+                return Unverified()
+        with _unreadable_is_stale():
+            match words:
+                case [b"hit", *found]:
+                    return self._hit(*found)
+                case [_, bytes(packed)]:
+                    return Shared(unpack(packed))
+        # Whoever leads now puts another in its place.
+        return await self.claim(tenant, key, freshness, flight=flight, lease=lease, look=False)
 
     async def renew(self, tenant: str, key: CacheKey, *, flight: str, lease: float) -> bool:
         """See ContextCache."""
@@ -113,17 +129,17 @@ class RedisContextCache:
 
     async def settle(
         self, tenant: str, key: CacheKey, *, flight: str, entry: CacheEntry | None, shared: bytes | None
-    ) -> None:
+    ) -> bool:
         """See ContextCache. A reply that is too large to be kept is handed to those who wait all the same."""
         kind, packed = "none", b""
-        about: list[_Argument] = [0, 0, 0, b""]
+        about: list[_Argument] = [-1, 0, 0, b""]
         if entry is not None:
             packed = pack(entry.reply)
             named = {*entry.document_ids}
-            if len(packed) > self._max_bytes // 2 or len(named) > _MAX_NAMED:
+            kind = "entry"
+            if len(packed) > min(self._max_bytes // 2, MAX_ENTRY_BYTES) or len(named) > _MAX_NAMED:
                 kind = "shared"
-            else:
-                kind = "entry"
+            if len(named) <= _MAX_NAMED:
                 about = [
                     entry.corpus_version,
                     min(_milliseconds(entry.build_seconds), 2**32 - 1),
@@ -135,7 +151,7 @@ class RedisContextCache:
         keys = [*cache_keys(tenant), flight_key(tenant, key.exact)]
         args: list[_Argument] = [key.exact, key.meaning, flight, kind, packed, self._max_bytes]
         args += [*about, CHANNEL, flight_topic(tenant, key.exact)]
-        await call(self._breaker, lambda: self._settle(keys=keys, args=args), BEHIND)
+        return bool(await call(self._breaker, lambda: self._settle(keys=keys, args=args), BEHIND))
 
     async def advance(self, tenant: str, change: CorpusChange) -> None:
         """See ContextCache."""
@@ -151,19 +167,19 @@ class RedisContextCache:
         await call(self._breaker, lambda: self._confirm(keys=cache_keys(tenant), args=args))
 
     async def erase_documents(self, tenant: str, change: CorpusChange) -> int:
-        """See ContextCache. It goes through what the tenant has, a hundred entries at a time."""
+        """See ContextCache. It goes through what the tenant has, in steps of a few MB."""
         await self.advance(tenant, change)
         named = {*change.document_ids}
         everything = change.unnamed or len(named) > _MAX_NAMED
         if not named and not everything:
             return 0
         below, names = (change.corpus_version, b"") if everything else (0, digests(named))
-        gone, position = 0, b"0"
+        gone, position, left = 0, b"0", list[bytes]()
         while True:
-            step = partial(self._sweep, keys=cache_keys(tenant), args=[position, below, names])
-            position, count = await call(self._breaker, step, BEHIND)
+            step = partial(self._sweep, keys=cache_keys(tenant), args=[position, below, names, *left])
+            position, count, *left = await call(self._breaker, step, BEHIND)
             gone += int(count)
-            if position == b"0":
+            if position == b"0" and not left:
                 return gone
 
     async def erase_tenant(self, tenant: str, corpus_version: int) -> int:
@@ -216,6 +232,15 @@ class RedisContextCache:
         # VLDB 2015, with beta = 1: the dearer an entry and the nearer its end, the likelier somebody makes it anew.
         due = -build_ms * math.log(1 - self._draw()) >= left_ms
         return Hit(unpack(packed), _TIERS[tier - 1], age_ms / 1000, due)
+
+
+@contextmanager
+def _unreadable_is_stale() -> Iterator[None]:
+    """What cannot be unpacked counts as none."""
+    try:
+        yield
+    except UnreadableError:
+        metrics.CACHE_STALE.inc()
 
 
 def _milliseconds(seconds: float) -> int:

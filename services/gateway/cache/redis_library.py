@@ -17,7 +17,7 @@ and all three go. `aliases` is a hash: `m:` and a meaning, the exact key; `e:` a
 A reply or selection begins with `>BI8I8I8I4I2`: a format, 1; the version of the corpus it was made of, the moment it
 was made, that of its end, what it took to make, the number of its documents; then come their digests, 8 bytes each, and
 it itself as `packing` has it. What is handed begins with `>I8I8I8`: `writes` and `known` as they were when it was
-begun, and the moment of its end.
+begun, and the moment it was made.
 
 Versions are microseconds, exact in Lua's numbers; `..` would round them, so `fmt` writes them. All times are of Redis,
 in milliseconds; a moment that lies too far ahead is of a clock that was set back since, and is not believed.
@@ -26,7 +26,7 @@ in milliseconds; a moment that lies too far ahead is of a clock that was set bac
 LIBRARY = """
 local STATE, CHANGES, ENTRIES, ALIASES, USED, EXPIRIES = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local LIFE, LEASE, PENDING, CHANGED, STEP = 691200000, 5000, 64, 50000, 100
-local HEADER, SKEW = 31, 1000
+local HEADER, SKEW, HANDED, SWEPT = 31, 1000, 2000, 4194304
 
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)

@@ -68,12 +68,14 @@ local state = read() or begin(ARGV[9])
 if ARGV[8] == '1' then
   local found = look(state, exact, ARGV[2], demand)
   if found then return answer(found) end
-  local handed = redis.call('HGET', ENTRIES, 'h:' .. exact)
-  if handed then
-    local writes, known, over = struct.unpack('>I8I8I8', handed)
-    if writes == state.writes and known >= demand.version and ahead(over, 2000) then
-      return answer({'shared', string.sub(handed, 25)})
-    end
+end
+local waited = tonumber(ARGV[10])
+local handed = waited >= 0 and redis.call('HGET', ENTRIES, 'h:' .. exact)
+if handed then
+  local writes, known, made = struct.unpack('>I8I8I8', handed)
+  local most = demand.age >= 0 and math.min(demand.age, waited) or waited
+  if writes == state.writes and known >= demand.version and made <= now and now - made <= math.min(most, HANDED) then
+    return answer({'shared', string.sub(handed, 25)})
   end
 end
 local flight = redis.call('HMGET', FLIGHT, 'owner', 'until', 'lease')
@@ -82,9 +84,9 @@ if flight[1] and flight[1] ~= me and ahead(tonumber(flight[2]), tonumber(flight[
   return answer({'wait', tonumber(flight[2]) - now})
 end
 if redis.call('HLEN', FLIGHT) > 40 then
-  local waited = redis.call('HGET', FLIGHT, 'waited')
+  local awaited = redis.call('HGET', FLIGHT, 'waited')
   redis.call('DEL', FLIGHT)
-  if waited then redis.call('HSET', FLIGHT, 'waited', 1) end
+  if awaited then redis.call('HSET', FLIGHT, 'waited', 1) end
 end
 local began = state.epoch .. ' ' .. fmt(state.writes) .. ' ' .. fmt(state.known or 0)
 redis.call('HSET', FLIGHT, 'owner', me, 'until', now + lease, 'lease', lease, 'began:' .. me, began)
@@ -93,7 +95,8 @@ if ARGV[8] == '1' then redis.call('HINCRBY', STATE, 'misses', 1) end
 return answer({'lead'})
 """
 )
-"""KEYS[7]: the flight. ARGV: as LOOKUP; name of the flight, its lease in milliseconds, whether to look, a new epoch.
+"""KEYS[7]: the flight. ARGV: as LOOKUP; name of the flight, its lease in milliseconds, whether to look, a new epoch,
+milliseconds that the caller has waited, or -1.
 
 A leader that is gone leaves what he began with: should he only be late, and nobody have ended the flight, his reply
 counts.
@@ -117,12 +120,18 @@ local bound = tonumber(ARGV[6])
 local state = read()
 local flight = redis.call('HMGET', FLIGHT, 'owner', 'waited', 'began:' .. me)
 local epoch, writes, known = string.match(flight[3] or '', '^(%S+) (%d+) (%d+)$')
-local done = flight[1] == me
+local version, build, life, digests = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9]), ARGV[10]
+local done, right = flight[1] == me, 0
 if state and epoch == state.epoch then
-  if kind == 'entry' then
-    local version, build, life, digests = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9]), ARGV[10]
+  local untouched = tonumber(writes) == state.writes
+  if version >= 0 then
     found_at(state, version)
-    if not changed(state, version, digests)
+    if not changed(state, version, digests) then right = 1 end
+  elseif untouched then
+    right = 1
+  end
+  if kind == 'entry' then
+    if right == 1
       and put('c:' .. exact, write(version, life, build, digests, body), life, bound) then
       drop('h:' .. exact)
       done = true
@@ -133,18 +142,19 @@ if state and epoch == state.epoch then
         redis.call('PEXPIREAT', ALIASES, redis.call('ZRANGE', EXPIRIES, -1, -1, 'WITHSCORES')[2])
       end
     end
-  elseif kind == 'shared' and flight[2] and tonumber(writes) == state.writes then
-    local head = struct.pack('>I8I8I8', state.writes, tonumber(known), now + 2000)
-    put('h:' .. exact, head .. body, 2000, bound)
+  elseif kind == 'shared' and flight[2] and untouched then
+    local head = struct.pack('>I8I8I8', tonumber(writes), tonumber(known), now)
+    put('h:' .. exact, head .. body, HANDED, bound)
   end
 end
 if flight[1] == me then redis.call('DEL', FLIGHT) end
 if flight[2] and done then redis.call('PUBLISH', ARGV[11], ARGV[12]) end
-return 1
+return right
 """
 )
 """KEYS[7]: the flight. ARGV: exact and meaning; name of the flight; `entry`, `shared` or `none`; the packed reply;
-bound of the tenant's bytes; version, what it took to make and its life in milliseconds, digests; channel and topic."""
+bound of the tenant's bytes; version or -1, what it took to make and its life in milliseconds, digests; channel and
+topic. Returns 1 where nothing that the reply names has changed, or, without a version, nothing at all; otherwise 0."""
 
 ADVANCE = (
     LIBRARY
@@ -162,9 +172,13 @@ end
 if #digests > 0 then
   state.newest = math.max(state.newest, after)
   redis.call('ZADD', CHANGES, fmt(state.newest), '~')
+end
+if #digests > 0 or unnamed then
   state.writes = state.writes + 1
   redis.call('HSET', STATE, 'writes', fmt(state.writes))
 end
+-- What nobody can name may be of a later version than is said: the selector will know.
+if unnamed then redis.call('HDEL', STATE, 'until') end
 local function at_least(version)
   redis.call('HSET', STATE, 'least', fmt(math.max(tonumber(redis.call('HGET', STATE, 'least') or '0'), version)))
 end
@@ -268,30 +282,47 @@ each."""
 SWEEP = (
     LIBRARY
     + """
-local gone, names = make_whole(), {}
+local gone, names, read_bytes = make_whole(), {}, 0
 for at = 1, #ARGV[3], 8 do names[string.sub(ARGV[3], at, at + 7)] = true end
-local step = redis.call('ZSCAN', USED, ARGV[1], 'COUNT', STEP)
-for at = 1, #step[2], 2 do
-  local field = step[2][at]
+
+local function goes(field)
   local value = redis.call('HGET', ENTRIES, field)
-  local entry = value and string.sub(field, 1, 2) ~= 'h:' and parse(value)
-  local goes = not entry or entry.version < tonumber(ARGV[2])
-  if entry and not goes then
-    for first = 1, #entry.digests, 8 do
-      if names[string.sub(entry.digests, first, first + 7)] then goes = true break end
-    end
+  if not value then return false end
+  read_bytes = read_bytes + #value
+  local entry = parse(value)
+  if not entry or entry.version < tonumber(ARGV[2]) then return true end
+  for first = 1, #entry.digests, 8 do
+    if names[string.sub(entry.digests, first, first + 7)] then return true end
   end
-  if goes then
+  return false
+end
+
+local position, fields = ARGV[1], {}
+if #ARGV > 3 then
+  for at = 4, #ARGV do table.insert(fields, ARGV[at]) end
+else
+  local step = redis.call('ZSCAN', USED, position, 'COUNT', STEP)
+  position = step[1]
+  for at = 1, #step[2], 2 do table.insert(fields, step[2][at]) end
+end
+local answer = {position, 0}
+for _, field in ipairs(fields) do
+  if read_bytes >= SWEPT then
+    table.insert(answer, field)
+  elseif string.sub(field, 1, 2) == 'h:' then
     drop(field)
-    if string.sub(field, 1, 2) ~= 'h:' then gone = gone + 1 end
+  elseif goes(field) then
+    drop(field)
+    gone = gone + 1
   end
 end
-return {step[1], gone}
+answer[2] = gone
+return answer
 """
 )
-"""One step through a tenant's entries. ARGV: where to go on, a version, digests. Removes what names one of the
-documents, what is older than the version, what is over and what is handed to those who waited; returns where to go on,
-and how many."""
+"""One step through a tenant's entries. ARGV: where to go on, a version, digests; fields that the step before has left.
+Removes what names one of the documents, what is older than the version, what is over and what is handed to those who
+waited; returns where to go on, how many, and the fields that are left, where their values are too much for one step."""
 
 CLEAR = (
     LIBRARY

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from google.protobuf.message import DecodeError
 from redis.asyncio import Redis, RedisCluster
 
 from scic.selector.v1 import selector_service_pb2 as selector
@@ -10,7 +11,7 @@ from services.chassis.breaker import Breaker
 from services.gateway.cache import redis_scripts as scripts
 from services.gateway.cache.documents import documents_of_selection
 from services.gateway.cache.keys import cache_keys
-from services.gateway.cache.packing import digests, new_epoch, pack, unpack
+from services.gateway.cache.packing import MAX_ENTRY_BYTES, UnreadableError, digests, new_epoch, pack, unpack
 from services.gateway.redis_calls import BEHIND, call, jittered
 
 
@@ -31,12 +32,22 @@ class RedisSelectionCache:
         """See SelectionCache."""
         stale, *found = await call(self._breaker, lambda: self._find(keys=cache_keys(tenant), args=list(keys)))
         metrics.CACHE_STALE.inc(stale)
-        return [None if packed is None else selector.SelectResponse.FromString(unpack(packed)) for packed in found]
+        return [None if packed is None else _read(packed) for packed in found]
 
     async def store(self, tenant: str, selections: Mapping[str, selector.SelectResponse]) -> None:
         """See SelectionCache."""
         args: list[str | int | bytes] = [new_epoch(), self._max_bytes, jittered(self._ttl_ms)]
         for key, selection in selections.items():
-            named = digests(documents_of_selection(selection))
-            args += [key, selection.corpus_version, named, pack(selection.SerializeToString())]
+            packed = pack(selection.SerializeToString())
+            if len(packed) <= MAX_ENTRY_BYTES:
+                args += [key, selection.corpus_version, digests(documents_of_selection(selection)), packed]
         await call(self._breaker, lambda: self._keep(keys=cache_keys(tenant), args=args), BEHIND)
+
+
+def _read(packed: bytes) -> selector.SelectResponse | None:
+    """What is none counts as stale; the next one is stored in its place."""
+    try:
+        return selector.SelectResponse.FromString(unpack(packed))
+    except (UnreadableError, DecodeError):
+        metrics.CACHE_STALE.inc()
+        return None

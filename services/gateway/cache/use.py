@@ -31,8 +31,8 @@ class CacheUse:
     """Why its reply is not stored; unset where it may be."""
 
 
-def cache_use(request: pb.BuildContextRequest) -> CacheUse:
-    """What the cache may do for a request, by its directive and its question."""
+def cache_use(request: pb.BuildContextRequest, *, batch: bool) -> CacheUse:
+    """What the cache may do for a request, by its directive and its question, and whether it is of a job."""
     directive = request.cache
     max_age = directive.max_age.ToNanoseconds() / 1e9 if directive.HasField("max_age") else None
     freshness = Freshness(min_corpus_version=directive.min_corpus_version, max_age=max_age)
@@ -41,6 +41,8 @@ def cache_use(request: pb.BuildContextRequest) -> CacheUse:
     if time_sensitive(request.question):
         return CacheUse(False, False, False, freshness, NotStored.NOT_STORED_TIME_SENSITIVE)
     look = directive.mode != _Directive.MODE_REFRESH
+    if batch:
+        return CacheUse(look, False, False, freshness, NotStored.NOT_STORED_BATCH)
     return CacheUse(look, True, False, freshness, NotStored.NOT_STORED_UNSPECIFIED)
 
 

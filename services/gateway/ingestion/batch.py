@@ -1,9 +1,10 @@
 """Takes a batch of documents in, with as few calls to the stages as it needs."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor
 from functools import partial
+from typing import TypeAlias
 
 from grpc import StatusCode
 
@@ -13,7 +14,7 @@ from scic.gateway.v1 import corpus_service_pb2 as pb
 from scic.selector.v1 import selector_service_pb2 as selector
 from services.chassis import metrics
 from services.gateway.announcer import Announcer
-from services.gateway.cache.ports import CorpusChange
+from services.gateway.cache.ports import LOST_CHANGE, CorpusChange
 from services.gateway.caller import caller_of
 from services.gateway.guard.detect import Detectors
 from services.gateway.ingestion.chunked import ChunkedDocument, chunk_all
@@ -35,6 +36,9 @@ _STAGE_TIMEOUT = 120.0
 _ONE_IS_REFUSED = frozenset({StatusCode.INVALID_ARGUMENT, StatusCode.PERMISSION_DENIED})
 """What the selector answers where it may take the other documents of a batch."""
 
+BeforeWrite: TypeAlias = Callable[[], Awaitable[None]]
+"""Called right before each write: who may no longer write raises."""
+
 
 class BatchIngester:
     """Takes batches in. Safe to use for several batches at a time, as long as no two hold the same document."""
@@ -50,21 +54,30 @@ class BatchIngester:
         """Those that documents can belong to."""
         self._preparing = asyncio.Semaphore(_PREPARE_CALLS)
 
-    async def ingest(self, principal: Principal, batch: Sequence[IncomingDocument]) -> list[pb.IngestDocumentsResponse]:
-        """One result for each document of a batch. What is reported as indexed is durable and is found."""
+    async def ingest(
+        self, principal: Principal, batch: Sequence[IncomingDocument], *, before_write: BeforeWrite | None = None
+    ) -> list[pb.IngestDocumentsResponse]:
+        """One result for each document of a batch. What is reported as indexed is durable and is found.
+
+        What `before_write` raises, and is no ScicError, ends it before anything more is stored.
+        """
         try:
-            return await self._ingest(principal, batch)
+            return await self._ingest(principal, batch, before_write)
         except StageError as error:
             failure = _no_answer(error)
         except errors.ScicError as error:
             if error.code is StatusCode.INVALID_ARGUMENT and len(batch) > 1:
                 # A stage refused one of them; the others shall not suffer for it.
-                return [result for incoming in batch for result in await self.ingest(principal, [incoming])]
+                return [
+                    result
+                    for incoming in batch
+                    for result in await self.ingest(principal, [incoming], before_write=before_write)
+                ]
             failure = error
         return [failed(incoming.index, incoming.input.document_id, failure) for incoming in batch]
 
     async def _ingest(
-        self, principal: Principal, batch: Sequence[IncomingDocument]
+        self, principal: Principal, batch: Sequence[IncomingDocument], before_write: BeforeWrite | None
     ) -> list[pb.IngestDocumentsResponse]:
         unchanged, version = await self._unchanged(principal, batch)
         results = [
@@ -84,7 +97,7 @@ class BatchIngester:
             else:
                 chunked.append(outcome)
         if chunked:
-            results += await self._index(principal, chunked)
+            results += await self._index(principal, chunked, before_write)
         return results
 
     async def _unchanged(self, principal: Principal, batch: Sequence[IncomingDocument]) -> tuple[dict[str, int], int]:
@@ -106,7 +119,7 @@ class BatchIngester:
         return unchanged, response.corpus_version
 
     async def _index(
-        self, principal: Principal, chunked: Sequence[ChunkedDocument]
+        self, principal: Principal, chunked: Sequence[ChunkedDocument], before_write: BeforeWrite | None
     ) -> list[pb.IngestDocumentsResponse]:
         raw = [
             compressor.RawPassage(title_path=piece.title_path, text=piece.text, kind=one.incoming.kind)
@@ -117,31 +130,52 @@ class BatchIngester:
         supply = iter(prepared)
         documents = [(one, one.indexed(supply)) for one in chunked]
         try:
-            version = await self._store(principal, [document for _, document in documents], model)
+            version = await self._store(principal, [document for _, document in documents], model, before_write)
         except errors.ScicError as error:
             if error.code not in _ONE_IS_REFUSED or len(documents) == 1:
                 raise _of_document(error) from error
             # The others shall not suffer for it; what was prepared need not be prepared again.
-            return [await self._index_one(principal, one, document, model) for one, document in documents]
+            return [await self._index_one(principal, one, document, model, before_write) for one, document in documents]
         return [_indexed_result(one, version) for one, _ in documents]
 
     async def _index_one(
-        self, principal: Principal, one: ChunkedDocument, document: selector.IndexedDocument, model: str
+        self,
+        principal: Principal,
+        one: ChunkedDocument,
+        document: selector.IndexedDocument,
+        model: str,
+        before_write: BeforeWrite | None,
     ) -> pb.IngestDocumentsResponse:
         try:
-            version = await self._store(principal, [document], model)
+            version = await self._store(principal, [document], model, before_write)
         except errors.ScicError as error:
             return failed(one.incoming.index, one.incoming.input.document_id, _of_document(error))
         except StageError as error:
             return failed(one.incoming.index, one.incoming.input.document_id, _no_answer(error))
         return _indexed_result(one, version)
 
-    async def _store(self, principal: Principal, documents: Sequence[selector.IndexedDocument], model: str) -> int:
+    async def _store(
+        self,
+        principal: Principal,
+        documents: Sequence[selector.IndexedDocument],
+        model: str,
+        before_write: BeforeWrite | None,
+    ) -> int:
         """Stores, then announces it: no cached reply outlives what it was built on. Returns the corpus version."""
         request = selector.IndexRequest(
             tenant=principal.tenant, documents=documents, embedding_model=model, caller=caller_of(principal)
         )
-        response = await self._stages.selector.index(request, timeout=_STAGE_TIMEOUT)
+        if before_write is not None:
+            await before_write()
+        try:
+            response = await self._stages.selector.index(request, timeout=_STAGE_TIMEOUT)
+        except StageError:
+            await self._announcer.announce(principal.tenant, LOST_CHANGE)
+            raise
+        except asyncio.CancelledError:
+            # The same, of a caller that has left.
+            self._announcer.announce_later(principal.tenant, LOST_CHANGE)
+            raise
         # Which of them were replaced is not said; a document that is new ends no entry.
         replaced = [document.record.document_id for document in documents] if response.replaced_count else ()
         change = CorpusChange(response.previous_version, response.corpus_version, replaced)

@@ -3,7 +3,7 @@
 import asyncio
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -15,9 +15,9 @@ from services.chassis.logs import get_logger
 from services.gateway.jobs.insistence import insist
 from services.gateway.jobs.owner import present_owner
 from services.gateway.jobs.ports import Claim, ItemResult, JobQueue, LostClaimError
-from services.gateway.jobs.retriable import is_retriable
+from services.gateway.jobs.retriable import is_busy, is_retriable
 from services.gateway.jobs.visibility import ROLE_OF
-from services.gateway.jobs.work import Work
+from services.gateway.jobs.work import TurnOverError, Work
 from services.gateway.principal import KeyRing
 from services.gateway.signals import Signals
 
@@ -27,7 +27,31 @@ _BEATS = 3
 _HEARING_SECONDS = 0.05
 """From a word to the heartbeat that sees what it was about: results that are kept are said, too, many in a row."""
 
+_TURN_SECONDS = 60.0
+"""So long an attempt goes on whoever waits; a job may take hours."""
+
+_CROWD_SECONDS = 2.0
+"""So often it is asked then whether somebody waits."""
+
 _log = get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Tenure:
+    """See Tenure."""
+
+    queue: JobQueue
+    claim: Claim
+    over: bool = False
+
+    async def keep(self, results: Mapping[int, ItemResult]) -> None:
+        await insist(partial(self.queue.record, self.claim, results))
+
+    async def check(self) -> None:
+        await insist(partial(self.queue.heartbeat, self.claim))
+
+    def is_over(self) -> bool:
+        return self.over
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,30 +63,64 @@ class Attempts:
     keys: KeyRing
     works: Mapping[pb.JobKind.ValueType, Work]
     lease_seconds: float
+    turn_seconds: float = _TURN_SECONDS
 
-    async def make(self, claim: Claim) -> str:
-        """How an attempt ended: `succeeded`, `failed`, `dead` or `lost`. Cancelled, it leaves the job as it is."""
+    async def make(self, claim: Claim, is_wanted: Callable[[], Awaitable[bool]]) -> str:
+        """How an attempt ended: `succeeded`, `failed`, `dead`, `lost` or `released`.
+
+        Cancelled, it leaves the job as it is. `is_wanted` tells whether somebody waits for the place.
+        """
         try:
-            return await self._report(claim, await self._held(claim))
+            return await self._report(claim, await self._held(claim, is_wanted))
+        except TurnOverError:
+            return await self._give_back(claim)
         except LostClaimError:
+            await self._leave(claim)
             return "lost"
 
-    async def _held(self, claim: Claim) -> errors.ScicError | None:
-        """What `_work` returns, for as long as the claim is held. Raises LostClaimError."""
-        working = asyncio.create_task(self._work(claim))
+    async def _give_back(self, claim: Claim) -> str:
+        try:
+            await insist(partial(self.queue.release, claim, last=True))
+        except LostClaimError:
+            return "lost"
+        return "released"
+
+    async def _leave(self, claim: Claim) -> None:
+        try:
+            await self.queue.leave(claim)
+        except errors.ScicError as error:
+            _log.warning("leave_not_said", reason=error.reason)
+
+    async def _held(self, claim: Claim, is_wanted: Callable[[], Awaitable[bool]]) -> errors.ScicError | None:
+        """What `_work` returns, for as long as the claim is held. Raises LostClaimError, TurnOverError."""
+        tenure = _Tenure(self.queue, claim)
+        working = asyncio.create_task(self._work(claim, tenure))
         holding = asyncio.create_task(self._hold(claim))
+        watching = asyncio.create_task(self._end_turn(tenure, is_wanted))
         try:
             await asyncio.wait({working, holding}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             holding.cancel()
+            watching.cancel()
             # Reaches what it asked the stages for.
             working.cancel()
-            await asyncio.wait({working, holding})
+            await asyncio.wait({working, holding, watching})
+        if not watching.cancelled() and (error := watching.exception()):
+            _log.error("turn_not_watched", exc_info=error)
         if not holding.cancelled() and (error := holding.exception()):
             _log.error("lease_not_renewed", exc_info=error)
         if working.cancelled():
             raise LostClaimError
         return working.result()
+
+    async def _end_turn(self, tenure: _Tenure, is_wanted: Callable[[], Awaitable[bool]]) -> None:
+        """Ends the turn of an attempt that was long enough, once somebody waits for its place."""
+        await asyncio.sleep(self.turn_seconds)
+        while True:
+            if await is_wanted():
+                tenure.over = True
+                return
+            await asyncio.sleep(_CROWD_SECONDS)
 
     async def _hold(self, claim: Claim) -> None:
         """Renews the lease until the claim is lost; looks at once when somebody speaks of the job."""
@@ -85,8 +143,9 @@ class Attempts:
             outcome = "succeeded"
         else:
             final = not is_retriable(failure) and failure.reason != errors.INTERNAL.name
-            await insist(partial(self.queue.fail, claim, errors.to_status(failure), final=final))
-            dead = final or claim.job.attempt_count >= claim.job.max_attempts
+            counted = not is_busy(failure)
+            await insist(partial(self.queue.fail, claim, errors.to_status(failure), final=final, counted=counted))
+            dead = final or (counted and claim.job.attempt_count >= claim.job.max_attempts)
             outcome = "dead" if dead else "failed"
             _log.warning("job_failed", reason=failure.reason, dead=dead, attempt=claim.job.attempt_count)
         if outcome != "failed":
@@ -94,18 +153,14 @@ class Attempts:
             metrics.JOB_DURATION.labels(kind_name(claim)).observe(seconds)
         return outcome
 
-    async def _work(self, claim: Claim) -> errors.ScicError | None:
-        """Does what is left of the job; why it is not done, if it is not. Raises LostClaimError."""
-
-        async def keep(results: Mapping[int, ItemResult]) -> None:
-            await insist(partial(self.queue.record, claim, results))
-
+    async def _work(self, claim: Claim, tenure: _Tenure) -> errors.ScicError | None:
+        """Does what is left of the job; why it is not done, if it is not. Raises LostClaimError, TurnOverError."""
         try:
             owner = present_owner(self.keys, claim.owner, ROLE_OF[claim.job.kind])
-            await self.works[claim.job.kind].do(owner, claim, keep)
+            await self.works[claim.job.kind].do(owner, claim, tenure)
         except errors.ScicError as error:
             return error
-        except LostClaimError:
+        except (LostClaimError, TurnOverError):
             raise
         except Exception as error:  # noqa: BLE001 - a job that meets a bug must not end the worker
             error_id = uuid.uuid4().hex

@@ -25,10 +25,16 @@ def looked_for(name: str) -> str:
 
 
 def content_digest(
-    kind: pb.JobKind.ValueType, payload: bytes, *, priority: int, max_attempts: int, retention_seconds: float
+    kind: pb.JobKind.ValueType,
+    payload: bytes,
+    *,
+    key_id: str,
+    priority: int,
+    max_attempts: int,
+    retention_seconds: float,
 ) -> str:
-    """Of everything that was asked for but the request's id, in hexadecimal digits."""
-    head = f"{kind} {priority} {max_attempts} {retention_seconds!r}\n"
+    """Of who asked, and of everything that was asked for but the request's id, in hexadecimal digits."""
+    head = f"{key_id} {kind} {priority} {max_attempts} {retention_seconds!r}\n"
     return hashlib.sha256(head.encode() + payload).hexdigest()
 
 

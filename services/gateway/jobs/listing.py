@@ -1,9 +1,11 @@
 """Pages of jobs and of their results: sizes and tokens."""
 
+from collections.abc import AsyncIterator
+
 from scic import errors
 from scic.gateway.v1 import job_service_pb2 as pb
 from services.chassis.page_token import ForeignPageTokenError, last_listed, page_token
-from services.gateway.jobs.ports import JobQueue
+from services.gateway.jobs.ports import JobQueue, StoredJob
 from services.gateway.jobs.visibility import is_visible
 from services.gateway.principal import Principal
 
@@ -22,7 +24,7 @@ async def job_page(queue: JobQueue, caller: Principal, request: pb.ListJobsReque
     size = request.page_size or _JOBS
     response = pb.ListJobsResponse()
     last, looked_at = "", 0
-    async for stored in queue.list(caller.tenant, before=_last(request.page_token, conditions)):
+    async for stored in _after(queue, caller.tenant, _last(request.page_token, conditions)):
         if len(response.jobs) == size or looked_at == _LOOKED_AT:
             response.next_page_token = page_token(conditions, last)
             break
@@ -38,21 +40,37 @@ async def result_page(queue: JobQueue, tenant: str, request: pb.ListJobResultsRe
     last = _last(request.page_token, conditions)
     size = request.page_size or _RESULTS
     response = pb.ListJobResultsResponse()
-    room = _PAGE_BYTES
-    for result in await queue.results(tenant, request.job_id, start=int(last) + 1 if last else 0, limit=size + 1):
-        room -= result.ByteSize()
-        if len(response.results) == size or (room < 0 and response.results):
-            response.next_page_token = page_token(conditions, str(response.results[-1].index))
-            break
-        response.results.append(result)
+    room, start = _PAGE_BYTES, int(last) + 1 if last else 0
+    while results := await queue.results(tenant, request.job_id, start=start, limit=size + 1 - len(response.results)):
+        for result in results:
+            room -= result.ByteSize()
+            if len(response.results) == size or (room < 0 and response.results):
+                response.next_page_token = page_token(conditions, str(response.results[-1].index))
+                return response
+            response.results.append(result)
+            start = result.index + 1
     return response
+
+
+async def _after(queue: JobQueue, tenant: str, last: str) -> AsyncIterator[StoredJob]:
+    """Jobs from the one after `last` on. Raises INVALID_FIELD where that is forgotten."""
+    try:
+        async for stored in queue.list(tenant, before=last):
+            yield stored
+    except errors.ScicError as error:
+        if error.reason != errors.JOB_NOT_FOUND.name:
+            raise
+        raise _foreign("the last job of the page before is forgotten; list from the start") from None
 
 
 def _last(token: str, conditions: str) -> str:
     try:
         return last_listed(token, conditions)
     except ForeignPageTokenError:
-        raise errors.INVALID_FIELD.error(
-            "the page token is not of this listing",
-            field_violations=[("page_token", "must be the next_page_token of a page with the same conditions")],
-        ) from None
+        raise _foreign("the page token is not of this listing") from None
+
+
+def _foreign(message: str) -> errors.ScicError:
+    return errors.INVALID_FIELD.error(
+        message, field_violations=[("page_token", "must be the next_page_token of a page with the same conditions")]
+    )

@@ -45,7 +45,7 @@ class NoQueue:
         """Refuses."""
         _refuse()
 
-    async def claim(self, worker: str) -> Claim | None:
+    async def claim(self) -> Claim | None:
         """Refuses."""
         _refuse()
 
@@ -61,11 +61,19 @@ class NoQueue:
         """Refuses."""
         _refuse()
 
-    async def fail(self, claim: Claim, error: status_pb2.Status, *, final: bool) -> None:
+    async def fail(self, claim: Claim, error: status_pb2.Status, *, final: bool = False, counted: bool = True) -> None:
         """Refuses."""
         _refuse()
 
-    async def release(self, claim: Claim) -> None:
+    async def release(self, claim: Claim, *, last: bool = False) -> None:
+        """Refuses."""
+        _refuse()
+
+    async def leave(self, claim: Claim) -> None:
+        """Refuses."""
+        _refuse()
+
+    async def is_anyone_waiting(self) -> bool:
         """Refuses."""
         _refuse()
 

@@ -3,13 +3,15 @@
 from dataclasses import replace
 
 from scic import errors
+from services.gateway.admission.priority import Priority
 from services.gateway.principal import KeyRing, Principal, Role
 
 
 def present_owner(keys: KeyRing, submitted: Principal, role: Role) -> Principal:
     """The owner of a job with what its key may do now, and nothing that it might not do at the submission.
 
-    Raises INVALID_CREDENTIAL where the key is gone or another tenant's, ROLE_REQUIRED where it has lost the role.
+    Nobody waits for a job by the second, so it goes behind others whatever the priority of its key. Raises
+    INVALID_CREDENTIAL where the key is gone or another tenant's, ROLE_REQUIRED where it has lost the role.
     """
     now = keys.by_id(submitted.key_id)
     if now is None or now.tenant != submitted.tenant:
@@ -21,6 +23,7 @@ def present_owner(keys: KeyRing, submitted: Principal, role: Role) -> Principal:
         )
     return replace(
         now,
+        priority=Priority.BATCH,
         roles=roles,
         groups=_groups(now, submitted),
         sees_all=now.sees_all and submitted.sees_all,

@@ -90,7 +90,10 @@ class JobQueue(Protocol):
     """
 
     async def submit(self, submission: Submission) -> tuple[StoredJob, bool]:
-        """Puts a job in; False with the job of the same id that is there. Raises REQUEST_ID_REUSED, JOB_QUEUE_FULL."""
+        """Puts a job in; False with the job of the same id that is there. Raises REQUEST_ID_REUSED, JOB_QUEUE_FULL.
+
+        The metadata of the latter name the bound: `limit_jobs` or `limit_bytes`.
+        """
         ...
 
     async def get(self, tenant: str, job_id: str) -> StoredJob:
@@ -102,7 +105,10 @@ class JobQueue(Protocol):
         ...
 
     async def results(self, tenant: str, job_id: str, *, start: int, limit: int) -> Sequence[pb.JobResult]:
-        """Results of items that are done, in their order, from index `start` on."""
+        """Results of items that are done, in their order, from index `start` on.
+
+        At most `limit`, and fewer where they are large; none only where there is none.
+        """
         ...
 
     async def events(self, tenant: str, job_id: str, *, after: str) -> Sequence[Event]:
@@ -120,11 +126,13 @@ class JobQueue(Protocol):
         """Puts a dead or cancelled job in again. Raises JOB_NOT_REPLAYABLE, JOB_QUEUE_FULL."""
         ...
 
-    async def claim(self, worker: str) -> Claim | None:
+    async def claim(self) -> Claim | None:
         """The next job that may run, or one whose worker is gone; None where there is none.
 
         Between tenants in turn, within a tenant by priority, none of them starved. A signal of the topic `queue` comes
-        with each job that is put in. A job whose worker died with its last attempt becomes dead, JOB_ABANDONED.
+        with each job that is put in. A job whose worker died with its last attempt becomes dead, JOB_ABANDONED; an
+        attempt that had kept a result does not count then. A job whose worker died twice in a row before it kept one
+        waits for a while by chance, and only one such job of a tenant begins at a time.
         """
         ...
 
@@ -133,31 +141,47 @@ class JobQueue(Protocol):
         ...
 
     async def record(self, claim: Claim, results: Mapping[int, ItemResult]) -> None:
-        """Keeps results of items, once each, and renews the lease. Raises LostClaimError, and keeps nothing then."""
+        """Keeps results of items, once each, and renews the lease. Raises LostClaimError, and keeps nothing then.
+
+        So does JOB_QUEUE_FULL: the tenant's jobs have as many bytes as they may.
+        """
         ...
 
     async def succeed(self, claim: Claim) -> None:
         """Ends a job of which every item has a result. Raises LostClaimError."""
         ...
 
-    async def fail(self, claim: Claim, error: status_pb2.Status, *, final: bool) -> None:
+    async def fail(self, claim: Claim, error: status_pb2.Status, *, final: bool = False, counted: bool = True) -> None:
         """Ends an attempt: the job waits for its next one, or is dead where `final` or where there is none left.
 
-        Raises LostClaimError.
+        One that is not `counted` leaves as many as there were. Raises LostClaimError.
         """
         ...
 
-    async def release(self, claim: Claim) -> None:
-        """Gives a job back unfinished, at once and without counting the attempt: the worker shuts down."""
+    async def release(self, claim: Claim, *, last: bool = False) -> None:
+        """Gives a job back unfinished, at once and without counting the attempt.
+
+        It is the next to be begun, or with `last` the last of its priority. Raises LostClaimError.
+        """
+        ...
+
+    async def leave(self, claim: Claim) -> None:
+        """Says that nothing of an attempt whose claim was lost goes on: an erasure waits for that."""
+        ...
+
+    async def is_anyone_waiting(self) -> bool:
+        """Whether some tenant has a job that could begin now."""
         ...
 
     async def erase_documents(self, tenant: str, document_ids: Sequence[str], subject: str) -> int:
         """Erases all results that name one of the documents, and jobs whose payload holds one or is of the subject.
 
-        Such a job, where it waits or runs, is dead with RESULT_ERASED. Returns how many jobs lost something.
+        Such a job, where it waits or runs, is dead with RESULT_ERASED. Returns how many jobs lost something, when the
+        workers of those that ran have stopped. Raises QUEUE_UNAVAILABLE where one does not say so within seconds: it
+        may still store what it had; the same call again waits for it, at most for a lease and two minutes.
         """
         ...
 
     async def erase_tenant(self, tenant: str) -> int:
-        """Erases all jobs of a tenant; returns how many there were."""
+        """Erases all jobs of a tenant; returns how many there were. Waits for their workers as `erase_documents`."""
         ...

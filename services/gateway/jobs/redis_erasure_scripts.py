@@ -21,9 +21,9 @@ may hold one. Only attempts that run may bring something back, so only for them 
 ERASE_DOCUMENTS = (
     COMMON
     + """
-local first, last, subject, status, gone = unpack(ARGV, 1, 5)
+local first, last, subject, status, gone, writing = unpack(ARGV, 1, 6)
 local wanted = {}
-for place = 6, #ARGV do wanted[ARGV[place]] = true end
+for place = 7, #ARGV do wanted[ARGV[place]] = true end
 
 local function names(digests, start)
   for place = start, #digests, 8 do
@@ -40,21 +40,25 @@ end
 local lost, looked_at = {}, 0
 draining()
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', index, '(' .. first, last, 'LIMIT', 0, 100)) do
-  local job = redis.call('HMGET', key('job', id), 'documents', 'subjects', 'state', 'failed')
+  local job = redis.call('HMGET', key('job', id), 'documents', 'subjects', 'state', 'failed', 'token', 'degraded')
   local holds = redis.call('HEXISTS', key('job', id), 'payload') == 1 and (names(job[1], 1) or is_of(job[2]))
-  local found, failed = false, tonumber(job[4])
+  local found, failed, degraded = false, tonumber(job[4]), tonumber(job[6])
   local results = redis.call('HGETALL', key('named', id))
   for place = 1, #results, 2 do
     looked_at = looked_at + #results[place + 1]
     if names(results[place + 1], 2) then
       found = true
-      if string.sub(results[place + 1], 1, 1) == '0' then failed = failed + 1 end
+      local flag = string.sub(results[place + 1], 1, 1)
+      if flag ~= '1' then failed = failed + 1 end
+      if flag == '2' then degraded = degraded - 1 end
+      weigh(id, #gone - redis.call('HSTRLEN', key('results', id), results[place]))
       redis.call('HSET', key('results', id), results[place], gone)
       redis.call('HSET', key('named', id), results[place], '1')
     end
   end
-  if found then redis.call('HSET', key('job', id), 'failed', failed) end
-  if holds then redis.call('HDEL', key('job', id), 'payload') end
+  if found then redis.call('HSET', key('job', id), 'failed', failed, 'degraded', degraded) end
+  if holds then drop_payload(id) end
+  if holds and job[3] == RUNNING then redis.call('ZADD', leaving, at + writing, job[5]) end
   if holds and (job[3] == QUEUED or job[3] == RUNNING) then
     finish(id, DEAD, status)
   elseif found then
@@ -70,8 +74,9 @@ return {lost, ''}
 """
 )
 """ARGV: number of the job before the first, number of the last, digest of the subject or nothing, status of a job that
-is erased, what stands for a result that is; digests of documents. Returns the jobs that lost something, and the number
-of the last one where there are more. One step looks at 100 jobs, or at some 64 KB of names."""
+is erased, what stands for a result that is, how long a worker may still write; digests of documents. Returns the jobs
+that lost something, and the number of the last one where there are more. One step looks at 100 jobs, or at some 64 KB
+of names."""
 
 ERASE_TENANT = (
     COMMON
@@ -79,12 +84,25 @@ ERASE_TENANT = (
 draining()
 local ids = redis.call('ZRANGEBYSCORE', index, '-inf', ARGV[1], 'LIMIT', 0, 100)
 for _, id in ipairs(ids) do
+  local job = redis.call('HMGET', key('job', id), 'state', 'documents', 'token')
+  if job[1] == RUNNING and job[2] ~= '' then redis.call('ZADD', leaving, at + ARGV[2], job[3]) end
   leave(id)
   forget(id)
   redis.call('PUBLISH', 'scic:signals', 'job:' .. tenant .. ':' .. id)
 end
-if redis.call('ZCARD', index) == 0 then redis.call('UNLINK', unpack(KEYS)) end
+if redis.call('ZCARD', index) == 0 then redis.call('UNLINK', unpack(KEYS, 1, 12)) end
 return #ids
 """
 )
-"""ARGV: number of the last job. Returns how many there were: at most 100, and fewer only where there are no more."""
+"""ARGV: number of the last job, how long a worker may still write. Returns how many there were: at most 100, and fewer
+only where there are no more."""
+
+LEAVING = (
+    COMMON
+    + """
+draining()
+redis.call('ZREMRANGEBYSCORE', leaving, '-inf', at)
+return redis.call('ZCARD', leaving)
+"""
+)
+"""No ARGV. Returns how many attempts of erased jobs may still write."""

@@ -13,7 +13,7 @@ from services.gateway.principal import Principal, Role
 
 _FIELDS = (
     "request", "kind", "state", "priority", "attempts", "max_attempts", "items", "done", "failed", "error",
-    "create", "start", "end", "retry", "expire", "owner",
+    "create", "start", "end", "retry", "expire", "owner", "degraded",
 )  # fmt: skip
 """Those that a script answers with, in its order."""
 
@@ -74,6 +74,7 @@ def _fill(job: pb.Job, fields: Mapping[str, bytes]) -> None:
     job.attempt_count = int(fields["attempts"])
     job.done_count = int(fields["done"])
     job.failed_count = int(fields["failed"])
+    job.degraded_count = int(fields["degraded"])
     if fields["error"]:
         job.error.CopyFrom(status_pb2.Status.FromString(fields["error"]))
     for name, stamp in (

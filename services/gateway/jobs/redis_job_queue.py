@@ -1,6 +1,5 @@
 """The job queue in Redis, or anything that speaks its protocol."""
 
-import asyncio
 import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -15,21 +14,22 @@ from redis.exceptions import OutOfMemoryError
 from scic import errors
 from scic.gateway.v1 import job_service_pb2 as pb
 from services.chassis.breaker import Breaker
+from services.chassis.work import on_thread
 from services.gateway.cache.ports import CacheUnavailableError
-from services.gateway.jobs import redis_attempt_scripts, redis_erasure_scripts, redis_scripts
-from services.gateway.jobs.backoff import MAX_SECONDS, pause
+from services.gateway.jobs import redis_attempt_scripts, redis_scripts
+from services.gateway.jobs.backoff import BUSY_ATTEMPT, MAX_SECONDS, pause
 from services.gateway.jobs.ports import Claim, Event, ItemResult, LostClaimError, StoredJob, Submission
-from services.gateway.jobs.redis_fields import digests, event, stored_job, submitted_fields
+from services.gateway.jobs.redis_erasure import RedisJobErasure
+from services.gateway.jobs.redis_fields import event, stored_job, submitted_fields
 from services.gateway.jobs.redis_names import job_keys, tenant_keys
 from services.gateway.jobs.redis_registry import RedisRegistry
-from services.gateway.jobs.redis_values import GONE, RESULT_ERASED, packed, packed_result, unpacked, unpacked_result
+from services.gateway.jobs.redis_values import GONE, packed, packed_result, unpacked, unpacked_result
 from services.gateway.jobs.turns import Facts, Turns
 from services.gateway.redis_calls import BEHIND, call
 
 _Result = TypeVar("_Result")
 
 _PAGE = 100
-_MARKS = 1_000
 _MOST_ASKED = 2_000
 """Tenants that one claim asks at most."""
 
@@ -38,6 +38,9 @@ _LOOK_SECONDS = 0.05
 
 _LARGE_BYTES = 64 << 10
 """What is larger is compressed in a thread: the event loop would stand still."""
+
+_RESULTS_BYTES = 1 << 20
+"""Results that one step answers with, as they lie in Redis."""
 
 _POSITION: Final = re.compile(r"(\d{1,20})-(\d{1,20})")
 
@@ -52,6 +55,7 @@ class RedisJobQueue:
         breaker: spares a server that fails.
         lease_seconds: how long a claim lasts that nobody renews; of all workers the same.
         max_waiting: jobs of a tenant that may wait.
+        max_bytes: what payloads and results of a tenant may have, as they lie in Redis.
         random: makes the pauses between attempts.
         clock: seconds by which a worker knows when to ask whom; what workers agree on goes by that of Redis.
     """
@@ -63,6 +67,7 @@ class RedisJobQueue:
         *,
         lease_seconds: float,
         max_waiting: int,
+        max_bytes: int,
         random: SystemRandom | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -70,8 +75,10 @@ class RedisJobQueue:
         self._clock = clock
         self._lease_ms = int(lease_seconds * 1000)
         self._max_waiting = max_waiting
+        self._max_bytes = max_bytes
         self._random = random or SystemRandom()
         self._registry = RedisRegistry(redis, self._ask, clock)
+        self._erasure = RedisJobErasure(redis, self._run, clock, lease_ms=self._lease_ms)
         self._turns = Turns(lease_seconds=lease_seconds, random=self._random)
         self._looked_at = 0.0
         self._unanswered: dict[str, str] = {}
@@ -90,9 +97,8 @@ class RedisJobQueue:
         self._succeed = redis.register_script(redis_attempt_scripts.SUCCEED)
         self._fail = redis.register_script(redis_attempt_scripts.FAIL)
         self._release = redis.register_script(redis_attempt_scripts.RELEASE)
-        self._mark = redis.register_script(redis_erasure_scripts.MARK)
-        self._erase_documents = redis.register_script(redis_erasure_scripts.ERASE_DOCUMENTS)
-        self._erase_tenant = redis.register_script(redis_erasure_scripts.ERASE_TENANT)
+        self._leave = redis.register_script(redis_attempt_scripts.LEAVE)
+        self._waiting = redis.register_script(redis_attempt_scripts.WAITING)
 
     async def submit(self, submission: Submission) -> tuple[StoredJob, bool]:
         """See JobQueue."""
@@ -103,8 +109,10 @@ class RedisJobQueue:
             self._submit,
             tenant,
             job_id,
+            token_hex(8),
             submission.digest,
             self._max_waiting,
+            self._max_bytes,
             submission.priority,
             payload,
             *submitted_fields(submission),
@@ -113,7 +121,7 @@ class RedisJobQueue:
             raise errors.REQUEST_ID_REUSED.error(
                 "the request id names a job with other content", metadata={"job_id": job_id}
             )
-        _check_room(word)
+        self._check_room(word, values)
         await self._registry.announce(tenant)
         return stored_job(job_id, values[0]), word == b"new"
 
@@ -137,9 +145,12 @@ class RedisJobQueue:
 
     async def results(self, tenant: str, job_id: str, *, start: int, limit: int) -> Sequence[pb.JobResult]:
         """See JobQueue."""
-        word, *values = await self._run(self._results, tenant, job_id, start, limit)
+        word, *values = await self._run(self._results, tenant, job_id, start, limit, _RESULTS_BYTES)
         _check_there(word)
-        return [unpacked_result(index, value) for index, value in values[0]]
+        found = values[0]
+        if sum(len(value) for _, value in found) < _LARGE_BYTES:
+            return _unpacked_results(found)
+        return await on_thread(None, _unpacked_results, found)
 
     async def events(self, tenant: str, job_id: str, *, after: str) -> Sequence[Event]:
         """See JobQueue."""
@@ -163,15 +174,15 @@ class RedisJobQueue:
     async def replay(self, tenant: str, job_id: str) -> StoredJob:
         """See JobQueue."""
         await self._registry.expect(tenant)
-        word, *values = await self._run(self._replay, tenant, job_id, self._max_waiting)
+        word, *values = await self._run(self._replay, tenant, job_id, token_hex(8), self._max_waiting, self._max_bytes)
         _check_there(word)
         if word == b"refused":
             raise errors.JOB_NOT_REPLAYABLE.error("the job is neither dead nor cancelled, or was erased")
-        _check_room(word)
+        self._check_room(word, values)
         await self._registry.announce(tenant)
         return stored_job(job_id, values[0])
 
-    async def claim(self, worker: str) -> Claim | None:
+    async def claim(self) -> Claim | None:
         """See JobQueue."""
         if self._clock() - self._looked_at >= _LOOK_SECONDS:
             await self._look()
@@ -180,7 +191,7 @@ class RedisJobQueue:
             if tenant is None:
                 if not await self._look():
                     return None
-            elif claim := await self._claim_of(tenant, worker):
+            elif claim := await self._claim_of(tenant):
                 return claim
         return None
 
@@ -193,7 +204,9 @@ class RedisJobQueue:
         if not all(0 <= index < claim.job.item_count for index in results):
             raise ValueError("a result of no item")
         items = [(index, *packed_result(item)) for index, item in results.items()]
-        await self._report(self._record, claim, self._lease_ms, GONE, *(part for item in items for part in item))
+        parts = (part for item in items for part in item)
+        answer = await self._report(self._record, claim, self._lease_ms, self._max_bytes, GONE, *parts)
+        self._check_room(answer, [b"bytes"])
 
     async def succeed(self, claim: Claim) -> None:
         """See JobQueue."""
@@ -201,60 +214,44 @@ class RedisJobQueue:
             raise ValueError("an item has no result")
         self._turns.ended(claim.owner.tenant)
 
-    async def fail(self, claim: Claim, error: status_pb2.Status, *, final: bool) -> None:
+    async def fail(self, claim: Claim, error: status_pb2.Status, *, final: bool = False, counted: bool = True) -> None:
         """See JobQueue."""
-        pause_ms = int(1000 * pause(claim.job.attempt_count, self._random))
-        await self._report(self._fail, claim, int(final), pause_ms, error.SerializeToString())
+        seconds = pause(claim.job.attempt_count if counted else BUSY_ATTEMPT, self._random)
+        await self._report(self._fail, claim, int(final), int(counted), int(1000 * seconds), error.SerializeToString())
         self._turns.ended(claim.owner.tenant)
         # Workers learn when it is due.
         await self._registry.announce(claim.owner.tenant)
 
-    async def release(self, claim: Claim) -> None:
+    async def release(self, claim: Claim, *, last: bool = False) -> None:
         """See JobQueue."""
-        await self._report(self._release, claim)
+        await self._report(self._release, claim, int(last))
         self._turns.ended(claim.owner.tenant)
         await self._registry.announce(claim.owner.tenant)
 
+    async def leave(self, claim: Claim) -> None:
+        """See JobQueue."""
+        await self._run(self._leave, claim.owner.tenant, claim.job.job_id, claim.token)
+
+    async def is_anyone_waiting(self) -> bool:
+        """See JobQueue."""
+        await self._look()
+        for _ in range(_PAGE):
+            tenant = self._turns.next(self._clock())
+            if tenant is None:
+                return False
+            known = _facts(await self._run(self._waiting, tenant, None))
+            self._turns.told(tenant, known, self._clock(), served=False)
+            if known.waiting > 0 or known.next_seconds == 0:
+                return True
+        return False
+
     async def erase_documents(self, tenant: str, document_ids: Sequence[str], subject: str) -> int:
         """See JobQueue."""
-        documents = digests(sorted(set(document_ids)))
-        batches = [documents[first : first + _MARKS] for first in range(0, len(documents), _MARKS)] or [[]]
-        last = 0
-        for number, batch in enumerate(batches):
-            last = int(await self._run(self._mark, tenant, None, int(number == 0), *batch))
-        lost = set[str]()
-        for batch in batches:
-            lost |= await self._erase_batch(tenant, batch, subject, last)
-        return len(lost)
+        return await self._erasure.erase_documents(tenant, document_ids, subject)
 
     async def erase_tenant(self, tenant: str) -> int:
         """See JobQueue."""
-        last = int(await self._run(self._mark, tenant, None, 0))
-        erased = 0
-        while True:
-            step = int(await self._run(self._erase_tenant, tenant, None, last))
-            erased += step
-            if step < _PAGE:
-                return erased
-
-    async def _erase_batch(self, tenant: str, documents: Sequence[bytes], subject: str, last: int) -> set[str]:
-        """Jobs that lost something."""
-        of = digests([subject])[0] if subject else b""
-        lost, first = set[str](), b"0"
-        while first:
-            ids, first = await self._run(
-                self._erase_documents,
-                tenant,
-                None,
-                first,
-                last,
-                of,
-                RESULT_ERASED.SerializeToString(),
-                GONE,
-                *documents,
-            )
-            lost.update(job_id.decode() for job_id in ids)
-        return lost
+        return await self._erasure.erase_tenant(tenant)
 
     async def _look(self) -> bool:
         """Hears of tenants; whether one of them is to be asked."""
@@ -263,12 +260,19 @@ class RedisJobQueue:
         self._looked_at = self._clock()
         return self._turns.next(self._looked_at) is not None
 
-    async def _claim_of(self, tenant: str, worker: str) -> Claim | None:
+    async def _claim_of(self, tenant: str) -> Claim | None:
         token = self._unanswered.pop(tenant, None) or token_hex(16)
         abandoned = _ABANDONED.SerializeToString()
         try:
             facts, *values = await self._run(
-                self._claim, tenant, None, token, self._lease_ms, worker, int(MAX_SECONDS * 1000), abandoned
+                self._claim,
+                tenant,
+                None,
+                token,
+                self._lease_ms,
+                int(MAX_SECONDS * 1000),
+                abandoned,
+                self._random.random(),
             )
         except BaseException:
             # It may have got a job whose name was lost on the way: the next claim asks for it.
@@ -285,7 +289,19 @@ class RedisJobQueue:
             self._turns.drop(tenant)
         return None
 
-    async def _report(self, script: Callable[..., Awaitable[Any]], claim: Claim, *args: str | int | bytes) -> bytes:
+    def _check_room(self, word: bytes, lacking: Sequence[Any]) -> None:
+        if word != b"full":
+            return
+        if lacking[0] == b"bytes":
+            raise errors.JOB_QUEUE_FULL.error(
+                f"the tenant's jobs and their results have the {self._max_bytes} bytes that they may",
+                metadata={"limit_bytes": str(self._max_bytes)},
+            )
+        raise errors.JOB_QUEUE_FULL.error(
+            "the tenant has as many jobs waiting as it may", metadata={"limit_jobs": str(self._max_waiting)}
+        )
+
+    async def _report(self, script: Callable[..., Awaitable[Any]], claim: Claim, *args: str | float | bytes) -> bytes:
         """What a step of an attempt answers. Raises LostClaimError."""
         word, *_ = await self._run(script, claim.owner.tenant, claim.job.job_id, claim.token, *args)
         if word == b"lost":
@@ -293,7 +309,7 @@ class RedisJobQueue:
         return bytes(word)
 
     async def _run(
-        self, script: Callable[..., Awaitable[Any]], tenant: str, job_id: str | None, *args: str | int | bytes
+        self, script: Callable[..., Awaitable[Any]], tenant: str, job_id: str | None, *args: str | float | bytes
     ) -> Any:
         """What a script answers that is about a tenant, or about a job, which is its first argument then."""
         keys = tenant_keys(tenant)
@@ -322,26 +338,31 @@ async def _unless_full(command: Callable[[], Awaitable[_Result]]) -> _Result | O
 
 
 async def _packed(payload: bytes) -> bytes:
-    return packed(payload) if len(payload) < _LARGE_BYTES else await asyncio.to_thread(packed, payload)
+    return packed(payload) if len(payload) < _LARGE_BYTES else await on_thread(None, packed, payload)
 
 
 async def _unpacked(payload: bytes) -> bytes:
-    return unpacked(payload) if len(payload) < _LARGE_BYTES else await asyncio.to_thread(unpacked, payload)
+    return unpacked(payload) if len(payload) < _LARGE_BYTES else await on_thread(None, unpacked, payload)
 
 
 def _facts(values: Sequence[int]) -> Facts:
-    waiting, running, next_ms, stored = values
-    return Facts(waiting, running, None if next_ms < 0 else next_ms / 1000, stored)
+    waiting, running, next_ms, stored, over_ms = values
+    return Facts(
+        waiting,
+        running,
+        None if next_ms < 0 else next_ms / 1000,
+        stored,
+        None if over_ms < 0 else over_ms / 1000,
+    )
+
+
+def _unpacked_results(found: Sequence[tuple[int, bytes]]) -> list[pb.JobResult]:
+    return [unpacked_result(index, value) for index, value in found]
 
 
 def _check_there(word: bytes) -> None:
     if word == b"none":
         raise errors.JOB_NOT_FOUND.error("there is no such job")
-
-
-def _check_room(word: bytes) -> None:
-    if word == b"full":
-        raise errors.JOB_QUEUE_FULL.error("the tenant has as many jobs waiting as it may")
 
 
 def _gone() -> errors.ScicError:

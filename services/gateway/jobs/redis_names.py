@@ -14,7 +14,7 @@ _OF_TENANT = ("state", "delayed", "leases", "running", "index", "expiring", "era
 
 def tenant_keys(tenant: str) -> list[str]:
     """What every script is given: see `redis_scripts`, which takes them apart."""
-    names = [*_OF_TENANT, *(f"queue:{priority}" for priority in range(1, PRIORITIES + 1))]
+    names = [*_OF_TENANT, *(f"queue:{priority}" for priority in range(1, PRIORITIES + 1)), "leaving"]
     return [_key(tenant, name) for name in names]
 
 

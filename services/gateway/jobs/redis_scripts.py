@@ -1,9 +1,10 @@
 """What the queue does in one step, in Redis. This file: what all steps share, and those of callers.
 
-KEYS 1 to 12 are those of a tenant, of `redis_names`:
+KEYS 1 to 13 are those of a tenant, of `redis_names`:
 
     state     hash: `submitted` counts jobs, `turns` new jobs that were begun, `erasures` erasures; `seen` is when a
-              worker last looked, `last:N` the entry of queue N that was handed out last
+              worker last looked, `last:N` the entry of queue N that was handed out last, `bytes` what payloads and
+              results have, `suspect` the job that was let through last of those that may take their workers with them
     delayed   sorted set: PRIORITY:JOB of what waits for its next attempt, by the moment when it may begin
     leases    sorted set: tokens of attempts by the end of their lease; 0 where the worker gave the job back
     running   hash: the job of each token
@@ -11,12 +12,16 @@ KEYS 1 to 12 are those of a tenant, of `redis_names`:
     expiring  sorted set: jobs that have ended, by when they are forgotten
     erased    sorted set: digests of documents that were erased while attempts ran, by the number of the erasure
     queue:N   stream: the jobs of a priority that wait, and those that run as its pending entries
+    leaving   sorted set: tokens of attempts that were erased while they might write documents, by the moment when they
+              can no longer; their workers take them out when they have stopped
 
-and of a job, KEYS 13 to 16 where a script is about one:
+and of a job, KEYS 14 to 17 where a script is about one:
 
     job       hash: see `redis_fields`; beside those: payload, digest, retention (ms), documents and subjects (digests,
-              8 bytes each), entry (in the stream), token, ended (the token that its worker ended last), worker, erasure
-              (how many there had been when the attempt began), step and said (progress and time of the last event)
+              8 bytes each), entry (in the stream), token, ended (the token that its worker ended last), erasure
+              (how many there had been when the attempt began), step and said (progress and time of the last event),
+              bytes (of payload and results), asked (the call that put it in last), fresh (whether the attempt has
+              kept a result), crashes (attempts in a row that ended with their worker and had kept none)
     results   hash: results by index
     named     hash: by index `1` where the result is an error, else `0`, and digests of the documents that it names
     events    stream: what changed
@@ -38,12 +43,13 @@ Times are milliseconds of Redis' own clock.
 
 COMMON = """
 local state, delayed, leases, running, index, expiring, erased = unpack(KEYS, 1, 7)
+local leaving = KEYS[13]
 local base = string.sub(state, 1, -6)
 local tenant = string.match(state, '{(.-)}')
 local GROUP = 'workers'
 local QUEUED, RUNNING, SUCCEEDED, DEAD, CANCELLED = '1', '2', '3', '4', '5'
 local FIELDS = {'request', 'kind', 'state', 'priority', 'attempts', 'max_attempts', 'items', 'done', 'failed', 'error',
-  'create', 'start', 'end', 'retry', 'expire', 'owner'}
+  'create', 'start', 'end', 'retry', 'expire', 'owner', 'degraded'}
 local clock = redis.call('TIME')
 local at = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
@@ -52,17 +58,30 @@ local function key(kind, id) return base .. kind .. ':' .. id end
 local function view(id) return redis.call('HMGET', key('job', id), unpack(FIELDS)) end
 local function draining() redis.call('HDEL', state, '-') end
 
-local function waiting()
+local function weigh(id, more)
+  redis.call('HINCRBY', key('job', id), 'bytes', more)
+  redis.call('HINCRBY', state, 'bytes', more)
+end
+
+local function drop_payload(id)
+  local held = redis.call('HSTRLEN', key('job', id), 'payload')
+  if redis.call('HDEL', key('job', id), 'payload') == 1 then weigh(id, -held) end
+end
+
+local function lack(most, most_bytes, more)
+  local bytes = tonumber(redis.call('HGET', state, 'bytes') or 0)
+  if bytes + more > tonumber(most_bytes) then return 'bytes' end
   local count = redis.call('ZCARD', delayed) - redis.call('ZCARD', leases)
   for priority = 1, 5 do count = count + redis.call('XLEN', queue(priority)) end
-  return count
+  if count >= tonumber(most) then return 'jobs' end
 end
 
 local function say(id)
   local job = redis.call('HMGET', key('job', id), 'state', 'attempts', 'done', 'failed', 'error', 'start', 'end',
-    'retry', 'expire')
+    'retry', 'expire', 'degraded')
   redis.call('XADD', key('events', id), 'MAXLEN', 256, '*', 'state', job[1], 'attempts', job[2], 'done', job[3],
-    'failed', job[4], 'error', job[5], 'start', job[6], 'end', job[7], 'retry', job[8], 'expire', job[9])
+    'failed', job[4], 'error', job[5], 'start', job[6], 'end', job[7], 'retry', job[8], 'expire', job[9],
+    'degraded', job[10])
   redis.call('HSET', key('job', id), 'said', at)
   redis.call('PUBLISH', 'scic:signals', 'job:' .. tenant .. ':' .. id)
 end
@@ -97,13 +116,15 @@ local function finish(id, ending, status)
 end
 
 local function forget(id)
+  local bytes = redis.call('HGET', key('job', id), 'bytes')
+  if bytes then redis.call('HINCRBY', state, 'bytes', -bytes) end
   redis.call('UNLINK', key('job', id), key('results', id), key('named', id), key('events', id))
   redis.call('ZREM', index, id)
   redis.call('ZREM', expiring, id)
 end
 
 local function sweep()
-  for _, id in ipairs(redis.call('ZRANGEBYSCORE', expiring, '-inf', at - 600000, 'LIMIT', 0, 20)) do forget(id) end
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', expiring, '-inf', at - 600000, 'LIMIT', 0, 100)) do forget(id) end
 end
 
 local function stands(id)
@@ -115,24 +136,29 @@ end
 SUBMIT = (
     COMMON
     + """
-local id, digest, most, priority, payload = unpack(ARGV, 1, 5)
+local id, call, digest, most, most_bytes, priority, payload = unpack(ARGV, 1, 7)
 if stands(id) then
-  if redis.call('HGET', KEYS[13], 'digest') ~= digest then return {'reused'} end
+  if redis.call('HGET', KEYS[14], 'asked') == call then return {'new', view(id)} end
+  if redis.call('HGET', KEYS[14], 'digest') ~= digest then return {'reused'} end
   return {'there', view(id)}
 end
-if waiting() >= tonumber(most) then return {'full'} end
+local lacking = lack(most, most_bytes, #payload)
+if lacking then return {'full', lacking} end
 local entry = enqueue(id, priority)
 forget(id)
-redis.call('HSET', KEYS[13], 'digest', digest, 'priority', priority, 'payload', payload, 'state', QUEUED, 'attempts', 0,
-  'done', 0, 'failed', 0, 'error', '', 'create', at, 'start', '', 'end', '', 'retry', '', 'expire', '', 'entry', entry,
-  'token', '', 'ended', '', 'step', 0, unpack(ARGV, 6))
+redis.call('HSET', KEYS[14], 'digest', digest, 'priority', priority, 'payload', payload, 'state', QUEUED, 'attempts', 0,
+  'done', 0, 'failed', 0, 'degraded', 0, 'error', '',
+  'create', at, 'start', '', 'end', '', 'retry', '', 'expire', '', 'entry', entry,
+  'token', '', 'ended', '', 'step', 0, 'crashes', 0, 'asked', call, unpack(ARGV, 8))
+weigh(id, #payload)
 redis.call('ZADD', index, redis.call('HINCRBY', state, 'submitted', 1), id)
 say(id)
 sweep()
 return {'new', view(id)}
 """
 )
-"""ARGV: job, digest, most that may wait, priority, payload, then fields and values of the job."""
+"""ARGV: job, token of the call, digest, most jobs that may wait, most bytes, priority, payload, then fields and values
+of the job. A client repeats a command whose connection was lost: under the same token it hears the same answer."""
 
 GET = (
     COMMON
@@ -167,26 +193,29 @@ RESULTS = (
     + """
 if not stands(ARGV[1]) then return {'none'} end
 local places, results = {}, {}
-for _, place in ipairs(redis.call('HKEYS', KEYS[15])) do
+for _, place in ipairs(redis.call('HKEYS', KEYS[16])) do
   if tonumber(place) >= tonumber(ARGV[2]) then places[#places + 1] = tonumber(place) end
 end
 table.sort(places)
+local room = tonumber(ARGV[4])
 for number = 1, math.min(#places, tonumber(ARGV[3])) do
-  results[number] = {places[number], redis.call('HGET', KEYS[14], places[number])}
+  room = room - redis.call('HSTRLEN', KEYS[15], places[number])
+  if room < 0 and number > 1 then break end
+  results[number] = {places[number], redis.call('HGET', KEYS[15], places[number])}
 end
 return {'results', results}
 """
 )
-"""ARGV: job, first index, most results."""
+"""ARGV: job, first index, most results, most bytes: but one that is larger comes alone."""
 
 EVENTS = (
     COMMON
     + """
 local after = ARGV[2]
 if not stands(ARGV[1]) then return {'none'} end
-if after == '' then return {'events', view(ARGV[1]), redis.call('XRANGE', KEYS[16], '-', '+')} end
-if #redis.call('XRANGE', KEYS[16], after, after) == 0 then return {'gone'} end
-return {'events', view(ARGV[1]), redis.call('XRANGE', KEYS[16], '(' .. after, '+')}
+if after == '' then return {'events', view(ARGV[1]), redis.call('XRANGE', KEYS[17], '-', '+')} end
+if #redis.call('XRANGE', KEYS[17], after, after) == 0 then return {'gone'} end
+return {'events', view(ARGV[1]), redis.call('XRANGE', KEYS[17], '(' .. after, '+')}
 """
 )
 """ARGV: job, position or nothing."""
@@ -208,18 +237,20 @@ return {'job', view(id)}
 REPLAY = (
     COMMON
     + """
-local id, most = ARGV[1], tonumber(ARGV[2])
+local id, call, most, most_bytes = unpack(ARGV)
 local before = stands(id)
 if not before then return {'none'} end
-local held = redis.call('HEXISTS', KEYS[13], 'payload') == 1
+if redis.call('HGET', KEYS[14], 'asked') == call then return {'job', view(id)} end
+local held = redis.call('HEXISTS', KEYS[14], 'payload') == 1
 if not held or (before ~= DEAD and before ~= CANCELLED) then return {'refused'} end
-if waiting() >= most then return {'full'} end
-local entry = enqueue(id, redis.call('HGET', KEYS[13], 'priority'))
-redis.call('HSET', KEYS[13], 'state', QUEUED, 'attempts', 0, 'error', '', 'start', '', 'end', '', 'expire', '', 'entry',
-  entry)
+local lacking = lack(most, most_bytes, 0)
+if lacking then return {'full', lacking} end
+local entry = enqueue(id, redis.call('HGET', KEYS[14], 'priority'))
+redis.call('HSET', KEYS[14], 'state', QUEUED, 'attempts', 0, 'error', '', 'start', '', 'end', '', 'expire', '', 'entry',
+  entry, 'crashes', 0, 'asked', call)
 redis.call('ZREM', expiring, id)
 say(id)
 return {'job', view(id)}
 """
 )
-"""ARGV: job, most that may wait."""
+"""ARGV: job, token of the call, most jobs that may wait, most bytes."""

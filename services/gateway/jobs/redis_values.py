@@ -34,8 +34,8 @@ def unpacked(value: bytes) -> bytes:
 
 
 def packed_result(item: ItemResult) -> tuple[bytes, bytes]:
-    """A result, and whether it is an error with the documents that it names."""
-    flag = b"1" if item.result.HasField("error") else b"0"
+    """A result, and what it counts as (0: well, 1: failed, 2: degraded) with the documents that it names."""
+    flag = b"1" if item.result.HasField("error") else b"2" if item.result.context.degradations else b"0"
     return packed(item.result.SerializeToString()), flag + b"".join(digests(sorted(set(item.document_ids))))
 
 

@@ -14,6 +14,11 @@ def is_retriable(error: errors.ScicError) -> bool:
     return error.code in _CODES
 
 
+def is_busy(error: errors.ScicError) -> bool:
+    """Whether it is for want of room alone: that says nothing of the job, and counts as no attempt."""
+    return error.reason == errors.OVERLOADED.name
+
+
 def is_passing(reason: str) -> bool:
     """Whether a reason of the catalogue is one of those."""
     known = errors.CATALOGUE.get(reason)

@@ -1,7 +1,6 @@
 """JobService: wire to domain and back."""
 
-import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from functools import partial
 
@@ -12,6 +11,7 @@ from scic import errors
 from scic.gateway.v1 import job_service_pb2 as pb
 from scic.gateway.v1 import job_service_pb2_grpc as rpc
 from services.chassis.interceptors import Context
+from services.chassis.work import on_thread
 from services.gateway.authentication import current_principal
 from services.gateway.jobs.job_id import looked_for
 from services.gateway.jobs.listing import job_page, result_page
@@ -27,10 +27,11 @@ _LARGE_BYTES = 1 << 18
 class JobServicer(rpc.JobServiceServicer):
     """Answers for the tenant's jobs; workers do them."""
 
-    def __init__(self, queue: JobQueue, signals: Signals, *, max_bytes: int) -> None:
+    def __init__(self, queue: JobQueue, signals: Signals, *, max_bytes: int, is_leaving: Callable[[], bool]) -> None:
         self._queue = queue
         self._signals = signals
         self._max_bytes = max_bytes
+        self._is_leaving = is_leaving
 
     async def SubmitJob(  # noqa: N802 - the name of the RPC
         self, request: pb.SubmitJobRequest, context: Context
@@ -41,7 +42,7 @@ class JobServicer(rpc.JobServiceServicer):
         bind_contextvars(request_id=request.request_id)
         work = partial(submission_of, caller, request, max_bytes=self._max_bytes)
         # Megabytes take a while to write and to hash: not on the loop.
-        submission = await asyncio.to_thread(work) if request.ByteSize() > _LARGE_BYTES else work()
+        submission = await on_thread(None, work) if request.ByteSize() > _LARGE_BYTES else work()
         stored, created = await self._queue.submit(submission)
         if not is_visible(stored, caller):
             raise errors.REQUEST_ID_REUSED.error(
@@ -58,11 +59,18 @@ class JobServicer(rpc.JobServiceServicer):
     async def WatchJob(  # noqa: N802 - the name of the RPC
         self, request: pb.WatchJobRequest, context: Context
     ) -> AsyncIterator[pb.WatchJobResponse]:
-        """Streams a job's events. No deadline of ours: a job takes as long as it takes."""
+        """Streams a job's events. No deadline of ours, a job takes as long as it takes; but it ends with the server."""
         stored = await self._visible(request.job_id)
         # Says at once that the stream is accepted, however long it is until something happens.
         await context.send_initial_metadata(())
-        events = watch(self._queue, self._signals, current_principal().tenant, stored.job, after=request.position)
+        events = watch(
+            self._queue,
+            self._signals,
+            current_principal().tenant,
+            stored.job,
+            after=request.position,
+            is_leaving=self._is_leaving,
+        )
         async with aclosing(events):
             async for event in events:
                 yield pb.WatchJobResponse(position=event.position, job=event.job)

@@ -10,6 +10,10 @@ _QUIET_SECONDS = 60.0
 """So often a tenant without jobs is asked: whoever submits one says so, but may die before."""
 
 
+_FORGET_SECONDS = 0.1
+"""A tenant that has more to forget than one question sweeps away is asked again after this: others come in between."""
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What a tenant has, as it was when it was asked."""
@@ -22,7 +26,10 @@ class Facts:
     """Seconds until a lease ends or a pause is over; None: nothing runs or pauses."""
 
     stored: int
-    """Jobs in all."""
+    """Jobs in all, and attempts of erased ones that may still write."""
+
+    forget_seconds: float | None = None
+    """Seconds until something is to be forgotten; None: nothing has ended."""
 
 
 @dataclass(slots=True)
@@ -81,10 +88,13 @@ class Turns:
             own.served = self._claims
         if facts.waiting > 0:
             own.ask_at = now
-        elif facts.next_seconds is not None:
-            own.ask_at = now + min(facts.next_seconds, self._lease / 2)
-        else:
-            own.ask_at = now + _QUIET_SECONDS * self._random.uniform(0.5, 1)
+            return
+        pause = _QUIET_SECONDS * self._random.uniform(0.5, 1)
+        if facts.next_seconds is not None:
+            pause = min(facts.next_seconds, self._lease / 2)
+        if facts.forget_seconds is not None:
+            pause = min(pause, max(facts.forget_seconds, _FORGET_SECONDS))
+        own.ask_at = now + pause
 
     def ended(self, name: str) -> None:
         """One of the tenant's jobs runs no more."""

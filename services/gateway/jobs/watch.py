@@ -1,9 +1,10 @@
 """What happens to a job, as it happens."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 
+from scic import errors
 from scic.gateway.v1 import job_service_pb2 as pb
 from services.gateway.jobs.ports import Event, JobQueue
 from services.gateway.signals import Signals
@@ -15,8 +16,14 @@ ENDED = frozenset({pb.JOB_STATE_SUCCEEDED, pb.JOB_STATE_DEAD, pb.JOB_STATE_CANCE
 """Where a job stays, unless it is replayed."""
 
 
-async def watch(queue: JobQueue, signals: Signals, tenant: str, job: pb.Job, *, after: str) -> AsyncGenerator[Event]:
-    """Events of a job from a position on, until it has ended. Raises what JobQueue.events does."""
+async def watch(
+    queue: JobQueue, signals: Signals, tenant: str, job: pb.Job, *, after: str, is_leaving: Callable[[], bool]
+) -> AsyncGenerator[Event]:
+    """Events of a job from a position on, until it has ended. Raises what JobQueue.events does.
+
+    Raises QUEUE_UNAVAILABLE where `is_leaving` tells that the server is about to go: another one goes on from the last
+    position. It is asked after each look, so a stream that comes meanwhile is not turned away at once.
+    """
     state = job.state
     with signals.expect(f"job:{tenant}:{job.job_id}") as word:
         while True:
@@ -33,3 +40,5 @@ async def watch(queue: JobQueue, signals: Signals, tenant: str, job: pb.Job, *, 
             with suppress(TimeoutError):
                 async with asyncio.timeout(_LOOK_SECONDS):
                     await word.wait()
+            if is_leaving():
+                raise errors.QUEUE_UNAVAILABLE.error("the server is stopping; watch again from the last position")

@@ -21,7 +21,6 @@ async def working(
     contexts: Contexts,
     ingester: Ingester,
     *,
-    name: str,
     places: int,
     lease_seconds: float,
     grace_seconds: float,
@@ -34,7 +33,6 @@ async def working(
         keys: the keys as they are now.
         contexts: builds contexts.
         ingester: takes documents in.
-        name: names the worker to people; every start should have another.
         places: jobs at a time.
         lease_seconds: that of the queue.
         grace_seconds: how long jobs under way may take at the end, before they are given back.
@@ -46,5 +44,5 @@ async def working(
         {pb.JOB_KIND_CONTEXTS: ContextWork(contexts), pb.JOB_KIND_DOCUMENTS: DocumentWork(ingester)},
         lease_seconds,
     )
-    async with Worker(queue, signals, attempts, name=name, places=places, grace_seconds=grace_seconds) as worker:
+    async with Worker(queue, signals, attempts, places=places, grace_seconds=grace_seconds) as worker:
         yield worker

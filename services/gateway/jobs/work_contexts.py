@@ -12,7 +12,7 @@ from services.chassis.deadline import Deadline
 from services.gateway.jobs.job_id import item_request_id
 from services.gateway.jobs.ports import Claim, ItemResult
 from services.gateway.jobs.retriable import is_passing, is_retriable
-from services.gateway.jobs.work import Done, Keep, do_all
+from services.gateway.jobs.work import Done, Tenure, do_all
 from services.gateway.principal import Principal
 
 _AT_A_TIME = 4
@@ -37,7 +37,7 @@ class ContextWork:
         self._contexts = contexts
         self._seconds = seconds
 
-    async def do(self, owner: Principal, claim: Claim, keep: Keep) -> None:
+    async def do(self, owner: Principal, claim: Claim, tenure: Tenure) -> None:
         """Builds those that have no result yet."""
         requests = pb.ContextBatch.FromString(claim.payload).requests
         last_attempt = claim.job.attempt_count >= claim.job.max_attempts
@@ -49,7 +49,7 @@ class ContextWork:
                 return await self._build(owner, index, request, last_attempt=last_attempt)
 
         todo = [index for index in range(len(requests)) if index not in claim.done]
-        await do_all(todo, build, keep, at_a_time=_AT_A_TIME)
+        await do_all(todo, build, tenure, at_a_time=_AT_A_TIME)
 
     async def _build(
         self, owner: Principal, index: int, request: context_pb.BuildContextRequest, *, last_attempt: bool

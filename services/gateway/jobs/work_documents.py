@@ -1,18 +1,18 @@
 """Jobs that ingest documents."""
 
-import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 from scic import errors
 from scic.gateway.v1 import corpus_service_pb2 as corpus_pb
 from scic.gateway.v1 import job_service_pb2 as pb
+from services.chassis.work import on_thread
 from services.gateway.ingestion.batch import failed
 from services.gateway.ingestion.incoming import IncomingDocument, read
 from services.gateway.jobs.ports import Claim, ItemResult
 from services.gateway.jobs.retriable import is_retriable
-from services.gateway.jobs.work import Done, Keep, do_all
+from services.gateway.jobs.work import Done, Tenure, do_all
 from services.gateway.principal import Principal
 from services.gateway.source import Sources
 
@@ -28,9 +28,16 @@ class Ingester(Protocol):
     """Those that documents can belong to."""
 
     async def ingest(
-        self, principal: Principal, batch: Sequence[IncomingDocument]
+        self,
+        principal: Principal,
+        batch: Sequence[IncomingDocument],
+        *,
+        before_write: Callable[[], Awaitable[None]] | None = None,
     ) -> list[corpus_pb.IngestDocumentsResponse]:
-        """One result for each; no two are the same document. What is reported as indexed is durable and is found."""
+        """One result for each; no two are the same document. What is reported as indexed is durable and is found.
+
+        What `before_write` raises ends it before anything is stored.
+        """
         ...
 
 
@@ -40,22 +47,24 @@ class DocumentWork:
     def __init__(self, ingester: Ingester) -> None:
         self._ingester = ingester
 
-    async def do(self, owner: Principal, claim: Claim, keep: Keep) -> None:
+    async def do(self, owner: Principal, claim: Claim, tenure: Tenure) -> None:
         """Ingests those that have no result yet."""
         documents = pb.DocumentBatch.FromString(claim.payload).documents
 
         async def ingest(indices: Sequence[int]) -> Done:
-            return await self._ingest(owner, [(index, documents[index]) for index in indices])
+            return await self._ingest(owner, [(index, documents[index]) for index in indices], tenure)
 
         for turn in _turns(documents):
             todo = [index for index in turn if index not in claim.done]
-            await do_all(_batches(todo, documents), ingest, keep, at_a_time=_BATCHES_AT_A_TIME)
+            await do_all(_batches(todo, documents), ingest, tenure, at_a_time=_BATCHES_AT_A_TIME)
 
-    async def _ingest(self, owner: Principal, sent: Sequence[tuple[int, corpus_pb.DocumentInput]]) -> Done:
+    async def _ingest(
+        self, owner: Principal, sent: Sequence[tuple[int, corpus_pb.DocumentInput]], tenure: Tenure
+    ) -> Done:
         # Hashing takes a while: not on the loop.
-        incoming, outcomes = await asyncio.to_thread(_read_all, sent, owner, self._ingester.sources)
+        incoming, outcomes = await on_thread(None, _read_all, sent, owner, self._ingester.sources)
         if incoming:
-            outcomes += await self._ingester.ingest(owner, incoming)
+            outcomes += await self._ingester.ingest(owner, incoming, before_write=tenure.check)
         results: dict[int, ItemResult] = {}
         failure: errors.ScicError | None = None
         for outcome in outcomes:
@@ -63,7 +72,7 @@ class DocumentWork:
             if error is not None and is_retriable(error):
                 failure = error
                 continue
-            result = pb.JobResult(index=outcome.index)
+            result = pb.JobResult(index=outcome.index, document_id=outcome.document_id)
             if error is None:
                 result.document.CopyFrom(outcome)
             else:

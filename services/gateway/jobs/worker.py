@@ -27,18 +27,19 @@ class Worker:
     """Works for as long as its context lasts; then it takes no more, finishes what it can, and gives back the rest."""
 
     def __init__(
-        self, queue: JobQueue, signals: Signals, attempts: Attempts, *, name: str, places: int, grace_seconds: float
+        self, queue: JobQueue, signals: Signals, attempts: Attempts, *, places: int, grace_seconds: float
     ) -> None:
         self._queue = queue
         self._signals = signals
         self._attempts = attempts
-        self._name = name
         self._places = places
         self._grace_seconds = grace_seconds
         self._stack = ExitStack()
         self._stopping = False
         self._away = False
         self._running: set[asyncio.Task[None]] = set()
+        self._leaving: set[str] = set()
+        """Tokens of attempts that were told to end, since others wait."""
 
     async def __aenter__(self) -> Self:
         self._word = self._stack.enter_context(self._signals.expect("queue"))
@@ -72,7 +73,7 @@ class Worker:
 
     async def _claim(self) -> Claim | None:
         try:
-            claim = await self._queue.claim(self._name)
+            claim = await self._queue.claim()
         except errors.ScicError as error:
             if not self._away:
                 _log.warning("queue_away", reason=error.reason)
@@ -103,12 +104,29 @@ class Worker:
         outcome = "released"
         try:
             with metrics.JOBS_RUNNING.track_inprogress():
-                outcome = await self._attempts.make(claim)
+                outcome = await self._attempts.make(claim, partial(self._is_wanted, claim))
         except asyncio.CancelledError:
             await self._release(claim)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the job is for another worker, and this one goes on
+            _log.error("attempt_failed", exc_info=error)
+            await self._release(claim)
         finally:
+            self._leaving.discard(claim.token)
             metrics.JOBS.labels(kind_name(claim), outcome).inc()
             _log.info("job", outcome=outcome, attempt=job.attempt_count)
+
+    async def _is_wanted(self, claim: Claim) -> bool:
+        """Whether an attempt's place is what somebody waits for; each who waits wants one."""
+        if self._stopping or len(self._running) - len(self._leaving) < self._places:
+            return False
+        try:
+            wanted = await self._queue.is_anyone_waiting()
+        except errors.ScicError:
+            # The queue is away, as others say in the log: then nobody can be given the place.
+            return False
+        if wanted:
+            self._leaving.add(claim.token)
+        return wanted
 
     async def _release(self, claim: Claim) -> None:
         """Gives a job back; where that fails, it is taken over when its lease ends."""

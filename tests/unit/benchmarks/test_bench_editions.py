@@ -2,6 +2,7 @@
 
 import pytest
 
+from benchmarks.corpus import CorpusError
 from benchmarks.gateway.editions import DELETED, Editions, key_of, marks, reworded
 from scic.gateway.v1.context_service_pb2 import BuildContextResponse, DroppedPassage, Evidence
 from scic.type.v1.message_pb2 import Message
@@ -97,5 +98,5 @@ def test_rewording_keeps_what_is_asked() -> None:
 
 
 def test_documents_need_sentences_that_are_all_different() -> None:
-    with pytest.raises(ValueError, match="8 sentences"):
+    with pytest.raises(CorpusError, match="8 sentences"):
         Editions(["one"] * 7, 2)

@@ -1,14 +1,17 @@
 """Changes are announced at last, whatever the cache goes through."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass, field
 from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from services.gateway.announcer import Announcer
-from services.gateway.cache.ports import CorpusChange
+from services.gateway.cache.ports import CacheUnavailableError, CorpusChange
 from tests.fake_cache import FakeCache
 from tests.waiting import eventually
 
@@ -101,6 +104,60 @@ async def test_it_goes_on_after_it_has_caught_up(cache: FakeCache, announcer: An
         await announcer.announce("acme", CorpusChange(number - 1, number))
         cache.away = False
         await eventually("the version is announced", partial(announced, cache, number))
+
+
+@dataclass
+class StubbornCache(FakeCache):
+    """Takes no change of one tenant."""
+
+    tenant: str = "stubborn"
+    error: Exception = field(default_factory=CacheUnavailableError)
+    refused: int = 0
+
+    async def advance(self, tenant: str, change: CorpusChange) -> None:
+        if tenant == self.tenant:
+            self.refused += 1
+            raise self.error
+        await super().advance(tenant, change)
+
+
+@pytest.mark.parametrize("error", [CacheUnavailableError("wrong type"), ValueError("a bug")])
+async def test_a_tenant_whose_changes_are_refused_holds_up_no_other_and_is_tried_on(
+    error: Exception,
+) -> None:
+    cache = StubbornCache(error=error)
+    with capture_logs() as lines:
+        async with Announcer(cache, retry_seconds=0) as announcer:
+            announcer.announce_later("stubborn", CorpusChange(6, 7))
+            await eventually("it is refused", lambda: cache.refused > 2)
+            announcer.announce_later("acme", CorpusChange(1, 2))
+            await eventually("the other is announced", lambda: cache.changes == [("acme", CorpusChange(1, 2))])
+            cache.tenant = ""
+            await eventually("both are announced", lambda: ("stubborn", CorpusChange(6, 7)) in cache.changes)
+    assert [(line["tenant"], line["error"]) for line in lines] == [("stubborn", type(error).__name__)]
+
+
+@dataclass
+class SlowCache(FakeCache):
+    """Never answers, the first time."""
+
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def advance(self, tenant: str, change: CorpusChange) -> None:
+        if not self.asked.is_set():
+            self.asked.set()
+            await asyncio.Event().wait()
+        await super().advance(tenant, change)
+
+
+async def test_a_change_is_announced_although_the_caller_has_left() -> None:
+    cache = SlowCache()
+    async with Announcer(cache, retry_seconds=0) as announcer:
+        call = asyncio.create_task(announcer.announce("acme", CorpusChange(6, 7, ["a"])))
+        await cache.asked.wait()
+        call.cancel()
+        await eventually("it is announced", lambda: cache.changes == [("acme", CorpusChange(6, 7, ["a"]))])
+        assert call.cancelled()
 
 
 async def test_one_change_of_each_tenant_is_remembered(cache: FakeCache, announcer: Announcer) -> None:

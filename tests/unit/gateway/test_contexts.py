@@ -13,6 +13,7 @@ from scic.gateway.v1 import cache_pb2
 from scic.gateway.v1 import context_service_pb2 as pb
 from scic.type.v1 import guard_pb2, message_pb2
 from services.chassis.deadline import Deadline
+from services.gateway.admission.priority import Priority
 from services.gateway.background import Background
 from services.gateway.builder import ContextBuilder
 from services.gateway.cache.ports import CorpusChange
@@ -189,6 +190,12 @@ Directive, Report = cache_pb2.CacheDirective, cache_pb2.CacheReport
             id="the question depends on the time",
         ),
         pytest.param(
+            {"principal": replace(ACME, priority=Priority.BATCH)},
+            Report.NOT_STORED_BATCH,
+            pb.CACHE_STATUS_MISS,
+            id="it is of a job",
+        ),
+        pytest.param(
             {"principal": caller(tenant="empty")}, Report.NOT_STORED_THIN, pb.CACHE_STATUS_MISS, id="nothing was found"
         ),
     ],
@@ -198,6 +205,12 @@ async def test_what_is_not_kept_says_why(world, fields, reason, status):
         built = await world.ask(**fields)
         assert (built.cache, built.cache_report.not_stored) == (status, reason)
     assert not world.cache.entries
+    assert reason != Report.NOT_STORED_BATCH or not world.selections.kept
+
+
+async def test_a_job_gets_what_others_have_asked_before(world):
+    await world.ask()
+    assert (await world.ask(principal=replace(ACME, priority=Priority.BATCH))).cache == pb.CACHE_STATUS_HIT
 
 
 async def test_a_refresh_takes_nothing_and_stores_anew(world):

@@ -289,6 +289,63 @@ async def test_what_a_job_stores_while_it_is_erased_does_not_stay(world: World, 
     assert await world.left() == (set() if what == "tenant" else {"c.md", "nothing"})
 
 
+@pytest.mark.parametrize("what", ["delete", "subject", "tenant"])
+async def test_what_a_worker_stores_that_had_not_stopped_goes_with_the_same_call_again(world: World, what: str) -> None:
+    fill(world)
+    erase = world.jobs._erase
+
+    def goes_on(goes):
+        erase(goes)
+        raise errors.QUEUE_UNAVAILABLE.error("a worker has not said that it stopped")
+
+    def stores_last(goes):
+        world.selector.store("acme", "b.md", "text", subjects=["mueller"])
+        return erase(goes)
+
+    world.jobs._erase = goes_on  # type: ignore[method-assign]  # a fake
+    with pytest.raises(UnfinishedErasureError) as raised:
+        await run(world, what)
+    assert raised.value.metadata["stage"] == "jobs"
+    world.jobs._erase = stores_last  # type: ignore[method-assign]  # a fake
+    await run(world, what)
+    assert ("acme", "b.md") not in world.selector.documents
+
+
+@pytest.mark.parametrize(
+    ("what", "jobs", "left"),
+    [
+        pytest.param("delete", ["c.md", "d.md"], {"c.md", "nothing"}, id="documents"),
+        pytest.param("subject", ["c.md"], {"c.md", "nothing"}, id="subject"),
+        pytest.param("tenant", [], set(), id="tenant"),
+    ],
+)
+async def test_the_other_places_are_emptied_where_the_corpus_cannot_be_emptied_again(
+    world: World, what: str, jobs: list[str], left: set[str]
+) -> None:
+    """What a job has stored meanwhile goes with the same call again, and no more than that."""
+    fill(world)
+    erase = world.jobs._erase
+
+    def stores_first(goes):
+        world.selector.store("acme", "b.md", "text", subjects=["mueller"])
+        world.selector.away = True
+        return erase(goes)
+
+    world.jobs._erase = stores_first  # type: ignore[method-assign]  # a fake
+    with pytest.raises(UnfinishedErasureError) as raised:
+        await run(world, what)
+    assert raised.value.metadata["stage"] == "corpus"
+    assert [change.corpus_version for _, change in world.cache.changes] == [world.selector.version - 1]
+    assert kept(world) == (set(), jobs)  # no reply is left, since it may have been emptied
+    assert await world.left() == left
+    world.jobs._erase, world.selector.away = erase, False  # type: ignore[method-assign]  # a fake
+    receipt = await run(world, what)
+    assert receipt.places[0].document_count == 1
+    assert ("acme", "b.md") not in world.selector.documents
+    assert kept(world) == (set(), jobs)
+    assert await world.left() == left
+
+
 @pytest.mark.parametrize(
     ("what", "entries", "jobs"),
     [

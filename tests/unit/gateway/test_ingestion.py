@@ -10,13 +10,16 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from scic import errors
 from scic.gateway.v1 import corpus_service_pb2 as pb
 from services.gateway.announcer import Announcer
+from services.gateway.cache.ports import CacheEntry, CacheKey, Freshness, Hit, Unverified
 from services.gateway.ingestion.batch import BatchIngester
 from services.gateway.ingestion.stream import IngestStream
 from services.gateway.ports import Stages
 from services.gateway.principal import Principal, Role
 from services.gateway.source import BUILT_IN
+from services.gateway.stage_error import StageError
 from tests.fake_cache import FakeCache
 from tests.fakes import FakeComposer, FakeCompressor, FakeSelector, WordDetectors
+from tests.waiting import eventually
 
 Outcome = pb.IngestDocumentsResponse
 INDEXED, UNCHANGED, FAILED = Outcome.OUTCOME_INDEXED, Outcome.OUTCOME_UNCHANGED, Outcome.OUTCOME_FAILED
@@ -29,7 +32,8 @@ class World:
     def __init__(self, executor: ThreadPoolExecutor) -> None:
         self.selector, self.compressor, self.cache = FakeSelector(), FakeCompressor(), FakeCache()
         stages = Stages(self.selector, self.compressor, FakeComposer())
-        self.ingester = BatchIngester(stages, Announcer(self.cache), executor, BUILT_IN.holding, WordDetectors())
+        self.announcer = Announcer(self.cache, retry_seconds=0)
+        self.ingester = BatchIngester(stages, self.announcer, executor, BUILT_IN.holding, WordDetectors())
 
     async def send(self, *documents: pb.DocumentInput) -> list[pb.IngestDocumentsResponse]:
         async def requests():
@@ -195,3 +199,80 @@ async def test_a_caller_who_leaves_leaves_no_work_behind(world):
     await anext(stream)
     await stream.aclose()
     assert len(asyncio.all_tasks()) == 1
+
+
+REPLY = CacheEntry(b"reply", 1, ["a"], 0.1)
+
+
+def keep_a_reply(world: World) -> None:
+    """A reply that names the document is stored, and trusted."""
+    world.cache.keep("acme", CacheKey("k"), REPLY)
+    world.cache.confirmed.add("acme")
+
+
+async def found(world: World) -> object:
+    return await world.cache.lookup("acme", CacheKey("k"), Freshness())
+
+
+async def test_a_write_whose_answer_was_lost_may_have_been_made(world):
+    """What is stored is given no more until the selector has said which version there is."""
+    await world.send(markdown("a"))
+    keep_a_reply(world)
+    index = world.selector.index
+
+    async def stores_and_breaks_off(request, *, timeout):
+        await index(request, timeout=timeout)
+        raise StageError("selector", "DEADLINE_EXCEEDED")
+
+    world.selector.index = stores_and_breaks_off
+    assert [r.outcome for r in await world.send(markdown("a", "# T\n\nOther."))] == [FAILED]
+    assert world.selector.version == 2
+    assert await found(world) == Unverified()
+    await world.cache.confirm("acme", world.selector.version)
+    assert await found(world) is None
+
+
+async def test_a_write_that_was_not_made_ends_no_reply(world):
+    await world.send(markdown("a"))
+    keep_a_reply(world)
+
+    async def breaks_off(request, *, timeout):
+        raise StageError("selector", "STAGE_UNAVAILABLE")
+
+    world.selector.index = breaks_off
+    await world.send(markdown("a", "# T\n\nOther."))
+    await world.cache.confirm("acme", world.selector.version)
+    assert isinstance(await found(world), Hit)
+
+
+@pytest.mark.parametrize("where", ["before the selector answers", "before it is announced"])
+async def test_a_caller_who_leaves_after_a_write_leaves_no_reply_of_before(world, where):
+    await world.send(markdown("a"))
+    keep_a_reply(world)
+    stored = asyncio.Event()
+
+    def hangs_after(method):
+        async def hangs(*args, **kwargs):
+            if where == "before the selector answers":
+                await method(*args, **kwargs)
+            stored.set()
+            await asyncio.Event().wait()
+
+        return hangs
+
+    advance = world.cache.advance
+    if where == "before the selector answers":
+        world.selector.index = hangs_after(world.selector.index)
+    else:
+        world.cache.advance = hangs_after(advance)
+    async with world.announcer:
+        call = asyncio.create_task(world.send(markdown("a", "# T\n\nOther.")))
+        await stored.wait()
+        world.cache.advance = advance
+        assert len(world.cache.changes) == 1
+        call.cancel()
+        await eventually("it is announced", lambda: len(world.cache.changes) > 1)
+    if where == "before the selector answers":
+        assert await found(world) == Unverified()
+    else:
+        assert await found(world) is None

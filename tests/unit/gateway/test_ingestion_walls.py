@@ -15,6 +15,7 @@ from scic.selector.v1 import selector_service_pb2 as selector
 from services.gateway.announcer import Announcer
 from services.gateway.cache.ports import CorpusChange
 from services.gateway.ingestion.batch import BatchIngester
+from services.gateway.ingestion.incoming import read
 from services.gateway.ingestion.stream import IngestStream
 from services.gateway.ports import Stages
 from services.gateway.principal import Principal, Role
@@ -177,3 +178,28 @@ async def test_what_is_unchanged_may_have_replaced_something_that_nobody_announc
     world.selector.version += 1  # a write whose reply was lost
     await world.send(writer(), document("a"))
     assert world.cache.floors["acme"] == 2
+
+
+class LeftError(Exception):
+    """Who writes may do so no longer."""
+
+
+async def test_who_may_no_longer_write_is_asked_right_before_each_write(world: World) -> None:
+    asked = 0
+
+    async def before_write() -> None:
+        nonlocal asked
+        asked += 1
+        assert len(world.compressor.prepared) == asked, "all that takes long is done"
+        if asked == 2:
+            raise LeftError
+
+    async def send(name: str) -> None:
+        request = pb.IngestDocumentsRequest(document=document(name))
+        batch = [read(0, request, writer(), world.ingester.sources)]
+        await world.ingester.ingest(writer(), batch, before_write=before_write)
+
+    await send("a")
+    with pytest.raises(LeftError):
+        await send("b")
+    assert [name for _, name in world.selector.documents] == ["a"]

@@ -74,6 +74,20 @@ def test_it_reaches_what_the_gateway_reaches() -> None:
     assert CLUSTERS["base"].passes("worker", "Egress", "dns", 53)
 
 
+def test_jobs_survive_a_restart_of_valkey() -> None:
+    dev = CLUSTERS["overlays/dev"]
+    valkey, pod = container(dev, "valkey"), dev.pod("valkey")["spec"]
+    assert valkey["args"] == COMPOSE["valkey"]["command"]
+    assert "--appendonly yes" in " ".join(valkey["args"])
+    assert COMPOSE["valkey"]["volumes"] == ["valkey:/data"]
+    (mount,) = valkey["volumeMounts"]
+    (volume,) = pod["volumes"]
+    assert (mount["name"], mount["mountPath"]) == (volume["name"], "/data")
+    assert volume["persistentVolumeClaim"]["claimName"] in dev.of("PersistentVolumeClaim")
+    assert pod["securityContext"]["fsGroup"] == pod["securityContext"]["runAsGroup"], "else it may not write there"
+    assert dev.workloads()["valkey"]["spec"]["strategy"] == {"type": "Recreate"}, "two may not write to one volume"
+
+
 def test_in_compose_it_shares_the_sidecar_and_no_port_of_the_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
     worker, gateway = COMPOSE["worker"], COMPOSE["gateway"]
     assert worker["network_mode"] == gateway["network_mode"]

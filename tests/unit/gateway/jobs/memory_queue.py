@@ -1,4 +1,4 @@
-"""The queue in memory: every promise of the port but that it outlives its process."""
+"""The queue in memory: every promise of the port but that it outlives its process, and the bound of bytes."""
 
 import copy
 import itertools
@@ -13,12 +13,14 @@ from google.rpc import status_pb2
 from scic import errors
 from scic.errors import ScicError
 from scic.gateway.v1 import job_service_pb2 as pb
-from services.gateway.jobs.backoff import pause
+from services.gateway.jobs.backoff import BUSY_ATTEMPT, pause
 from services.gateway.jobs.ports import Claim, Event, ItemResult, LostClaimError, StoredJob, Submission
 from services.gateway.signals import LocalSignals
 
 _ENDED = frozenset({pb.JOB_STATE_SUCCEEDED, pb.JOB_STATE_DEAD, pb.JOB_STATE_CANCELLED})
 _MOST_EVENTS = 256
+_SUSPICIOUS = 2
+_RESULTS_BYTES = 1 << 20
 
 
 @dataclass(slots=True)
@@ -36,6 +38,12 @@ class _Entry:
     """Token of the last attempt that its worker ended."""
 
     lease_ends: float = 0.0
+    fresh: bool = False
+    """Whether the attempt has kept a result."""
+
+    crashes: int = 0
+    """Attempts in a row that ended with their worker and had kept none."""
+
     erasures: int = 0
     """Erasures of the tenant before the attempt began."""
 
@@ -131,7 +139,13 @@ class FakeQueue:
     async def results(self, tenant: str, job_id: str, *, start: int, limit: int) -> Sequence[pb.JobResult]:
         """See JobQueue."""
         results = self._find(tenant, job_id).results
-        return [copy.deepcopy(results[index].result) for index in sorted(results) if index >= start][:limit]
+        found, size = list[pb.JobResult](), 0
+        for index in sorted(index for index in results if index >= start)[:limit]:
+            size += results[index].result.ByteSize()
+            if found and size > _RESULTS_BYTES:
+                break
+            found.append(copy.deepcopy(results[index].result))
+        return found
 
     async def events(self, tenant: str, job_id: str, *, after: str) -> Sequence[Event]:
         """See JobQueue."""
@@ -161,6 +175,7 @@ class FakeQueue:
         self._check_room(self._tenant(tenant))
         entry.job.state = pb.JOB_STATE_QUEUED
         entry.job.attempt_count = 0
+        entry.crashes = 0
         for name in ("error", "start_time", "end_time", "retry_time", "expire_time"):
             entry.job.ClearField(name)
         entry.order = next(self._numbers)
@@ -168,7 +183,7 @@ class FakeQueue:
         self._signals.speak("queue")
         return _stored(entry)
 
-    async def claim(self, worker: str) -> Claim | None:
+    async def claim(self) -> Claim | None:
         """See JobQueue."""
         self._check()
         for name in sorted(self._tenants, key=self._turn):
@@ -189,6 +204,7 @@ class FakeQueue:
         for index, item in results.items():
             if index in entry.results:
                 continue
+            entry.fresh, entry.crashes = True, 0
             erased = any(tenant.erased.get(name, 0) > entry.erasures for name in item.document_ids)
             entry.results[index] = _erased(index) if erased else copy.deepcopy(item)
         _count(entry)
@@ -206,22 +222,24 @@ class FakeQueue:
         entry.job.ClearField("error")
         self._end(entry, pb.JOB_STATE_SUCCEEDED)
 
-    async def fail(self, claim: Claim, error: status_pb2.Status, *, final: bool) -> None:
+    async def fail(self, claim: Claim, error: status_pb2.Status, *, final: bool = False, counted: bool = True) -> None:
         """See JobQueue."""
         if self._reported(claim):
             return
         entry = self._held(claim)
         entry.ended = claim.token
         entry.job.error.CopyFrom(error)
-        if final or entry.job.attempt_count >= entry.job.max_attempts:
+        entry.crashes = 0
+        if final or (counted and entry.job.attempt_count >= entry.job.max_attempts):
             self._end(entry, pb.JOB_STATE_DEAD)
             return
         entry.job.state = pb.JOB_STATE_QUEUED
-        self._stamp(entry.job.retry_time, pause(entry.job.attempt_count, self._random))
+        self._stamp(entry.job.retry_time, pause(entry.job.attempt_count if counted else BUSY_ATTEMPT, self._random))
+        entry.job.attempt_count -= not counted
         entry.order = next(self._numbers)
         self._say(entry)
 
-    async def release(self, claim: Claim) -> None:
+    async def release(self, claim: Claim, *, last: bool = False) -> None:
         """See JobQueue."""
         if self._reported(claim):
             return
@@ -229,9 +247,19 @@ class FakeQueue:
         entry.ended = claim.token
         entry.job.state = pb.JOB_STATE_QUEUED
         entry.job.attempt_count -= 1
-        entry.order = -next(self._numbers)
+        entry.order = next(self._numbers) * (1 if last else -1)
         self._say(entry)
         self._signals.speak("queue")
+
+    async def leave(self, claim: Claim) -> None:
+        """Nobody waits for that: what has lost its claim is in this process, and stops."""
+        self._check()
+
+    async def is_anyone_waiting(self) -> bool:
+        """See JobQueue."""
+        self._check()
+        now = self._clock()
+        return any(_waits(entry.job, now) for own in self._tenants.values() for entry in own.jobs.values())
 
     async def erase_documents(self, tenant: str, document_ids: Sequence[str], subject: str) -> int:
         """See JobQueue."""
@@ -300,7 +328,9 @@ class FakeQueue:
     def _check_room(self, tenant: _Tenant) -> None:
         waiting = sum(entry.job.state == pb.JOB_STATE_QUEUED for entry in tenant.jobs.values())
         if waiting >= self._max_waiting:
-            raise errors.JOB_QUEUE_FULL.error("The tenant has as many jobs waiting as it may.")
+            raise errors.JOB_QUEUE_FULL.error(
+                "The tenant has as many jobs waiting as it may.", metadata={"limit_jobs": str(self._max_waiting)}
+            )
 
     def _turn(self, name: str) -> tuple[int, int]:
         """Who has the fewest running comes first, then who was served longest ago."""
@@ -311,11 +341,23 @@ class FakeQueue:
         now = self._clock()
         for entry in own.jobs.values():
             if entry.job.state == pb.JOB_STATE_RUNNING and entry.lease_ends <= now:
-                if entry.job.attempt_count < entry.job.max_attempts:
+                entry.job.attempt_count -= entry.fresh
+                entry.crashes = 0 if entry.fresh else entry.crashes + 1
+                if entry.job.attempt_count >= entry.job.max_attempts:
+                    entry.job.error.CopyFrom(_ABANDONED)
+                    self._end(entry, pb.JOB_STATE_DEAD)
+                elif entry.crashes < _SUSPICIOUS:
                     return entry
-                entry.job.error.CopyFrom(_ABANDONED)
-                self._end(entry, pb.JOB_STATE_DEAD)
-        waiting = [entry for entry in own.jobs.values() if _waits(entry.job, now)]
+                else:
+                    entry.job.state = pb.JOB_STATE_QUEUED
+                    self._stamp(entry.job.retry_time, pause(entry.crashes + 1, self._random))
+                    self._say(entry)
+        begun = [e for e in own.jobs.values() if e.job.state == pb.JOB_STATE_RUNNING and e.crashes >= _SUSPICIOUS]
+        waiting = [
+            entry
+            for entry in own.jobs.values()
+            if _waits(entry.job, now) and not (begun and entry.crashes >= _SUSPICIOUS)
+        ]
         if not waiting:
             return None
         returned = [entry for entry in waiting if entry.order < 0]
@@ -330,6 +372,7 @@ class FakeQueue:
         entry.job.state = pb.JOB_STATE_RUNNING
         entry.job.attempt_count += 1
         entry.job.ClearField("retry_time")
+        entry.fresh = False
         self._stamp(entry.job.start_time)
         entry.token = f"token-{next(self._numbers)}"
         entry.lease_ends = self._clock() + self._lease
@@ -366,6 +409,7 @@ def _stored(entry: _Entry) -> StoredJob:
 def _count(entry: _Entry) -> None:
     entry.job.done_count = len(entry.results)
     entry.job.failed_count = sum(item.result.HasField("error") for item in entry.results.values())
+    entry.job.degraded_count = sum(bool(item.result.context.degradations) for item in entry.results.values())
 
 
 def _erased(index: int) -> ItemResult:

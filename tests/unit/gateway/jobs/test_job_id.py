@@ -38,6 +38,7 @@ contents = st.fixed_dictionaries(
     {
         "kind": st.sampled_from([pb.JOB_KIND_CONTEXTS, pb.JOB_KIND_DOCUMENTS]),
         "payload": st.binary(max_size=20),
+        "key_id": st.sampled_from(["anna", "ben"]),
         "priority": st.integers(1, 5),
         "max_attempts": st.integers(1, 10),
         "retention_seconds": st.floats(60, 604_800),

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scic import ScicError
+from services.gateway.admission.priority import Priority
 from services.gateway.jobs.owner import present_owner
 from services.gateway.principal import KeyRing, Principal, Role
 
@@ -21,6 +22,7 @@ def principals(draw: st.DrawFn) -> Principal:
         frozenset() if sees_all else draw(groups),
         sees_all=sees_all,
         trusted=draw(st.booleans()),
+        priority=draw(st.sampled_from(Priority)),
     )
 
 
@@ -34,6 +36,7 @@ def test_it_is_the_key_as_it_is_now_narrowed_to_what_it_was(now: Principal, then
     for group in ("hr", "sales", "it"):
         assert sees(owner, group) == (sees(now, group) and sees(then, group))
     assert owner.sees_all == (now.sees_all and then.sees_all)
+    assert owner.priority is Priority.BATCH
     assert owner.trusted == (now.trusted and then.trusted)
     assert owner.roles == now.roles & then.roles
     assert (owner.key_id, owner.tenant) == ("anna", "acme")

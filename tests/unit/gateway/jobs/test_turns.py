@@ -75,6 +75,18 @@ def test_who_has_jobs_that_run_or_pause_is_asked_in_time(until: float, asked_at:
     assert turns.next(asked_at) == "a"
 
 
+@pytest.mark.parametrize(
+    ("until", "asked_at"),
+    [pytest.param(5.0, 5.0, id="soon"), pytest.param(0.0, 0.1, id="more than one question sweeps away")],
+)
+def test_who_has_something_to_forget_is_asked_in_time_and_not_all_the_time(until: float, asked_at: float) -> None:
+    turns = Turns(lease_seconds=LEASE, random=Random(1))
+    turns.registered("a", 1, 0.0)
+    turns.told("a", Facts(0, 0, None, 9, forget_seconds=until), 0.0, served=False)
+    assert turns.next(asked_at - 0.01) is None
+    assert turns.next(asked_at) == "a"
+
+
 def test_who_does_not_answer_does_not_hold_others_up(turns: Turns) -> None:
     turns.postpone("a", 0.0)
     assert turns.next(0.0) == "b"

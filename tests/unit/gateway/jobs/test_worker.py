@@ -1,9 +1,11 @@
 """Workers: every item once, whatever fails, hangs, leaves or is taken away."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import pytest
+from structlog.testing import capture_logs
 
 from scic import errors
 from scic.gateway.v1 import job_service_pb2 as pb
@@ -11,7 +13,7 @@ from services.chassis import metrics
 from services.gateway.jobs.ports import Claim
 from services.gateway.jobs.submission import submission_of
 from services.gateway.principal import Principal, Role
-from tests.unit.gateway.jobs.world import ANNA, BEN, BOTH, Gate, World, fails
+from tests.unit.gateway.jobs.world import ANNA, BEN, BOTH, UNAVAILABLE, Gate, World, fails
 from tests.waiting import eventually
 
 CALLERS_FAULT = errors.UNKNOWN_MODEL.error("no such model", field_violations=[("model", "must be known")])
@@ -62,7 +64,6 @@ async def test_what_the_caller_did_wrong_is_the_items_result_and_the_job_succeed
     [
         pytest.param(errors.STAGE_UNAVAILABLE.error("away"), id="away"),
         pytest.param(errors.DEADLINE_EXCEEDED.error("late"), id="late"),
-        pytest.param(errors.OVERLOADED.error("busy"), id="overloaded"),
         pytest.param(RuntimeError("a bug"), id="a bug"),
     ],
 )
@@ -75,6 +76,26 @@ async def test_what_another_attempt_may_mend_is_tried_again_and_nothing_else_is_
     assert (job.state, job.attempt_count, job.failed_count) == (pb.JOB_STATE_SUCCEEDED, 3, 0)
     assert world.contexts.begun == {"a": 1, "b": 3, "c": 1}
     assert indices(await world.results(job_id), "context") == [0, 1, 2]
+
+
+async def test_what_a_stage_has_no_room_for_is_tried_again_and_counts_as_no_attempt(world: World) -> None:
+    world.contexts.behaviours["b"] = fails(1, 2, error=errors.OVERLOADED.error("busy"))
+    async with world.worker():
+        job = await world.ended(await world.ask("a", "b", "c", max_attempts=1))
+    assert (job.state, job.attempt_count, job.failed_count) == (pb.JOB_STATE_SUCCEEDED, 1, 0)
+    assert world.contexts.begun == {"a": 1, "b": 3, "c": 1}
+
+
+async def test_a_failure_beside_a_want_of_room_counts(world: World) -> None:
+    world.contexts.behaviours = {"a": fails(error=errors.OVERLOADED.error("busy")), "b": later}
+    async with world.worker():
+        job = await world.ended(await world.ask("a", "b", max_attempts=2))
+    assert (job.state, job.attempt_count, reason_of(job)) == (pb.JOB_STATE_DEAD, 2, "STAGE_UNAVAILABLE")
+
+
+async def later(number: int) -> None:
+    await asyncio.sleep(0.05)
+    raise UNAVAILABLE
 
 
 async def test_after_the_last_attempt_it_is_dead_with_what_is_done_and_a_replay_does_the_rest(world: World) -> None:
@@ -146,7 +167,7 @@ async def test_a_worker_whose_job_was_taken_over_stops_and_keeps_nothing(world: 
     world = World(lease_seconds=0.3)
     world.contexts.behaviours["a"] = gate = Gate()
     job_id = await world.ask("a")
-    claim = await world.queue.claim("one that hangs")
+    claim = await world.queue.claim()
     assert claim is not None
     async with world.worker():
         await gate.reached.wait()
@@ -159,7 +180,7 @@ async def test_a_worker_whose_job_was_taken_over_stops_and_keeps_nothing(world: 
 async def test_a_long_job_keeps_its_lease_as_long_as_its_worker_lives() -> None:
     world = World(lease_seconds=0.3)
     world.contexts.behaviours["a"] = gate = Gate()
-    async with world.worker("one"), world.worker("two"):
+    async with world.worker(), world.worker():
         job_id = await world.ask("a")
         await gate.reached.wait()
         await asyncio.sleep(1)
@@ -214,16 +235,75 @@ async def test_while_the_queue_is_away_work_waits_and_it_goes_on_when_it_is_back
 async def test_a_claim_that_meets_a_bug_does_not_end_the_worker(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     claim, tries = world.queue.claim, 0
 
-    async def broken(worker: str) -> Claim | None:
+    async def broken() -> Claim | None:
         nonlocal tries
         tries += 1
         if tries == 1:
             raise ValueError("cannot be read")
-        return await claim(worker)
+        return await claim()
 
     monkeypatch.setattr(world.queue, "claim", broken)
     async with world.worker():
         assert (await world.ended(await world.ask("a"))).state == pb.JOB_STATE_SUCCEEDED
+
+
+async def test_an_attempt_that_meets_a_bug_of_the_worker_is_logged_and_given_back(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    succeed, tries = world.queue.succeed, 0
+
+    async def broken(claim: Claim) -> None:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            raise ValueError("cannot be read")
+        await succeed(claim)
+
+    monkeypatch.setattr(world.queue, "succeed", broken)
+    with capture_logs() as logs:
+        async with world.worker():
+            job = await world.ended(await world.ask("a"))
+    assert (job.state, job.attempt_count) == (pb.JOB_STATE_SUCCEEDED, 1)
+    assert isinstance(next(line["exc_info"] for line in logs if line["event"] == "attempt_failed"), ValueError)
+
+
+async def test_a_long_job_makes_room_between_two_items_when_others_wait() -> None:
+    world = World(turn_seconds=0.2)
+    questions = [f"q{number}" for number in range(60)]
+    world.contexts.behaviours = dict.fromkeys(questions, takes_a_while)
+    async with world.worker(places=1):
+        long = await world.ask(*questions, name="long", max_attempts=1)
+        await eventually("it is begun", lambda: world.contexts.at_once > 0)
+        short = await world.ended(await world.ask("a", name="short"))
+        assert (await world.job(long)).done_count < 60
+        job = await world.ended(long)
+    assert (short.state, job.state, job.attempt_count) == (pb.JOB_STATE_SUCCEEDED, pb.JOB_STATE_SUCCEEDED, 1)
+    assert set(world.contexts.begun.values()) == {1}, "what was under way is finished"
+
+
+async def takes_a_while(number: int) -> None:
+    await asyncio.sleep(0.1)
+
+
+async def test_of_several_long_jobs_no_more_make_room_than_others_wait() -> None:
+    world = World(turn_seconds=0.2)
+    gates = {question: Gate() for question in ("a", "b", "short")}
+    world.contexts.behaviours.update(gates)
+    before = count("contexts", "released")
+    async with world.worker(places=2) as worker:
+        long = [await world.ask(*question * 8, name=question) for question in "ab"]
+        await gates["a"].reached.wait()
+        await gates["b"].reached.wait()
+        short = await world.ask("short", name="short")
+        await eventually("one is told", lambda: bool(worker._leaving))
+        await asyncio.sleep(0.3)
+        for question in "ab":
+            gates[question].opened.set()
+        await gates["short"].reached.wait()
+        gates["short"].opened.set()
+        jobs = [await world.ended(job_id) for job_id in (*long, short)]
+    assert {(job.state, job.attempt_count) for job in jobs} == {(pb.JOB_STATE_SUCCEEDED, 1)}
+    assert count("contexts", "released") == before + 1
 
 
 async def test_no_more_jobs_at_a_time_than_there_are_places(world: World) -> None:
@@ -279,6 +359,28 @@ async def test_documents_that_failed_for_a_stages_sake_alone_are_tried_again(wor
         job = await world.ended(await world.bring(("a", "1"), ("b", "2"), ("c", "3")))
     assert (job.state, job.attempt_count, job.failed_count) == (pb.JOB_STATE_SUCCEEDED, 2, 0)
     assert world.ingester.begun == {"a": 1, "b": 2, "c": 1}
+
+
+async def test_a_worker_that_lost_its_job_stores_nothing_more(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one that was paused beyond its lease: it has not heard of it, and is about to write."""
+    world.ingester.behaviours["a.md"] = gate = Gate()
+    left = list[Claim]()
+    async with world.worker():
+        job_id = await world.bring(("a.md", "old"))
+        await gate.reached.wait()
+        monkeypatch.setattr(world.signals, "speak", lambda _: None)  # nobody tells it
+        await world.queue.erase_documents("acme", ["a.md"], "")
+        monkeypatch.setattr(world.queue, "leave", keeping(left))
+        gate.opened.set()
+        await eventually("it says that it has stopped", lambda: [one.job.job_id for one in left] == [job_id])
+    assert world.ingester.stored == {}
+
+
+def keeping(left: list[Claim]) -> Callable[[Claim], Awaitable[None]]:
+    async def leave(claim: Claim) -> None:
+        left.append(claim)
+
+    return leave
 
 
 async def test_of_a_document_that_comes_twice_the_last_one_stays_whichever_failed_first(world: World) -> None:

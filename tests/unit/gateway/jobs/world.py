@@ -84,14 +84,21 @@ class FakeIngester:
     batches: list[list[str]] = field(default_factory=list)
 
     async def ingest(
-        self, principal: Principal, batch: Sequence[IncomingDocument]
+        self,
+        principal: Principal,
+        batch: Sequence[IncomingDocument],
+        *,
+        before_write: Callable[[], Awaitable[None]] | None = None,
     ) -> list[corpus_pb.IngestDocumentsResponse]:
         names = [one.input.document_id for one in batch]
         assert len(set(names)) == len(names)
         self.batches.append(names)
-        return [await self._ingest(one) for one in batch]
+        outcomes = [await self._prepare(one) for one in batch]
+        if before_write is not None:
+            await before_write()
+        return [self._store(one, outcome) for one, outcome in zip(batch, outcomes, strict=True)]
 
-    async def _ingest(self, incoming: IncomingDocument) -> corpus_pb.IngestDocumentsResponse:
+    async def _prepare(self, incoming: IncomingDocument) -> corpus_pb.IngestDocumentsResponse | None:
         name = incoming.input.document_id
         self.begun[name] += 1
         try:
@@ -99,6 +106,14 @@ class FakeIngester:
                 await behaviour(self.begun[name])
         except errors.ScicError as error:
             return failed(incoming.index, name, error)
+        return None
+
+    def _store(
+        self, incoming: IncomingDocument, failure: corpus_pb.IngestDocumentsResponse | None
+    ) -> corpus_pb.IngestDocumentsResponse:
+        if failure is not None:
+            return failure
+        name = incoming.input.document_id
         self.stored[name] = incoming.input.content
         outcome = corpus_pb.IngestDocumentsResponse.OUTCOME_INDEXED
         return corpus_pb.IngestDocumentsResponse(document_id=name, index=incoming.index, outcome=outcome)
@@ -107,21 +122,28 @@ class FakeIngester:
 class World:
     """A queue, what workers work with, and as many workers as a test starts."""
 
-    def __init__(self, *principals: Principal, lease_seconds: float = 15.0, context_seconds: float = 60.0) -> None:
+    def __init__(
+        self,
+        *principals: Principal,
+        lease_seconds: float = 15.0,
+        context_seconds: float = 60.0,
+        turn_seconds: float = 60.0,
+    ) -> None:
         self.signals = LocalSignals()
         self.queue = FakeQueue(lease_seconds=lease_seconds, signals=self.signals, random=_NoPause())
         self.contexts, self.ingester = FakeContexts(), FakeIngester()
         self.keys = KeyRing({one.key_id.encode(): one for one in principals or (ANNA, BEN)})
         self._lease_seconds = lease_seconds
         self._context_seconds = context_seconds
+        self._turn_seconds = turn_seconds
 
-    def worker(self, name: str = "w", *, places: int = 4, grace_seconds: float = 5.0) -> Worker:
+    def worker(self, *, places: int = 4, grace_seconds: float = 5.0) -> Worker:
         works: dict[Any, Any] = {
             pb.JOB_KIND_CONTEXTS: ContextWork(self.contexts, seconds=self._context_seconds),
             pb.JOB_KIND_DOCUMENTS: DocumentWork(self.ingester),
         }
-        attempts = Attempts(self.queue, self.signals, self.keys, works, self._lease_seconds)
-        return Worker(self.queue, self.signals, attempts, name=name, places=places, grace_seconds=grace_seconds)
+        attempts = Attempts(self.queue, self.signals, self.keys, works, self._lease_seconds, self._turn_seconds)
+        return Worker(self.queue, self.signals, attempts, places=places, grace_seconds=grace_seconds)
 
     async def ask(self, *questions: str, name: str = "job", owner: Principal = ANNA, **fields: Any) -> str:
         """Submits contexts; the job's id."""
