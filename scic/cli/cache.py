@@ -4,11 +4,11 @@ import asyncio
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from scic.cli.connection import Address, ApiKey, DataDir, connect
 from scic.cli.counted import counted
 from scic.cli.json_output import print_json
+from scic.cli.output import output
 from scic.cli.show_cache import show_cache_stats
 
 cache = typer.Typer(name="cache", no_args_is_help=True, rich_markup_mode=None)
@@ -34,7 +34,7 @@ def stats(
         if as_json:
             print_json(counts)
         else:
-            show_cache_stats(Console(), counts)
+            show_cache_stats(output(), counts)
 
     asyncio.run(ask())
 

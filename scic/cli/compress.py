@@ -10,6 +10,7 @@ from rich.console import Console
 
 from scic.cli.connection import Address, ApiKey, DataDir, connect
 from scic.cli.json_output import print_json
+from scic.cli.output import output
 from scic.cli.show_compression import show_diff, show_figures
 from scic.content_type import content_type_of
 from scic.gateway.v1 import context_service_pb2 as pb
@@ -113,11 +114,11 @@ def compress(
     if as_json:
         print_json(compressed)
     elif plan:
-        console = Console()
+        console = output()
         console.print("This is a plan: nothing was spent.")
         show_figures(console, compressed)
     elif diff:
-        show_diff(Console(), compressed, text=text, name=name or "standard input", question=question)
+        show_diff(output(), compressed, text=text, name=name or "standard input", question=question)
     else:
         _print(compressed)
 

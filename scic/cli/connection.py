@@ -1,12 +1,13 @@
 """Which mesh a command talks to, and with which key."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from scic.client import Client
-from scic.mesh.options import default_data_dir
+from scic.mesh.options import DATA_DIR_VARIABLE, default_data_dir
 from scic.mesh.paths import MeshPaths
 from scic.mesh.state import read_state
 
@@ -22,7 +23,10 @@ ApiKey = Annotated[
         "--api-key", envvar="SCIC_API_KEY", show_envvar=True, help="API key. Default: that of `scic up`'s mesh."
     ),
 ]
-DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Data directory of the mesh that `scic up` started.")]
+DataDir = Annotated[
+    Path | None,
+    typer.Option("--data-dir", envvar=DATA_DIR_VARIABLE, help="Data directory of the mesh that `scic up` started."),
+]
 
 
 class NoConnectionError(Exception):
@@ -39,7 +43,8 @@ def connect(address: str | None, api_key: str | None, data_dir: Path | None) -> 
         state = read_state(paths.state)
         if state is None:
             raise NoConnectionError(
-                f"no mesh runs in {paths.data_dir}; start one with `scic up`, or name one with --address"
+                f"no mesh runs in {paths.data_dir}; start one with `scic up`, or name one with --address, "
+                f"or its directory with --data-dir or {DATA_DIR_VARIABLE}"
             )
         address = state.edge
     if api_key is None:
@@ -48,3 +53,19 @@ def connect(address: str | None, api_key: str | None, data_dir: Path | None) -> 
         except OSError:
             raise NoConnectionError("no API key; give one with --api-key or in SCIC_API_KEY") from None
     return Client(address, api_key=api_key)
+
+
+def same_mesh(address: str | None, data_dir: Path | None) -> str:
+    """What a command that is given to copy needs behind it, to reach the mesh that this one reached.
+
+    Nothing for the mesh in the default directory. An API key that was given stays with the person.
+    """
+    if address is not None:
+        return f" --address {shlex.quote(address)}"
+    return same_directory(data_dir or default_data_dir())
+
+
+def same_directory(data_dir: Path) -> str:
+    """` --data-dir DIRECTORY` for a directory that is not the default one."""
+    place = data_dir.expanduser().absolute()
+    return "" if place == default_data_dir() else f" --data-dir {shlex.quote(str(place))}"

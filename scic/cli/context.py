@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from scic.cli.connection import Address, ApiKey, DataDir, connect
 from scic.cli.duration import span
 from scic.cli.json_output import print_json
+from scic.cli.output import output
 from scic.cli.show import show_context, show_plan
 from scic.client import ContextOptions
 
@@ -61,7 +61,11 @@ Fresh = Annotated[bool, typer.Option("--fresh", help="Take no stored reply; the 
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Take no stored reply, and store nothing.")]
 MaxAge = Annotated[
     str | None,
-    typer.Option("--max-age", metavar="DURATION", help="Oldest stored reply that is taken: 30s, 10m, 2h; at most 7d."),
+    typer.Option(
+        "--max-age",
+        metavar="DURATION",
+        help="Oldest stored reply that is taken: 30s, 10m, 1h30m; a number is seconds; at most 7d.",
+    ),
 ]
 MinVersion = Annotated[
     int | None,
@@ -111,7 +115,7 @@ def context(
         elif as_json:
             print_json(built)
         else:
-            show_context(Console(), built, explain=explain)
+            show_context(output(), built, explain=explain)
 
     asyncio.run(ask())
 
@@ -146,7 +150,7 @@ def plan(
         if as_json:
             print_json(planned)
         else:
-            show_plan(Console(), planned, explain=explain)
+            show_plan(output(), planned, explain=explain)
 
     asyncio.run(ask())
 

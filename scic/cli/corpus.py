@@ -5,10 +5,10 @@ import sys
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from scic.cli.connection import Address, ApiKey, DataDir, connect
 from scic.cli.json_output import one_line, print_json
+from scic.cli.output import output
 from scic.cli.show_corpus import LISTING_HEADER, listing_line, show_receipt, show_record, show_stats
 from scic.gateway.v1 import corpus_service_pb2 as pb
 
@@ -64,7 +64,7 @@ def show(
         if as_json:
             print_json(document)
         else:
-            show_record(Console(), document)
+            show_record(output(), document)
 
     asyncio.run(ask())
 
@@ -90,7 +90,7 @@ def delete(
         for document_id in dict.fromkeys(document_ids):
             if document_id not in response.deleted_document_ids:
                 print(f"no such document: {document_id}", file=sys.stderr)
-        show_receipt(Console(), response.receipt)
+        show_receipt(output(), response.receipt)
         if response.corpus_version:
             print(f"corpus version {response.corpus_version}")
 
@@ -127,7 +127,7 @@ def erase(
     if as_json:
         print_json(response)
     else:
-        show_receipt(Console(), response.receipt)
+        show_receipt(output(), response.receipt)
 
 
 @corpus.command()
@@ -140,6 +140,6 @@ def stats(as_json: AsJson = False, address: Address = None, api_key: ApiKey = No
         if as_json:
             print_json(counts)
         else:
-            show_stats(Console(), counts)
+            show_stats(output(), counts)
 
     asyncio.run(ask())

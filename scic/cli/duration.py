@@ -3,6 +3,7 @@
 import re
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 
 from google.protobuf.duration_pb2 import Duration
 
@@ -15,19 +16,26 @@ _UNITS = {
 _FORM = re.compile(r"([1-9][0-9]{0,5})([mhdw])")
 
 _NANOSECONDS = {"ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3_600 * 10**9, "d": 86_400 * 10**9}
-_SPAN = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s|m|h|d)")
+_NUMBER = r"[0-9]{1,9}(?:\.[0-9]{1,9})?"
+_PART = re.compile(rf"({_NUMBER})(ms|s|m|h|d)")
+_SECONDS = re.compile(_NUMBER)
 
 _SPOKEN = ((2 * 86_400, 86_400, "d"), (2 * 3_600, 3_600, "h"), (2 * 60, 60, "min"), (0, 1, "s"))
 """From how many seconds on a unit is spoken of, how many it has, and its sign."""
 
 
 def span(text: str) -> Duration:
-    """A span of time such as `500ms`, `5s`, `1.5h` or `2d`, to the nanosecond. Raises ValueError for another form."""
-    form = _SPAN.fullmatch(text)
-    if form is None:
-        raise ValueError("must be a number with ms, s, m, h or d, such as 500ms, 5s or 10m")
+    """A span of time such as `500ms`, `5s`, `1.5h` or `1h30m`, to the nanosecond; a number alone is seconds.
+
+    Raises ValueError for another form, and for units that do not go from large to small, each once.
+    """
+    parts = [("s", text)] if _SECONDS.fullmatch(text) else [(form[2], form[1]) for form in _PART.finditer(text)]
+    sizes = [_NANOSECONDS[unit] for unit, _ in parts]
+    whole = "".join(f"{number}{unit}" for unit, number in parts) in {text, f"{text}s"}
+    if not parts or not whole or any(size <= following for size, following in pairwise(sizes)):
+        raise ValueError("must be a number with ms, s, m, h or d, such as 500ms, 5s, 10m or 1h30m")
     duration = Duration()
-    duration.FromNanoseconds(int(Decimal(form[1]) * _NANOSECONDS[form[2]]))
+    duration.FromNanoseconds(sum(int(Decimal(number) * _NANOSECONDS[unit]) for unit, number in parts))
     return duration
 
 

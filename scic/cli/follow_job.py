@@ -21,8 +21,10 @@ EXIT_LEFT = 130
 class Follower:
     """Shows what happens to jobs, one after the other: a line that moves, or a line each in a pipe."""
 
-    def __init__(self, *, as_json: bool) -> None:
+    def __init__(self, *, as_json: bool, place: str) -> None:
+        """`place` stands behind the commands that are given to copy, as `same_mesh` makes it."""
         self._as_json = as_json
+        self._place = place
         self._job_id = ""
         self._position = ""
         self._ahead: list[str] = []
@@ -67,7 +69,8 @@ class Follower:
         """Says how to go on with what is not watched to its end; nothing where that is nothing."""
         if self._job_id:
             since = f" --from {self._position}" if self._position else ""
-            typer.echo(f"the job goes on; `scic jobs watch {self._job_id}{since}` watches it again from here", err=True)
+            command = f"scic jobs watch {self._job_id}{since}{self._place}"
+            typer.echo(f"the job goes on; `{command}` watches it again from here", err=True)
         if self._ahead:
             typer.echo(f"not watched yet: {', '.join(self._ahead)}", err=True)
 

@@ -147,6 +147,9 @@ def _report(console: Console, tally: _Tally, skipped: int, seconds: float) -> No
         f"{tally.passages} passages in {seconds:.1f} s"
         + (f"; corpus version {tally.corpus_version}" if tally.corpus_version else "")
     )
+    if indexed:
+        said = "a cached context may miss new documents for up to a minute; `scic context --fresh` takes none"
+        console.print(said, highlight=False, soft_wrap=True)
 
 
 def _prefixes(paths: Sequence[Path]) -> list[str]:

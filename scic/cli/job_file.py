@@ -17,6 +17,18 @@ _PREFIX: Final = re.compile(r"Failed to parse (\w+) field: ")
 _PLACE: Final = re.compile(r' at "?BuildContextRequest\.([^"\s]*?)\.*"?\.?$')
 
 
+_MEANING: Final = (
+    (
+        re.compile(r"invalid literal for int\(\).*|Couldn't parse integer.*|int\(\) argument must.*"),
+        "must be a whole number",
+    ),
+    (re.compile(r"repeated field \w+ must be in \[\].*"), "must be a list"),
+    (re.compile(r"'\w+' object is not iterable.*"), "must be an object with named fields"),
+    (re.compile(r'Message type "[\w.]+" has no field named "(.*?)".*'), r"has no field \1"),
+)
+"""What protobuf says of a value, and what that means."""
+
+
 class Item(NamedTuple):
     """A request, and where it stands."""
 
@@ -72,11 +84,24 @@ def _read(entries: Iterator[tuple[str, Any]]) -> RequestFile:
             found.mistakes.extend((f"{place}: {name}", _unknown(name)) for name in unknown)
         else:
             try:
-                found.items.append(Item(place, ParseDict(fields, pb.BuildContextRequest())))
+                found.items.append(Item(place, ParseDict(_named(fields), pb.BuildContextRequest())))
             except ParseError as error:
                 field, sentence = _explained(str(error))
                 found.mistakes.append((f"{place}: {field}", sentence))
     return found
+
+
+def _named(fields: dict[str, Any]) -> dict[str, Any]:
+    """With sources that are written as `scic context --source` takes them, `docs` or `docs:5`, as messages."""
+    sources = fields.get("sources")
+    if not isinstance(sources, list):
+        return fields
+    return fields | {"sources": [_source(source) if isinstance(source, str) else source for source in sources]}
+
+
+def _source(text: str) -> dict[str, Any]:
+    name, colon, limit = text.rpartition(":")
+    return {"name": name, "limit": int(limit)} if colon and limit.isdecimal() else {"name": text}
 
 
 def _unknown(name: str) -> str:
@@ -93,4 +118,7 @@ def _explained(said: str) -> tuple[str, str]:
         sentence = sentence[prefix.end() :]
     if place := _PLACE.search(sentence):
         path, sentence = place[1], sentence[: place.start()]
+    for form, meaning in _MEANING:
+        if found := form.fullmatch(sentence):
+            return path, found.expand(meaning)
     return path, sentence

@@ -1,19 +1,20 @@
 """`scic jobs`: work that is too long to wait for."""
 
 import asyncio
+import re
 import sys
 from collections.abc import AsyncIterator
 from enum import StrEnum
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from scic import errors
-from scic.cli.connection import Address, ApiKey, DataDir, connect
+from scic.cli.connection import Address, ApiKey, DataDir, connect, same_mesh
 from scic.cli.follow_job import EXIT_LEFT, Follower
 from scic.cli.jobs_submit import ingest, submit
 from scic.cli.json_output import one_line, print_json
+from scic.cli.output import output
 from scic.cli.show import show_context
 from scic.cli.show_jobs import (
     LISTING_HEADER,
@@ -28,6 +29,8 @@ from scic.errors import ScicError
 from scic.gateway.v1 import job_service_pb2 as pb
 
 jobs = typer.Typer(name="jobs", no_args_is_help=True, rich_markup_mode=None)
+
+_POSITION = re.compile(r"[0-9]{1,20}-[0-9]{1,20}")
 
 _EXIT_SOME_FAILED = 1
 _EXIT_NO_RESULT = 1
@@ -74,7 +77,7 @@ def show(
     if as_json:
         print_json(job)
     else:
-        show_job(Console(), job)
+        show_job(output(), job)
 
 
 @jobs.command()
@@ -82,7 +85,12 @@ def watch(
     job_id: JobId,
     from_: Annotated[
         str,
-        typer.Option("--from", metavar="POSITION", help="Go on after this event. Default: from the first one kept."),
+        typer.Option(
+            "--from",
+            metavar="POSITION",
+            help="Go on after this event, such as 1764194023000-0: the position that --json prints of it, or Ctrl-C "
+            "of the last one. Default: from the first one kept.",
+        ),
     ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, a line for each event.")] = False,
     address: Address = None,
@@ -93,7 +101,12 @@ def watch(
 
     Exit code 0: all of it came out well; 1: the job is dead or cancelled, or some of its items failed.
     """
-    following = Follower(as_json=as_json)
+    if from_ and not _POSITION.fullmatch(from_):
+        raise typer.BadParameter(
+            f"{from_!r} is no position; one looks like 1764194023000-0, and stands in what --json and Ctrl-C print",
+            param_hint="--from",
+        )
+    following = Follower(as_json=as_json, place=same_mesh(address, data_dir))
 
     async def ask() -> None:
         async with connect(address, api_key, data_dir) as client:
@@ -154,7 +167,7 @@ def results(
                 if as_json:
                     print(one_line(result))
                 elif item is not None and result.HasField("context"):
-                    show_context(Console(), result.context, explain=False)
+                    show_context(output(), result.context, explain=False)
                 else:
                     print(result_line(result) if begun else f"{RESULTS_HEADER}\n{result_line(result)}")
                 begun = True

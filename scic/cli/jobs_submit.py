@@ -3,16 +3,17 @@
 import asyncio
 import re
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
 
 from scic import errors
-from scic.cli.connection import Address, ApiKey, DataDir, connect
+from scic.cli.connection import Address, ApiKey, DataDir, connect, same_mesh
 from scic.cli.context import DEFAULT_MAX_TOKENS
 from scic.cli.duration import span
 from scic.cli.follow_job import EXIT_NOT_CLEAN, Follower
@@ -40,6 +41,9 @@ from scic.gateway.v1 import context_service_pb2 as context
 
 _EXIT_MISTAKE = 2
 
+_NAME = re.compile(r"[A-Za-z0-9._:-]{0,64}")
+_NAME_FORM = "letters, digits and . _ : -, at most 64"
+
 _FIELD = re.compile(r"contexts\.requests\[([0-9]+)\]\.(.+)")
 
 Priority = Annotated[
@@ -53,8 +57,8 @@ RequestId = Annotated[
     str,
     typer.Option(
         "--request-id",
-        help="Name of the job: the same command with the same name submits nothing twice. Further jobs of one command "
-        "get .2, .3 … behind it. Default: a new name, which is printed where the command broke off.",
+        help=f"Name of the job, {_NAME_FORM}: the same command with the same name submits nothing twice. Further jobs "
+        "of one command get .2, .3 … behind it. Default: a new name, which is printed where the command broke off.",
     ),
 ]
 Watch = Annotated[bool, typer.Option("--watch", "-w", help="Then watch the jobs to their end, as `scic jobs watch`.")]
@@ -98,7 +102,10 @@ def submit(
     A job is made for up to 1,000 requests or 4 MiB, more jobs for more. What was submitted survives a crash of the
     mesh. Documents go in by `scic jobs ingest`.
 
-    Exit code 0: all was submitted, and with --watch came out well; 1: it did not; 2: nothing was done.
+    Where the mesh has no room for a further job, it waits up to a minute at a time.
+
+    Exit code 0: all was submitted, and with --watch came out well; 1: it did not, or only some jobs were submitted;
+    2: nothing was done.
     """
     kept = _retention(retention)
     items, mistakes = read_requests(read_text(file), name_of(file), questions=questions)
@@ -109,20 +116,25 @@ def submit(
     for _, request in items:
         request.profile = request.profile or profile
         request.max_tokens = request.max_tokens or max_tokens or (0 if request.profile else DEFAULT_MAX_TOKENS)
-    following, submission = Follower(as_json=as_json), Submission(request_id, as_json=as_json)
+    _check_name(request_id)
+    jobs, place = asyncio.run(_batched(items)), same_mesh(address, data_dir)
+    following = Follower(as_json=as_json, place=place)
+    submission = Submission(request_id, as_json=as_json, place=place, total=len(jobs))
 
     async def ask() -> None:
         done = 0
         async with connect(address, api_key, data_dir) as client:
-            async for batch in batches(_requests(items)):
+            for batch in jobs:
+                send = partial(
+                    client.submit_contexts,
+                    batch,
+                    request_id=next(submission.request_ids),
+                    priority=priority,
+                    max_attempts=attempts,
+                    retention=kept,
+                )
                 with _placing(name_of(file), items[done:]):
-                    answer = await client.submit_contexts(
-                        batch,
-                        request_id=next(submission.request_ids),
-                        priority=priority,
-                        max_attempts=attempts,
-                        retention=kept,
-                    )
+                    answer = await submission.put(send)
                 done += len(batch)
                 submission.note(answer)
             await _then(client, submission, following, watch=watch, quiet=as_json)
@@ -154,30 +166,37 @@ def ingest(
     It takes what `scic ingest` takes, and leaves the work to the mesh's workers. A job is made for up to 1,000 files
     or 4 MiB, more jobs for more.
 
-    Exit code 0: all was submitted, and with --watch came out well; 1: some files did not, each is named.
+    Exit code 0: all was submitted, and with --watch came out well; 1: some files did not, each is named;
+    2: nothing was done.
     """
     kept = _retention(retention)
     common = common_fields(source, metadata or (), acl or (), subject or (), expires_in, untrusted=untrusted)
     console = Console(stderr=True)
     files = find_files(paths, console, verbose=verbose)
-    following, submission = Follower(as_json=as_json), Submission(request_id, as_json=as_json)
+    _check_name(request_id)
+    place = same_mesh(address, data_dir)
+    following, submission = Follower(as_json=as_json, place=place), Submission(request_id, as_json=as_json, place=place)
+    names: dict[str, list[str]] = {}
 
     async def put(client: Client) -> None:
         async for batch in batches(documents(files, common)):
+            send = partial(
+                client.submit_documents,
+                batch,
+                request_id=next(submission.request_ids),
+                priority=priority,
+                max_attempts=attempts,
+                retention=kept,
+            )
             try:
-                answer = await client.submit_documents(
-                    batch,
-                    request_id=next(submission.request_ids),
-                    priority=priority,
-                    max_attempts=attempts,
-                    retention=kept,
-                )
+                answer = await submission.put(send)
             except ScicError as error:
                 if error.reason != errors.REQUEST_TOO_LARGE.name or len(batch) > 1:
                     raise
                 files.failures.append((batch[0].document_id, f"{error}; `scic ingest` takes it"))
                 continue
             submission.note(answer)
+            names[answer.job.job_id] = [document.document_id for document in batch]
 
     async def ask() -> None:
         async with connect(address, api_key, data_dir) as client:
@@ -185,7 +204,12 @@ def ingest(
                 await put(client)
             finally:
                 name_failures(console, files.failures)
+            if not as_json:
+                submitted = sum(map(len, names.values()))
+                print(f"{submitted} submitted, {len(files.failures)} failed, {len(files.skipped)} left out", flush=True)
             await _then(client, submission, following, watch=watch, quiet=as_json)
+            if watch:
+                name_failures(console, [failure async for failure in _failures(client, names)])
 
     _run(ask, submission, following)
     if files.failures:
@@ -197,6 +221,25 @@ def _retention(text: str) -> timedelta:
         return span(text).ToTimedelta()
     except ValueError as error:
         raise typer.BadParameter(f"{text!r} {error}", param_hint="--retention") from None
+
+
+def _check_name(request_id: str) -> None:
+    if not _NAME.fullmatch(request_id):
+        raise typer.BadParameter(f"{request_id!r} is not {_NAME_FORM}", param_hint="--request-id")
+
+
+async def _failures(client: Client, names: Mapping[str, Sequence[str]]) -> AsyncIterator[tuple[str, str]]:
+    """The documents of jobs that did not go in, and why."""
+    for job_id, documents_ in names.items():
+        async for result in client.job_results(job_id, page_size=100):
+            status = result.error if result.HasField("error") else result.document.error
+            if status.code:
+                error = errors.from_status(status)
+                yield documents_[result.index], f"{error} ({error.reason})"
+
+
+async def _batched(items: Sequence[Item]) -> list[list[context.BuildContextRequest]]:
+    return [batch async for batch in batches(_requests(items))]
 
 
 async def _requests(items: Sequence[Item]) -> AsyncIterator[context.BuildContextRequest]:
@@ -213,9 +256,7 @@ async def _then(client: Client, submission: Submission, following: Follower, *, 
     elif watch:
         await following.follow_all(client, submitted)
     elif not quiet:
-        typer.echo(
-            f"`scic jobs watch {submitted[-1]}` watches it; `scic jobs results` prints what comes of it", err=True
-        )
+        submission.tell_how_to_go_on()
 
 
 def _run(ask: Callable[[], Coroutine[None, None, None]], submission: Submission, following: Follower) -> None:

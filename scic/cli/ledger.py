@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from scic import errors
 from scic.cli.connection import Address, ApiKey, DataDir, connect
 from scic.cli.json_output import one_line, print_json
+from scic.cli.output import output
 from scic.cli.show_context_diff import show_context_diff
 from scic.cli.show_ledger import LISTING_HEADER, listing_line, show_prompt, show_record
 from scic.client import Client
@@ -82,7 +82,7 @@ def show(
         if as_json:
             print_json(record)
             return
-        console = Console()
+        console = output()
         show_record(console, record)
         if prompt:
             show_prompt(console, record.response.messages)
@@ -156,7 +156,7 @@ def _print_diff(found: pb.ContextDiff, *, as_json: bool) -> None:
     if as_json:
         print_json(found)
     else:
-        show_context_diff(Console(), found)
+        show_context_diff(output(), found)
 
 
 async def _newest(client: Client, *, runnable: bool = False) -> pb.RecordSummary:

@@ -3,7 +3,6 @@
 import sys
 from typing import Annotated, NoReturn
 
-import grpc
 import typer
 from rich.console import Console
 
@@ -18,7 +17,7 @@ from scic.cli.jobs import jobs
 from scic.cli.ledger import ledger
 from scic.cli.mesh import down, restart, status, up
 from scic.cli.profiles import profiles
-from scic.cli.remedies import with_remedy
+from scic.cli.remedies import sentence
 from scic.errors import ScicError
 
 EXIT_MISTAKE = 2
@@ -61,9 +60,7 @@ def main() -> None:
     except NoConnectionError as error:
         _fail(str(error))
     except ScicError as error:
-        # What grpc or Envoy say of a connection does not name the mesh.
-        away = error.reason == grpc.StatusCode.UNAVAILABLE.name
-        _fail(f"{'the mesh does not answer: ' if away else ''}{with_remedy(error)}")
+        _fail(sentence(error))
     except UnicodeEncodeError:
         # What a shell passes on need not be text; no message can hold it.
         _fail("an argument has bytes that are not UTF-8")
@@ -71,6 +68,6 @@ def main() -> None:
         sys.exit(130)
 
 
-def _fail(sentence: str) -> NoReturn:
-    Console(stderr=True).print(f"scic: {sentence}", markup=False, highlight=False, soft_wrap=True)
+def _fail(said: str) -> NoReturn:
+    Console(stderr=True).print(f"scic: {said}", markup=False, highlight=False, soft_wrap=True)
     sys.exit(EXIT_MISTAKE)

@@ -16,8 +16,9 @@ from rich.table import Table
 from rich.text import Text
 
 from scic.cli.mesh_progress import Progress, welcome
+from scic.cli.output import output
 from scic.mesh.errors import MeshError
-from scic.mesh.options import DEFAULT_EDGE_PORT, MeshOptions, default_data_dir
+from scic.mesh.options import DATA_DIR_VARIABLE, DEFAULT_EDGE_PORT, MeshOptions, default_data_dir
 from scic.mesh.packages import check_packages
 from scic.mesh.paths import MeshPaths
 from scic.mesh.state import MeshState, read_state
@@ -39,7 +40,11 @@ _DETACHED_LOG = "supervisor.log"
 
 DataDir = Annotated[
     Path | None,
-    typer.Option("--data-dir", help="Directory that holds all data. Default: the platform's place for user data."),
+    typer.Option(
+        "--data-dir",
+        envvar=DATA_DIR_VARIABLE,
+        help="Directory that holds all data. Default: the platform's place for user data.",
+    ),
 ]
 
 
@@ -89,7 +94,7 @@ def status(
     if as_json:
         print(json.dumps(_as_json(paths, state, reports, healthy=healthy), indent=2))
     else:
-        _console().print(_table(state, reports))
+        output().print(_table(state, reports), highlight=False)
     if not healthy:
         raise typer.Exit(EXIT_UNHEALTHY)
 
@@ -129,7 +134,10 @@ def _running(paths: MeshPaths) -> MeshState:
 
     state = running_mesh(paths)
     if state is None:
-        raise MeshError(f"No mesh runs in {paths.data_dir}: start one with `scic up`.")
+        raise MeshError(
+            f"No mesh runs in {paths.data_dir}: start one with `scic up`, or name its directory with --data-dir or "
+            f"{DATA_DIR_VARIABLE}."
+        )
     return state
 
 

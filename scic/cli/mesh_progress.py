@@ -1,6 +1,5 @@
 """How `scic up` shows a mesh that starts and stops."""
 
-import shlex
 import time
 from types import TracebackType
 from typing import Self
@@ -9,8 +8,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from scic.cli.connection import same_directory
 from scic.mesh.events import Event, EventKind
-from scic.mesh.options import default_data_dir
 from scic.mesh.paths import MeshPaths
 from scic.mesh.state import MeshState, read_state
 
@@ -68,7 +67,7 @@ class Progress:
 
 def welcome(state: MeshState, paths: MeshPaths, took: str) -> str:
     """Where a mesh that is up listens, and what to do first."""
-    place = "" if paths.data_dir == default_data_dir() else f" --data-dir {shlex.quote(str(paths.data_dir))}"
+    place = same_directory(paths.data_dir)
     metrics = [f"  {record.service}-{record.replica}  {record.metrics}" for record in state.processes if record.metrics]
     return "\n".join(
         (

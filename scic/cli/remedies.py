@@ -4,6 +4,8 @@ import math
 from types import MappingProxyType
 from typing import Final
 
+import grpc
+
 from scic import errors
 from scic.cli.duration import spoken
 
@@ -19,6 +21,13 @@ _REMEDIES: Final = MappingProxyType(
         errors.QUEUE_UNAVAILABLE.name: "try again; a job that was submitted is not lost",
     }
 )
+
+
+def sentence(error: errors.ScicError) -> str:
+    """What a command that failed says of it."""
+    # What grpc or Envoy say of a connection does not name the mesh.
+    away = error.reason == grpc.StatusCode.UNAVAILABLE.name
+    return f"{'the mesh does not answer: ' if away else ''}{with_remedy(error)}"
 
 
 def with_remedy(error: errors.ScicError) -> str:

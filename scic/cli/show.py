@@ -3,11 +3,10 @@
 from collections.abc import Iterable, Sequence
 
 from rich.console import Console
-from rich.padding import Padding
-from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from scic.cli.output import Heading
 from scic.cli.printable import escape, printable
 from scic.cli.show_cache import cache_words
 from scic.cli.show_compression import show_decision, show_degradation, show_retention
@@ -27,9 +26,9 @@ def show_context(console: Console, built: pb.BuildContextResponse, *, explain: b
     """The messages, then where they come from and what they cost."""
     for message in built.messages:
         role = _name(message_pb2.Role.Name(message.role))
-        console.print(Rule(role, style=_ROLE_STYLE[message.role], align="left"))
+        console.print(Heading(role, style=_ROLE_STYLE[message.role]))
         console.print(Text(printable(message.content)), soft_wrap=True)
-    console.print(Rule("citations", align="left"))
+    console.print(Heading("citations"))
     _show_evidence(console, built.evidence, explain=explain)
     if explain:
         _show_dropped(console, built.dropped)
@@ -52,7 +51,7 @@ def show_plan(console: Console, planned: pb.PlanContextResponse, *, explain: boo
 
 def _show_evidence(console: Console, evidence: Sequence[pb.Evidence], *, explain: bool) -> None:
     if not evidence:
-        console.print(Padding("no passage of these sources and filters was found that fits", (0, 2)))
+        console.print("  no passage of these sources and filters was found that fits")
         return
     table = Table(box=None, pad_edge=False)
     for heading in ("", "passage", "offsets", "source", "trust", "score", "tokens"):
@@ -74,7 +73,7 @@ def _show_evidence(console: Console, evidence: Sequence[pb.Evidence], *, explain
 def _show_dropped(console: Console, dropped: Sequence[pb.DroppedPassage]) -> None:
     if not dropped:
         return
-    console.print(Rule("left out", align="left"))
+    console.print(Heading("left out"))
     table = Table(box=None, pad_edge=False)
     for heading in ("passage", "source", "score", "tokens", "reason"):
         table.add_column(heading, justify="right" if heading in {"score", "tokens"} else "left", overflow="fold")

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from rich.console import Console
-from rich.rule import Rule
 from rich.text import Text
 
+from scic.cli.output import Heading
 from scic.cli.printable import escape
 from scic.cli.words import word
 from scic.gateway.v1 import context_service_pb2 as pb
@@ -19,11 +19,11 @@ _MARKS: Final = ("[-", "-]")
 
 def show_diff(console: Console, compressed: pb.CompressTextResponse, *, text: str, name: str, question: str) -> None:
     """The original, what went struck through, between a line that says what was asked and the figures."""
-    console.print(Rule(f"[bold]{escape(name)}[/bold] · {escape(question)}", align="left"))
+    console.print(Heading(f"[bold]{escape(name)}[/bold] · {escape(question)}"))
     console.print(_marked(compressed, text, plain=not console.is_terminal), soft_wrap=True, end="")
     if not text.endswith("\n"):
         console.print()
-    console.print(Rule(_headline(compressed.decision), align="left"))
+    console.print(Heading(_headline(compressed.decision)))
     show_figures(console, compressed)
 
 

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from rich.bar import Bar
 from rich.console import Console
-from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
 from scic import errors
+from scic.cli.output import Heading
 from scic.cli.printable import escape, printable
 from scic.cli.show_cache import cache_words
 from scic.cli.show_candidates import show_candidates
@@ -43,7 +43,7 @@ def show_record(console: Console, record: pb.Record) -> None:
     error = errors.from_status(record.error) if record.HasField("error") else None
     # A request that failed before the guard had read it left no text.
     title = request.question or " ".join(filter(None, ("request", name, f"failed: {error.reason}" if error else "")))
-    console.print(Rule(f"[bold]{escape(title)}[/bold]", align="left"))
+    console.print(Heading(f"[bold]{escape(title)}[/bold]"))
     for line in (f"record {record.record_id}", f"request {name}", f"{time(record.create_time)} · key {record.key_id}"):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     if error:
@@ -72,7 +72,7 @@ def show_record(console: Console, record: pb.Record) -> None:
 def show_prompt(console: Console, messages: Sequence[message_pb2.Message]) -> None:
     """The messages as the model got them."""
     for message in messages:
-        console.print(Rule(word(message_pb2.Role.Name(message.role), "ROLE_"), align="left"))
+        console.print(Heading(word(message_pb2.Role.Name(message.role), "ROLE_")))
         console.print(Text(printable(message.content)), soft_wrap=True)
 
 

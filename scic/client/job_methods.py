@@ -54,7 +54,7 @@ class JobMethods:
             retention: how long results are kept after the end, a minute to 7 days; a number is seconds. Default: a day.
             timeout: seconds, for the submission.
         """
-        batch = pb.ContextBatch(requests=requests)
+        batch = pb.ContextBatch(requests=map(_request, requests))
         if not request_id and self._own_writes.demand:
             for request in batch.requests:
                 request.cache.min_corpus_version = request.cache.min_corpus_version or self._own_writes.demand
@@ -178,6 +178,12 @@ class JobMethods:
             return self._jobs.WatchJob(pb.WatchJobRequest(job_id=job_id, position=after), metadata=self._metadata)
 
         return watch(begin, position, PAUSES)
+
+
+def _request(request: context_service_pb2.BuildContextRequest) -> context_service_pb2.BuildContextRequest:
+    if not isinstance(request, context_service_pb2.BuildContextRequest):
+        raise TypeError(f"a request is what scic.context_request(question, max_tokens=…) makes, not {request!r}")
+    return request
 
 
 def _submission(

@@ -27,10 +27,17 @@ class Health(StrEnum):
 
 async def check(probe: Probe, timeout_seconds: float = 1.0) -> Health:
     """Ask once."""
-    ask = {ProbeKind.GRPC: _grpc, ProbeKind.HTTP: _http, ProbeKind.TCP: _tcp}[probe.kind]
     try:
         async with asyncio.timeout(timeout_seconds):
-            return await ask(probe.target)
+            match probe.kind:
+                case ProbeKind.GRPC:
+                    return await _grpc(probe.target)
+                case ProbeKind.HTTP:
+                    return await _http(probe.target)
+                case ProbeKind.TCP:
+                    return await _tcp(probe.target)
+                case ProbeKind.REDIS:
+                    return await _redis(probe.target, probe.password)
     except (TimeoutError, OSError, EOFError, grpc.aio.AioRpcError):
         return Health.UNREACHABLE
 
@@ -66,6 +73,28 @@ async def _tcp(target: str) -> Health:
     _, writer = await _connect(target)
     await _close(writer)
     return Health.HEALTHY
+
+
+async def _redis(target: str, password: str) -> Health:
+    """Whether it answers PING; a server that still loads its data answers with an error."""
+    reader, writer = await _connect(target)
+    try:
+        if password:
+            writer.write(_command("AUTH", password))
+            await reader.readline()  # a password that is wrong shows in the next answer
+        writer.write(_command("PING"))
+        answer = await reader.readline()
+    finally:
+        await _close(writer)
+    if not answer:
+        return Health.UNREACHABLE
+    return Health.HEALTHY if answer == b"+PONG\r\n" else Health.NOT_SERVING
+
+
+def _command(*words: str) -> bytes:
+    """A command as an array of bulk strings (https://redis.io/docs/latest/develop/reference/protocol-spec/)."""
+    encoded = [word.encode() for word in words]
+    return b"*%d\r\n" % len(encoded) + b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in encoded)
 
 
 async def _connect(address: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

@@ -9,6 +9,9 @@ from scic.mesh.store import Store
 
 DEFAULT_EDGE_PORT = 8080
 
+DATA_DIR_VARIABLE = "SCIC_DATA_DIR"
+"""Environment variable that names the data directory to every command."""
+
 
 def default_data_dir() -> Path:
     """The platform's directory for this user's data, such as `~/.local/share/scic`."""

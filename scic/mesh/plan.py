@@ -182,7 +182,7 @@ class _Planner:
             env={},
             cwd=self._installation.root,
             address=_at(port),
-            probe=Probe(ProbeKind.TCP, _at(port)),
+            probe=Probe(ProbeKind.REDIS, _at(port), password),
             log=self._log("valkey-1"),
         )
         return spec, f"redis://:{password}@{_at(port)}/0"

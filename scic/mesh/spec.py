@@ -1,7 +1,7 @@
 """A mesh as data: which processes there are, in which order they start and stop."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
@@ -15,6 +15,8 @@ class ProbeKind(StrEnum):
     """A GET that must answer 200."""
     TCP = "tcp"
     """A connection that must open."""
+    REDIS = "redis"
+    """A PING that must be answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,8 @@ class Probe:
     kind: ProbeKind
     target: str
     """`host:port`, for HTTP followed by the path."""
+    password: str = field(default="", repr=False)
+    """For REDIS; empty where it wants none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

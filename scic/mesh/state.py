@@ -53,7 +53,9 @@ def read_state(path: Path) -> MeshState | None:
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
         records = tuple(
-            ProcessRecord(**{**record, "probe": Probe(ProbeKind(record["probe"]["kind"]), record["probe"]["target"])})
+            ProcessRecord(
+                **{**record, "probe": Probe(**{**record["probe"], "kind": ProbeKind(record["probe"]["kind"])})}
+            )
             for record in raw.pop("processes")
         )
         return MeshState(**raw, processes=records)

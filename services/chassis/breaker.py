@@ -81,6 +81,7 @@ class _AgainstError(Exception):
 class Breaker:
     """Opens after `fail_max` failures in a row; after `reset_timeout` seconds lets one trial through at a time.
 
+    With `least_seconds` the row must have lasted so long: of many calls under way one bad moment fails all.
     Its state is of this process and event loop; the metric `context_breaker_state` shows it.
     """
 
@@ -90,10 +91,14 @@ class Breaker:
         *,
         fail_max: int = 5,
         reset_timeout: float = 2.0,
+        least_seconds: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name: Final = name
+        self._fail_max = fail_max
         self._reset_timeout = reset_timeout
+        self._least_seconds = least_seconds
+        self._failing_since: float | None = None
         self._clock = clock
         self._opened_at = 0.0
         self._no_trial = asyncio.Event()
@@ -180,7 +185,7 @@ class Breaker:
                 and verdict.counts
                 and _code_of(error) is not grpc.StatusCode.CANCELLED
             ):
-                self._breaker.call(_fail, error)
+                self._report(error)
             raise
         else:
             if self._breaker.state is admitted_by and verdict.counts:
@@ -190,11 +195,23 @@ class Breaker:
                 self._no_trial.set()
 
     def _report(self, error: Exception | None) -> None:
+        if error is None or not is_failure(error):
+            self._failing_since = None
+        elif self._is_moment():
+            return
         if error is None:
             self._breaker.call(_succeed)
             return
         with suppress(type(error)):
             self._breaker.call(_fail, error)
+
+    def _is_moment(self) -> bool:
+        """Whether one more failure would open it, and all of the row may have come of one moment."""
+        now = self._clock()
+        if self._failing_since is None:
+            self._failing_since = now
+        last = self.state == pybreaker.STATE_CLOSED and self._breaker.fail_counter >= self._fail_max - 1
+        return last and now - self._failing_since < self._least_seconds
 
     def _admit(self, *, may_try: bool) -> bool:
         """Let a call in, or raise. Returns whether it is the trial."""

@@ -36,8 +36,8 @@ class Patience:
     """An answer that takes longer counts as a failure: a Redis that is slow is worse than none."""
 
 
-ON_THE_PATH = Patience(seconds=0.1, slow_seconds=0.04)
-"""For commands that a request waits for."""
+ON_THE_PATH = Patience(seconds=0.3, slow_seconds=0.05)
+"""For commands that a request waits for. A look-up that is given up costs a computation, which is far dearer."""
 
 BEHIND = Patience(seconds=2.0, slow_seconds=1.0)
 """For commands that no request waits for, or that do much work at a time."""
@@ -47,6 +47,9 @@ _AT_A_TIME = 32
 
 _QUEUE_SECONDS = 0.5
 """What a command waits at most until it is among those: in a burst that is the gateway's slowness, and not Redis'."""
+
+_LEAST_SECONDS = 1.0
+"""So long nothing must have gone well before Redis is left alone: on a busy machine it is late now and then."""
 
 _TURNS = 4
 """Turns of the event loop that a command takes: so many times its lateness is no fault of Redis."""
@@ -98,7 +101,7 @@ async def redis_breaker(name: str, redis: Redis | RedisCluster, *, pause: float 
         target = {"target_nodes": RedisCluster.RANDOM} if isinstance(redis, RedisCluster) else {}
         await _timed(lambda: redis.execute_command("PING", **target), verdict, ON_THE_PATH)
 
-    async with Breaker(name, reset_timeout=pause).probed(probe) as breaker:
+    async with Breaker(name, reset_timeout=pause, least_seconds=_LEAST_SECONDS).probed(probe) as breaker:
         yield breaker
 
 

@@ -270,3 +270,19 @@ async def test_who_is_probed_is_tried_in_the_background_and_by_no_caller() -> No
         assert breaker.state == "closed"
         call(breaker)
         assert not answers
+
+
+def test_one_bad_moment_opens_nothing_where_the_row_must_last(clock: Clock) -> None:
+    breaker = Breaker("moments", fail_max=3, least_seconds=1.0, clock=clock)
+    fail(breaker, 50)
+    assert breaker.state == "closed"
+    clock.now += 0.9
+    fail(breaker, 50)
+    assert breaker.state == "closed"
+    call(breaker)
+    clock.now += 0.9
+    fail(breaker, 50)
+    assert breaker.state == "closed", "something went well in between"
+    clock.now += 1.0
+    fail(breaker, 1)
+    assert breaker.state == "open"

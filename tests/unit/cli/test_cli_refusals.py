@@ -30,7 +30,7 @@ def assert_refused(done: subprocess.CompletedProcess[str], sentence: str) -> Non
     [
         pytest.param(
             ("context", QUESTION, "--data-dir", "nothing"),
-            r"scic: no mesh runs in \S+/nothing; start one with `scic up`, or name one with --address",
+            r"scic: no mesh runs in \S+/nothing; start one with .* --address, .* --data-dir or SCIC_DATA_DIR",
             id="context without a mesh",
         ),
         pytest.param(
@@ -41,7 +41,7 @@ def assert_refused(done: subprocess.CompletedProcess[str], sentence: str) -> Non
         ),
         pytest.param(
             ("status", "--data-dir", "nothing"),
-            r"No mesh runs in \S+/nothing: start one with `scic up`\.",
+            r"No mesh runs in \S+/nothing: start one with `scic up`, or .* with --data-dir or SCIC_DATA_DIR\.",
             id="status without one",
         ),
         pytest.param(

@@ -1,6 +1,7 @@
 """`scic jobs` as a person at a terminal has it, against a real server."""
 
 import json
+import math
 import os
 import re
 import signal
@@ -70,7 +71,8 @@ def test_without_watching_it_is_said_how_to_go_on(server: Server, scic: Run, tmp
     server.known = {"night-1"}
     done = scic("jobs", "submit", str(tmp_path / "batch.jsonl"), "--request-id", "night-1")
     assert (done.code, done.out) == (0, "submitted job1: 1 context, known already: queued\n")
-    assert done.err == "`scic jobs watch job1` watches it; `scic jobs results` prints what comes of it\n"
+    place = f"job1 --address {server.address}"
+    assert done.err == f"`scic jobs watch {place}` watches it; `scic jobs results {place}` prints what comes of it\n"
     assert submissions(server)[0].contexts.requests[0].max_tokens == 0, "the profile's"
 
 
@@ -91,10 +93,10 @@ def test_a_line_that_is_refused_in_a_later_job_is_named_all_the_same(server: Ser
     server.failures = [None, INVALID]
     done = scic("jobs", "submit", str(tmp_path / "q"), "--questions", "--request-id", "night-1")
     assert done == Done(
-        2,
+        1,
         "submitted job1: 1000 contexts\n",
         f"scic: {tmp_path / 'q'}: line 1002: question: must not be empty or only white space\n"
-        "1 job submitted: job1; continue with --request-id night-1\n",
+        "1 of 2 jobs submitted: job1; continue with --request-id night-1\n",
     )
 
 
@@ -104,9 +106,10 @@ def test_what_broke_off_goes_on_by_the_name_that_is_printed(server: Server, scic
     server.failures = [None, errors.QUEUE_UNAVAILABLE.error("away"), errors.QUEUE_UNAVAILABLE.error("away")]
     broken = scic(*command)
     told = re.fullmatch(
-        r"1 job submitted: job1; continue with --request-id (\S+)\nscic: away; try again; .*\n", broken.err
+        r"1 of 2 jobs submitted: job1; continue with --request-id (\S+)\nscic: away; try again; .*\n", broken.err
     )
     assert told, broken.err
+    assert broken.code == 1, "2 is for what did nothing"
     assert [one.request_id for one in submissions(server)] == [told[1], *[f"{told[1]}.2"] * 2]
     server.seen.clear()
     assert scic(*command, "--request-id", told[1]).code == 0
@@ -208,8 +211,8 @@ def test_files_are_ingested_in_the_background(
         ("a.md", "docs", ["staff"]),
         ("b.py", "docs", ["staff"]),
     ]
-    assert (done.code, done.out) == (1, "submitted job1: 2 documents\n")
-    assert re.match(r"failed \S*/empty\.md: empty\n`scic jobs watch job1` watches it; ", done.err)
+    assert (done.code, done.out) == (1, "submitted job1: 2 documents\n2 submitted, 1 failed, 1 left out\n")
+    assert re.match(r"failed \S*/empty\.md: empty\n`scic jobs watch job1 --address \S+` watches it; ", done.err)
 
 
 def test_large_files_get_jobs_of_their_own_and_one_too_large_is_named(
@@ -229,7 +232,74 @@ def test_large_files_get_jobs_of_their_own_and_one_too_large_is_named(
 
 
 def test_a_folder_without_files_submits_nothing(scic: Run, tmp_path: Path) -> None:
-    assert scic("jobs", "ingest", str(tmp_path)) == Done(0, "", "nothing was submitted\n")
+    assert scic("jobs", "ingest", str(tmp_path)) == Done(
+        0, "0 submitted, 0 failed, 0 left out\n", "nothing was submitted\n"
+    )
+
+
+def test_documents_that_failed_are_named_at_the_end_of_the_watch(
+    server: Server, scic: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.md", "b.md", "c.md"):
+        Path(name).write_text("x\n", encoding="utf-8")
+    refused = errors.to_status(errors.EMPTY_DOCUMENT.error("it is empty"))
+    server.streams = [[ENDED]]
+    server.results = [
+        pb.JobResult(index=0, document=corpus.IngestDocumentsResponse(document_id="a.md")),
+        pb.JobResult(index=1, document=corpus.IngestDocumentsResponse(document_id="b.md", error=refused)),
+        pb.JobResult(index=2, error=errors.to_status(errors.RESULT_ERASED.error("it was deleted"))),
+    ]
+    done = scic("jobs", "ingest", ".", "--watch")
+    assert done.code == 1
+    assert done.err == "failed b.md: it is empty (EMPTY_DOCUMENT)\nfailed c.md: it was deleted (RESULT_ERASED)\n"
+
+
+@pytest.mark.parametrize(
+    ("refusal", "seconds"),
+    [
+        pytest.param(errors.RATE_LIMITED.error("too many", retry_after=7.2), 7.2, id="a limit that says when"),
+        pytest.param(errors.JOB_QUEUE_FULL.error("too many", metadata={"limit_jobs": "9"}), 10.0, id="a full queue"),
+    ],
+)
+def test_further_jobs_wait_for_room(
+    server: Server,
+    scic: Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    refusal: errors.ScicError,
+    seconds: float,
+) -> None:
+    waited: list[float] = []
+
+    async def wait(pause: float) -> None:
+        waited.append(pause)
+
+    monkeypatch.setattr("scic.cli.submission.pause", wait)
+    (tmp_path / "q").write_text("Why?\n" * 1003, encoding="utf-8")
+    server.failures = [None, refusal, refusal]
+    done = scic("jobs", "submit", str(tmp_path / "q"), "--questions", "--request-id", "n", "--json")
+    assert (done.code, waited) == (0, [seconds] * 2)
+    assert done.err == f"waiting {math.ceil(seconds)} s after 1 job: too many\n" * 2
+    assert [one.request_id for one in submissions(server)] == ["n", "n.2", "n.2", "n.2"]
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        pytest.param(errors.RATE_LIMITED.error("too many", retry_after=61), id="not soon"),
+        pytest.param(errors.RATE_LIMITED.error("too many"), id="never"),
+        pytest.param(errors.JOB_QUEUE_FULL.error("full", metadata={"limit_bytes": "9"}), id="bytes that stay"),
+    ],
+)
+def test_nobody_waits_for_what_does_not_come_soon(
+    server: Server, scic: Run, tmp_path: Path, refusal: errors.ScicError
+) -> None:
+    (tmp_path / "q").write_text("Why?\n" * 1003, encoding="utf-8")
+    server.failures = [None, refusal]
+    done = scic("jobs", "submit", str(tmp_path / "q"), "--questions", "--request-id", "n")
+    assert done.code == 1
+    assert done.err.startswith("1 of 2 jobs submitted: job1; continue with --request-id n\nscic: ")
 
 
 @pytest.mark.parametrize(
@@ -300,7 +370,8 @@ def test_who_goes_away_leaves_the_job_running_and_hears_how_to_go_on(
         watcher.send_signal(signal.SIGINT)
         _, told = watcher.communicate(timeout=60)
     assert watcher.returncode == 130
-    assert told == f"\nthe job goes on; `scic jobs watch {JOB}{since}` watches it again from here\n"
+    again = f"scic jobs watch {JOB}{since} --address {server.address}"
+    assert told == f"\nthe job goes on; `{again}` watches it again from here\n"
     assert not any(isinstance(request, pb.CancelJobRequest) for request in server.seen)
 
 
@@ -318,7 +389,7 @@ def leaving(server: Server, *arguments: str) -> tuple[int, str]:
     ("failures", "told"),
     [
         pytest.param(["hang"], "nothing is known to be submitted", id="the first job"),
-        pytest.param([None, "hang"], "1 job submitted: job1", id="the second job"),
+        pytest.param([None, "hang"], "1 of 2 jobs submitted: job1", id="the second job"),
     ],
 )
 def test_who_goes_away_while_jobs_are_submitted_hears_what_is_in_the_queue(
@@ -337,7 +408,7 @@ def test_who_goes_away_hears_of_jobs_that_were_not_watched_yet(server: Server, t
     assert code == 130
     assert told.splitlines() == [
         "",
-        "the job goes on; `scic jobs watch job2` watches it again from here",
+        f"the job goes on; `scic jobs watch job2 --address {server.address}` watches it again from here",
         "not watched yet: job3, job4",
     ]
 
@@ -546,6 +617,14 @@ def test_a_refusal_says_what_to_do(
             ("show", "x"),
             "scic: there is no such job; `scic jobs list` shows those that the key may see\n",
             id="no such job",
+        ),
+        pytest.param(
+            ("watch", "x", "--from", "3"), r".*--from: '3' is no position; one looks like 1764194023000-0, .*\n", id="3"
+        ),
+        pytest.param(
+            ("ingest", ".", "--request-id", "a b"),
+            r".*--request-id: 'a b' is not letters, digits and \. _ : -, at most 64\n",
+            id="name",
         ),
         pytest.param(("replay",), r".*replay: give one of JOB and --all-dead\n", id="replay nothing"),
         pytest.param(("replay", "x", "--all-dead"), r".*replay: give one of JOB and --all-dead\n", id="replay both"),

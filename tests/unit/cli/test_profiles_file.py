@@ -137,7 +137,7 @@ def test_what_is_left_out_is_left_out(text, profile):
         ("tools: [{name: x, parameters: !!binary aGk=}]", "tools[0].parameters", "must be what JSON can say: "),
         ("tools: [{name: x, parameters: &a {b: *a}}]", "tools[0].parameters", "must be what JSON can say: "),
         ('description: "\\ud800"', "description", "cannot be sent: "),
-        ("deadline: 5", "deadline", "must be a number with ms, s, m, h or d, such as 500ms, 5s or 10m"),
+        ("deadline: soon", "deadline", "must be a number with ms, s, m, h or d, such as 500ms, 5s, 10m or 1h30m"),
         ("deadline: soon", "deadline", "must be a number with"),
         ("deadline: [5s]", "deadline", "must be a number with"),
         ("name: [a]", "name", "must be text; put it in quotes"),

@@ -187,7 +187,10 @@ def test_kill_9_of_the_supervisor_leaves_no_process_and_the_next_start_works(she
     until("children live on", lambda: not shell.processes())
     none = shell.scic("status")
     assert none.returncode == 2
-    assert none.stderr == f"No mesh runs in {shell.data_dir}: start one with `scic up`.\n"
+    assert none.stderr == (
+        f"No mesh runs in {shell.data_dir}: start one with `scic up`, or name its directory with --data-dir or "
+        "SCIC_DATA_DIR.\n"
+    )
     again = shell.up()
     assert again.returncode == 0, again.stderr
     assert (shell.data_dir / "api-key").read_text() == key

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,7 +11,7 @@ import redis.asyncio
 from redis.exceptions import AuthenticationError
 
 from scic.mesh import process, valkey
-from scic.mesh.health import wait_healthy
+from scic.mesh.health import Health, check, wait_healthy
 from scic.mesh.packages import installation
 from scic.mesh.spec import Command, Probe, ProbeKind
 
@@ -34,7 +35,7 @@ async def test_what_was_written_survives_kill_9_in_any_directory(spec: MakeSpec,
 
     async def started() -> process.Running:
         server = await process.start(command)
-        await asyncio.wait_for(wait_healthy(Probe(ProbeKind.TCP, address)), 10)
+        await asyncio.wait_for(wait_healthy(Probe(ProbeKind.REDIS, address, "s3cret")), 10)
         return server
 
     server = await started()
@@ -47,6 +48,9 @@ async def test_what_was_written_survives_kill_9_in_any_directory(spec: MakeSpec,
         async with redis.asyncio.Redis(host=host, port=int(port)) as stranger:
             with pytest.raises(AuthenticationError):
                 await stranger.get("corpus")
+        assert await check(Probe(ProbeKind.REDIS, address, "another")) is Health.NOT_SERVING
+        server.process.send_signal(signal.SIGSTOP)
+        assert await check(Probe(ProbeKind.REDIS, address, "s3cret"), 0.2) is Health.UNREACHABLE
         server.process.kill()
         await server.wait()
         server = await started()
