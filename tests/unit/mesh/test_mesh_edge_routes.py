@@ -24,7 +24,7 @@ def route_of(method: str) -> dict[str, Any]:
         route["route"]
         for route in routes
         if "grpc" in route["match"]
-        and (route["match"].get("path") == method or ("prefix" in route["match"] and route["match"]["prefix"] == "/"))
+        and (route["match"].get("path") == method or method.startswith(route["match"].get("prefix", "no prefix")))
     )
 
 
@@ -42,3 +42,9 @@ def test_a_call_ends_within_a_minute_unless_it_is_a_stream_which_ends_when_nothi
         assert route["idle_timeout"] in {"300s", "3600s"}
     else:
         assert route["max_stream_duration"] == {"max_stream_duration": "60s", "grpc_timeout_header_max": "60s"}
+
+
+@pytest.mark.parametrize("method", sorted(REQUIRED_ROLE.keys() - NOT_REPEATED))
+def test_another_gateway_is_asked_for_what_one_has_not_unless_all_share_what_is_away(method: str) -> None:
+    shared = method.startswith((JOBS, "/scic.gateway.v1.CacheService"))
+    assert ("unavailable" in route_of(method)["retry_policy"]["retry_on"].split(",")) != shared
