@@ -20,8 +20,6 @@ from services.gateway.stages import ComposerClient, CompressorClient, SelectorCl
 _Client = TypeVar("_Client", bound=Redis | RedisCluster)
 
 _CONNECT_SECONDS = 0.25
-_ANSWER_SECONDS = 2.0
-"""For any command; what a request waits for is bounded more tightly (see `redis_calls`)."""
 
 RETRY = Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,))
 """Once more on a new connection where the old one was lost, as after a restart of Redis.
@@ -55,12 +53,12 @@ async def stage_clients(settings: GatewaySettings, stack: AsyncExitStack, purpos
 def redis_client(settings: GatewaySettings, stack: AsyncExitStack) -> Redis | RedisCluster | None:
     """A client of the Redis that the settings name, closed with the stack; None where they name none.
 
-    Raises StartupError.
+    Raises StartupError. Its commands have no time limit of their own, so each is made by `redis_calls.call`: with
+    `socket_timeout` redis-py stands `asyncio.wait_for` around every write, which on Python 3.11 swallows a cancellation
+    that comes as the write ends.
     """
     kind = RedisCluster if settings.redis_cluster else Redis
-    connect = partial(
-        kind.from_url, socket_timeout=_ANSWER_SECONDS, socket_connect_timeout=_CONNECT_SECONDS, retry=RETRY
-    )
+    connect = partial(kind.from_url, socket_timeout=None, socket_connect_timeout=_CONNECT_SECONDS, retry=RETRY)
     return _opened(connect, settings, stack)
 
 

@@ -1,13 +1,15 @@
 """Commands to a Redis that is slow, hangs, is killed and comes back: requests never wait long, and never in vain."""
 
 import asyncio
+import json
 import random
 import signal
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 
 import pytest
 from redis.asyncio import Redis, RedisCluster
@@ -17,10 +19,12 @@ from redis.backoff import NoBackoff
 from services.chassis.breaker import Breaker
 from services.gateway import redis_calls
 from services.gateway.cache.ports import CacheUnavailableError
+from services.gateway.connections import redis_client
 from services.gateway.redis_calls import Patience, call, redis_breaker
+from services.gateway.settings import GatewaySettings
 from tests.delaying_proxy import DelayingProxy, delaying_proxy
 from tests.valkey import ALONE, CLUSTER, Valkey
-from tests.waiting import eventually
+from tests.waiting import LONG, eventually
 
 Signal = Callable[[Valkey], None]
 
@@ -195,3 +199,27 @@ async def test_cancelled_commands_never_cross_replies(world: World) -> None:
         await asyncio.gather(*(one(dice.randrange(40), limit) for limit in limits))
     assert not wrong
     assert min(cancelled, answered) > 100
+
+
+async def test_a_command_that_is_cancelled_stays_cancelled(server: Valkey) -> None:
+    """A client that bounds its writes by itself lost most of these cancellations: the task went on for ever."""
+    settings = GatewaySettings(
+        port=0, keys=json.dumps({"keys": []}), redis_url=server.url, redis_cluster=server.cluster
+    )
+    async with AsyncExitStack() as stack:
+        redis = redis_client(settings, stack)
+        assert redis is not None
+        breaker = Breaker("cancelled")
+
+        async def go_on() -> None:
+            while True:
+                await call(breaker, lambda: redis.set("key", "value"))
+                await asyncio.sleep(0)
+
+        rng = Random(7)
+        for _ in range(200):
+            task = asyncio.create_task(go_on())
+            await asyncio.sleep(rng.uniform(0.0003, 0.0015))
+            task.cancel()
+            done, _ = await asyncio.wait([task], timeout=LONG)
+            assert done, "it went on"

@@ -8,11 +8,10 @@ from functools import partial
 from typing import TypeAlias
 
 from redis.asyncio import Redis, RedisCluster
-from redis.exceptions import RedisError
 
 from scic.gateway.v1 import cache_pb2, cache_service_pb2
 from services.chassis import metrics
-from services.chassis.breaker import Breaker, BreakerOpenError
+from services.chassis.breaker import Breaker
 from services.chassis.logs import get_logger
 from services.gateway.cache import redis_scripts as scripts
 from services.gateway.cache.keys import cache_keys, flight_key, flight_topic
@@ -20,6 +19,7 @@ from services.gateway.cache.packing import MAX_ENTRY_BYTES, UnreadableError, dig
 from services.gateway.cache.ports import (
     CacheEntry,
     CacheKey,
+    CacheUnavailableError,
     CorpusChange,
     Freshness,
     Hit,
@@ -215,11 +215,11 @@ class RedisContextCache:
         """See ContextCache. Redis rewrites its append-only file in the background; nodes of a cluster see to theirs."""
         if isinstance(self._redis, RedisCluster):
             return
+        redis = self._redis
         try:
-            with self._breaker.calling():
-                if (await self._redis.info("persistence")).get("aof_enabled"):
-                    await self._redis.bgrewriteaof()
-        except (RedisError, OSError, BreakerOpenError) as error:
+            if (await call(self._breaker, lambda: redis.info("persistence"), BEHIND)).get("aof_enabled"):
+                await call(self._breaker, redis.bgrewriteaof, BEHIND)
+        except CacheUnavailableError as error:
             # One may be under way, or the user may not ask for it: then it goes with the next one.
             _log.info("redis_log_not_rewritten", error=type(error).__name__)
 

@@ -6,6 +6,7 @@ A false alarm costs a computation, a miss a wrong answer: what may be meant eith
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 
@@ -115,6 +116,7 @@ _SPANISH = r"""
 _PHRASES = re.compile(f"{_ENGLISH}|{_GERMAN}|{_FRENCH}|{_SPANISH}", re.IGNORECASE | re.VERBOSE)
 
 
+@lru_cache(4096)
 def time_sensitive(question: str) -> bool:
     """Whether the answer depends on when it is asked; English, and the plain words of German, French and Spanish."""
     plain = _TITLE.sub(r"\1X", _VERBATIM.sub(" X ", question.replace("’", "'")))  # noqa: RUF001 - as it is typeset
