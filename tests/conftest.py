@@ -1,5 +1,6 @@
 """What several rings share: the laptop mesh, started once."""
 
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -8,6 +9,12 @@ from tests.laptop import LaptopMesh, start_mesh
 
 TENANTS = tuple(f"tenant-{number}" for number in range(64))
 """A tenant is a wall, so tests that share a mesh each take one of their own."""
+
+
+def pytest_configure() -> None:
+    """Who starts the tests in the background lets them ignore Ctrl-C; the commands under test must not inherit that."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

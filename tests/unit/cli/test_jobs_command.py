@@ -362,13 +362,16 @@ def test_who_goes_away_leaves_the_job_running_and_hears_how_to_go_on(
     with subprocess.Popen(
         [sys.executable, "-u", *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as watcher:
-        assert watcher.stdout
-        if stream:
-            assert watcher.stdout.readline().startswith(f"{JOB} running")
-        else:
-            server.asked.wait(60)
-        watcher.send_signal(signal.SIGINT)
-        _, told = watcher.communicate(timeout=60)
+        try:
+            assert watcher.stdout
+            if stream:
+                assert watcher.stdout.readline().startswith(f"{JOB} running")
+            else:
+                server.asked.wait(60)
+            watcher.send_signal(signal.SIGINT)
+            _, told = watcher.communicate(timeout=60)
+        finally:
+            watcher.kill()
     assert watcher.returncode == 130
     again = f"scic jobs watch {JOB}{since} --address {server.address}"
     assert told == f"\nthe job goes on; `{again}` watches it again from here\n"
@@ -379,9 +382,12 @@ def leaving(server: Server, *arguments: str) -> tuple[int, str]:
     """Exit code and standard error of a command that gets Ctrl-C as soon as the server hangs."""
     command = (sys.executable, "-m", "scic.cli", *arguments, "--address", server.address, "--api-key", "k")
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert server.hanging.wait(60)
-        process.send_signal(signal.SIGINT)
-        _, told = process.communicate(timeout=60)
+        try:
+            assert server.hanging.wait(60)
+            process.send_signal(signal.SIGINT)
+            _, told = process.communicate(timeout=60)
+        finally:
+            process.kill()
     return process.returncode, told
 
 
