@@ -7,7 +7,7 @@ import pytest
 
 from tests.laptop import LaptopMesh, start_mesh
 
-TENANTS = tuple(f"tenant-{number}" for number in range(64))
+TENANTS = tuple(f"tenant-{number}" for number in range(128))
 """A tenant is a wall, so tests that share a mesh each take one of their own."""
 
 
