@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from scic.gateway.v1 import cache_pb2, cache_service_pb2
 from scic.selector.v1 import selector_service_pb2 as selector
 from services.gateway.cache.documents import documents_of_selection
+from services.gateway.cache.keys import flight_topic
 from services.gateway.cache.ports import (
     CacheEntry,
     CacheKey,
@@ -182,7 +183,7 @@ class FakeCache:
         if under_way is not None and under_way.owner == flight:
             del self.flights[name]
             if under_way.waited:
-                self.signals.speak(f"flight:{tenant}:{key.exact}")
+                self.signals.speak(flight_topic(tenant, key.exact))
         return right
 
     def keep(self, tenant: str, key: CacheKey, entry: CacheEntry) -> None:

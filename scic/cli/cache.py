@@ -8,6 +8,7 @@ import typer
 from scic.cli.connection import Address, ApiKey, DataDir, connect
 from scic.cli.counted import counted
 from scic.cli.json_output import print_json
+from scic.cli.options import AsJson, Yes
 from scic.cli.output import output
 from scic.cli.show_cache import show_cache_stats
 
@@ -21,7 +22,7 @@ def about() -> None:
 
 @cache.command()
 def stats(
-    as_json: Annotated[bool, typer.Option("--json", help="Print the reply as JSON.")] = False,
+    as_json: AsJson = False,
     address: Address = None,
     api_key: ApiKey = None,
     data_dir: DataDir = None,
@@ -44,7 +45,7 @@ def flush(
     tenant: Annotated[
         str, typer.Option("--tenant", help="The key's tenant, which is named to confirm it.", show_default=False)
     ],
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Yes = False,
     address: Address = None,
     api_key: ApiKey = None,
     data_dir: DataDir = None,

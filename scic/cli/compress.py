@@ -10,6 +10,7 @@ from rich.console import Console
 
 from scic.cli.connection import Address, ApiKey, DataDir, connect
 from scic.cli.json_output import print_json
+from scic.cli.options import AsJson
 from scic.cli.output import output
 from scic.cli.show_compression import show_diff, show_figures
 from scic.content_type import content_type_of
@@ -61,7 +62,6 @@ Cached = Annotated[
     bool,
     typer.Option("--cached", help="The text is in the provider's prompt cache: shorten it only if that is cheaper."),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the reply as JSON.")]
 
 
 def compress(

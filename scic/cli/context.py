@@ -11,6 +11,7 @@ import typer
 from scic.cli.connection import Address, ApiKey, DataDir, connect
 from scic.cli.duration import span
 from scic.cli.json_output import print_json
+from scic.cli.options import AsJson
 from scic.cli.output import output
 from scic.cli.show import show_context, show_plan
 from scic.client import ContextOptions
@@ -50,7 +51,6 @@ PassageFiles = Annotated[
         "--passage", exists=True, dir_okay=False, readable=True, help="Text file that competes with what is found."
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the reply as JSON.")]
 Explain = Annotated[bool, typer.Option("--explain", help="Show scores, and what was left out and why.")]
 
 Render = Annotated[

@@ -8,14 +8,13 @@ import typer
 
 from scic.cli.connection import Address, ApiKey, DataDir, connect
 from scic.cli.json_output import one_line, print_json
+from scic.cli.options import AsJson, Yes
 from scic.cli.output import output
 from scic.cli.show_corpus import LISTING_HEADER, listing_line, show_receipt, show_record, show_stats
 from scic.gateway.v1 import corpus_service_pb2 as pb
 
 corpus = typer.Typer(name="corpus", no_args_is_help=True, rich_markup_mode=None)
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print the reply as JSON.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 _ERASURE_TIMEOUT = 60.0
 """Seconds, the most that the mesh takes: what is erased is overwritten, which takes longer than a mark."""

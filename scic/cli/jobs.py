@@ -14,6 +14,7 @@ from scic.cli.connection import Address, ApiKey, DataDir, connect, same_mesh
 from scic.cli.follow_job import EXIT_LEFT, Follower
 from scic.cli.jobs_submit import ingest, submit
 from scic.cli.json_output import one_line, print_json
+from scic.cli.options import AsJson
 from scic.cli.output import output
 from scic.cli.show import show_context
 from scic.cli.show_jobs import (
@@ -50,7 +51,6 @@ class State(StrEnum):
 
 
 JobId = Annotated[str, typer.Argument(metavar="JOB", help="The job, as `submit` prints it.", show_default=False)]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the reply as JSON.")]
 JsonLines = Annotated[bool, typer.Option("--json", help="Print JSON, a line for each.")]
 
 

@@ -11,6 +11,7 @@ import typer
 from scic import errors
 from scic.cli.connection import Address, ApiKey, DataDir, connect
 from scic.cli.json_output import one_line, print_json
+from scic.cli.options import AsJson
 from scic.cli.output import output
 from scic.cli.show_context_diff import show_context_diff
 from scic.cli.show_ledger import LISTING_HEADER, listing_line, show_prompt, show_record
@@ -19,7 +20,6 @@ from scic.gateway.v1 import ledger_service_pb2 as pb
 
 ledger = typer.Typer(name="ledger", no_args_is_help=True, rich_markup_mode=None)
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print the reply as JSON.")]
 
 _UPPER_CASE_ULID = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}")
 

@@ -10,6 +10,7 @@ import typer
 from scic import errors
 from scic.cli.connection import Address, ApiKey, DataDir, NoConnectionError, connect
 from scic.cli.json_output import one_line, print_json
+from scic.cli.options import AsJson
 from scic.cli.profile_file import read_profile, write_profile
 from scic.cli.profile_listing import lines_of_names, lines_of_versions
 from scic.cli.profile_mistakes import Mistake, further_mistakes
@@ -25,7 +26,6 @@ profiles = typer.Typer(name="profiles", no_args_is_help=True, rich_markup_mode=N
 
 _EXIT_MISTAKE = 2
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print the reply as JSON.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The profile's name.", show_default=False)]
 Reference = Annotated[
     str,

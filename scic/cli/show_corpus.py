@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from scic.cli.counted import counted
-from scic.cli.printable import escape
+from scic.cli.facts_table import show_facts
 from scic.gateway.v1 import corpus_service_pb2 as pb
 from scic.type.v1 import trust_pb2
 
@@ -34,12 +34,7 @@ def record_lines(document: pb.Document) -> Iterator[tuple[str, str]]:
 
 def show_record(console: Console, document: pb.Document) -> None:
     """A record, a line for each fact."""
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in record_lines(document):
-        table.add_row(name, escape(value))
-    console.print(table)
+    show_facts(console, record_lines(document))
 
 
 def listing_line(document: pb.Document) -> str:

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 from google.rpc import status_pb2
 from rich.console import Console
-from rich.table import Table
 
 from scic import errors
 from scic.cli.counted import counted
 from scic.cli.duration import spoken
-from scic.cli.printable import escape, printable
+from scic.cli.facts_table import show_facts
+from scic.cli.printable import printable
 from scic.cli.show_corpus import time
 from scic.cli.words import word
 from scic.gateway.v1 import context_service_pb2 as context
@@ -71,12 +71,7 @@ def event_line(job: pb.Job) -> str:
 
 def show_job(console: Console, job: pb.Job) -> None:
     """A job, a line for each fact."""
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in _facts(job):
-        table.add_row(name, escape(value))
-    console.print(table)
+    show_facts(console, _facts(job))
 
 
 def result_line(result: pb.JobResult) -> str:

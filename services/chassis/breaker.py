@@ -95,7 +95,6 @@ class Breaker:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name: Final = name
-        self._fail_max = fail_max
         self._reset_timeout = reset_timeout
         self._least_seconds = least_seconds
         self._failing_since: float | None = None
@@ -210,7 +209,7 @@ class Breaker:
         now = self._clock()
         if self._failing_since is None:
             self._failing_since = now
-        last = self.state == pybreaker.STATE_CLOSED and self._breaker.fail_counter >= self._fail_max - 1
+        last = self.state == pybreaker.STATE_CLOSED and self._breaker.fail_counter >= self._breaker.fail_max - 1
         return last and now - self._failing_since < self._least_seconds
 
     def _admit(self, *, may_try: bool) -> bool:

@@ -14,6 +14,7 @@ from services.chassis.app import StartupError
 from services.chassis.breaker import Breaker
 from services.chassis.channel import stage_channel
 from services.gateway.ports import Stages
+from services.gateway.redis_calls import redis_breaker
 from services.gateway.settings import GatewaySettings
 from services.gateway.stages import ComposerClient, CompressorClient, SelectorClient
 
@@ -60,6 +61,14 @@ def redis_client(settings: GatewaySettings, stack: AsyncExitStack) -> Redis | Re
     kind = RedisCluster if settings.redis_cluster else Redis
     connect = partial(kind.from_url, socket_timeout=None, socket_connect_timeout=_CONNECT_SECONDS, retry=RETRY)
     return _opened(connect, settings, stack)
+
+
+async def guarded_redis(
+    settings: GatewaySettings, stack: AsyncExitStack, name: str
+) -> tuple[Redis | RedisCluster, Breaker] | None:
+    """A `redis_client` and the breaker of that name that its commands go through."""
+    redis = redis_client(settings, stack)
+    return None if redis is None else (redis, await stack.enter_async_context(redis_breaker(name, redis)))
 
 
 def listening_client(settings: GatewaySettings, stack: AsyncExitStack) -> Redis | None:

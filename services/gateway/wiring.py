@@ -21,7 +21,7 @@ from services.gateway.cache.no_cache import NoCache, NoSelectionCache
 from services.gateway.cache.ports import ContextCache, SelectionCache
 from services.gateway.cache.redis_cache import RedisContextCache
 from services.gateway.cache.redis_selections import RedisSelectionCache
-from services.gateway.connections import listening_client, redis_client, selector_client, stage_clients
+from services.gateway.connections import guarded_redis, listening_client, redis_client, selector_client, stage_clients
 from services.gateway.contexts import Contexts
 from services.gateway.flight.flights import Flights
 from services.gateway.guard.detect import default_detectors
@@ -41,7 +41,6 @@ from services.gateway.principal import KeyFileError, KeyRing, parse_keys, read_k
 from services.gateway.profile import Profile, default_profile
 from services.gateway.profiles.wiring import WiredProfiles, wired_profiles
 from services.gateway.recording import Recording
-from services.gateway.redis_calls import redis_breaker
 from services.gateway.redis_signals import redis_signals
 from services.gateway.settings import GatewaySettings
 from services.gateway.signals import LocalSignals, Signals
@@ -189,12 +188,11 @@ async def _ledger(settings: GatewaySettings, storage: ObjectStore | None, stack:
 
 
 async def _cache(settings: GatewaySettings, stack: AsyncExitStack) -> ContextCache:
-    redis = redis_client(settings, stack)
+    redis = await guarded_redis(settings, stack, "redis")
     if redis is None:
         return NoCache()
     return RedisContextCache(
-        redis,
-        await stack.enter_async_context(redis_breaker("redis", redis)),
+        *redis,
         ttl_seconds=settings.cache_ttl_seconds,
         new_documents_seconds=settings.cache_new_documents_seconds,
         max_bytes=settings.cache_max_bytes,
@@ -202,24 +200,22 @@ async def _cache(settings: GatewaySettings, stack: AsyncExitStack) -> ContextCac
 
 
 async def _selections(settings: GatewaySettings, stack: AsyncExitStack) -> SelectionCache:
-    redis = redis_client(settings, stack)
+    redis = await guarded_redis(settings, stack, "redis-selections")
     if redis is None:
         return NoSelectionCache()
     return RedisSelectionCache(
-        redis,
-        await stack.enter_async_context(redis_breaker("redis-selections", redis)),
+        *redis,
         ttl_seconds=settings.selection_ttl_seconds,
         max_bytes=settings.cache_max_bytes,
     )
 
 
 async def _queue(settings: GatewaySettings, stack: AsyncExitStack) -> JobQueue:
-    redis = redis_client(settings, stack)
+    redis = await guarded_redis(settings, stack, "redis-jobs")
     if redis is None:
         return NoQueue()
     return RedisJobQueue(
-        redis,
-        await stack.enter_async_context(redis_breaker("redis-jobs", redis)),
+        *redis,
         lease_seconds=settings.job_lease_seconds,
         max_waiting=settings.jobs_max_waiting,
         max_bytes=settings.jobs_max_bytes,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.chassis.interceptors.calls import Call, CallInterceptor, Context, Method, metadata_of
+from services.chassis.interceptors.calls import Call, CallInterceptor, Context, Method, metadata_of, reading
 from services.chassis.interceptors.composed import composed
 from services.chassis.interceptors.decoding import Decoding
 from services.chassis.interceptors.errors import Errors
@@ -10,7 +10,7 @@ from services.chassis.interceptors.observation import Observation
 from services.chassis.interceptors.request_context import RequestContext
 from services.chassis.interceptors.validation import Validation, check
 
-__all__ = ["Call", "CallInterceptor", "Context", "Method", "chain", "check", "composed", "metadata_of"]
+__all__ = ["Call", "CallInterceptor", "Context", "Method", "chain", "check", "composed", "metadata_of", "reading"]
 
 
 def chain(*own: CallInterceptor, max_request_bytes: int, log_requests: bool) -> tuple[CallInterceptor, ...]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import inspect
 from abc import abstractmethod
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, TypeAlias, cast
+from typing import Any, Self, TypeAlias, cast
 
 import grpc
 import grpc.aio
@@ -127,3 +127,34 @@ def _as_call(method: Method, behaviour: Any) -> Call:
         raise TypeError(f"{method.path}: a servicer's method must be `async def`, or it would block the event loop")
 
     return refuse
+
+
+def reading(method: Method, call: Call, read: Callable[[Any], Any]) -> Call:
+    """Put `read` before a call: what it makes of each request, or raises, is what the call gets."""
+    if method.request_streaming:
+
+        async def streaming(requests: AsyncIterator[Any], context: Context) -> Any:
+            return await call(_Requests(requests, read), context)
+
+        return streaming
+
+    async def unary(request: Any, context: Context) -> Any:
+        return await call(read(request), context)
+
+    return unary
+
+
+class _Requests:
+    """The requests of a stream. Not a generator: that would be over after its first exception."""
+
+    __slots__ = ("_read", "_requests")
+
+    def __init__(self, requests: AsyncIterator[Any], read: Callable[[Any], Any]) -> None:
+        self._requests = requests
+        self._read = read
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Any:
+        return self._read(await anext(self._requests))

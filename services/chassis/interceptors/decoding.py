@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any
 
 from google.protobuf.message import DecodeError
 
 from scic.errors import MALFORMED_REQUEST, REQUEST_TOO_LARGE, ScicError
-from services.chassis.interceptors.calls import Call, CallInterceptor, Context, Deserializer, Method
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+from services.chassis.interceptors.calls import Call, CallInterceptor, Deserializer, Method, reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,34 +55,10 @@ class Decoding(CallInterceptor):
 
     def wrap(self, method: Method, call: Call) -> Call:
         """Raise for what could not be read."""
-        if method.request_streaming:
-
-            async def iterating(requests: AsyncIterator[Any], context: Context) -> Any:
-                return await call(_Requests(requests), context)
-
-            return iterating
-
-        async def reading(request: Any, context: Context) -> Any:
-            if type(request) is _Refused:
-                raise request.error
-            return await call(request, context)
-
-        return reading
+        return reading(method, call, _let_in)
 
 
-class _Requests:
-    """The requests of a stream. Not a generator: that would be over after its first exception."""
-
-    __slots__ = ("_requests",)
-
-    def __init__(self, requests: AsyncIterator[Any]) -> None:
-        self._requests = requests
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> Any:
-        request = await anext(self._requests)
-        if type(request) is _Refused:
-            raise request.error
-        return request
+def _let_in(request: Any) -> Any:
+    if type(request) is _Refused:
+        raise request.error
+    return request

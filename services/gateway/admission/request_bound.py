@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final
 
 from scic.errors import ScicError
-from services.chassis.interceptors import Call, CallInterceptor, Context, Method, metadata_of
+from services.chassis.interceptors import Call, CallInterceptor, Context, Method, metadata_of, reading
 from services.gateway.admission.overload import overloaded
 from services.gateway.admission.priority import Priority
 from services.gateway.authentication import caller_in
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Callable
 
     from services.chassis.interceptors.calls import Deserializer
     from services.gateway.principal import KeyRing
@@ -42,7 +42,7 @@ class RequestBound(CallInterceptor):
 
     def wrap(self, method: Method, call: Call) -> Call:
         """Refuse, or count while the call lasts."""
-        parsing = _parsing(method, call)
+        parsing = reading(method, call, _parsed)
         if method.is_infrastructure or (method.response_streaming and not method.request_streaming):
             return parsing
 
@@ -91,33 +91,3 @@ class _Unparsed:
 
 def _parsed(request: Any) -> Any:
     return request.parse() if type(request) is _Unparsed else request
-
-
-def _parsing(method: Method, call: Call) -> Call:
-    """Parses what is unparsed, then calls."""
-    if method.request_streaming:
-
-        async def streaming(requests: AsyncIterator[Any], context: Context) -> Any:
-            return await call(_Requests(requests), context)
-
-        return streaming
-
-    async def parsing(request: Any, context: Context) -> Any:
-        return await call(_parsed(request), context)
-
-    return parsing
-
-
-class _Requests:
-    """The requests of a stream, parsed."""
-
-    __slots__ = ("_requests",)
-
-    def __init__(self, requests: AsyncIterator[Any]) -> None:
-        self._requests = requests
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> Any:
-        return _parsed(await anext(self._requests))

@@ -1,11 +1,12 @@
 """How messages, the names of documents and epochs are written into the cache."""
 
-import hashlib
 import secrets
 from collections.abc import Iterable
 
 from isal import isal_zlib
 from isal.igzip_lib import IsalError
+
+from services.gateway.name_digest import name_digest
 
 MAX_ENTRY_BYTES = 1 << 20
 """What is stored is at most so large, packed: who looks for all that name a document reads each. A reply has 10 KB."""
@@ -17,9 +18,6 @@ _LENGTH_BYTES = 4
 
 _MAX_GUESS_BYTES = 1 << 26
 """Room that is made at once at most, whatever the length says that stands there."""
-
-_DIGEST_BYTES = 8
-"""Two of 50,000 documents share a digest once in ten billion times; then a change of one ends entries of the other."""
 
 
 class UnreadableError(ValueError):
@@ -43,8 +41,7 @@ def unpack(packed: bytes) -> bytes:
 
 def digests(document_ids: Iterable[str]) -> bytes:
     """Digests of documents' names, one after the other, each once."""
-    names = sorted({*document_ids})
-    return b"".join(hashlib.blake2b(name.encode(), digest_size=_DIGEST_BYTES).digest() for name in names)
+    return b"".join(name_digest(name) for name in sorted({*document_ids}))
 
 
 def new_epoch() -> str:

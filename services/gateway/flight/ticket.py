@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from scic.gateway.v1 import context_service_pb2 as pb
 from services.chassis.deadline import Deadline
+from services.gateway.cache.keys import flight_topic
 from services.gateway.cache.ports import CacheEntry, CacheKey, Freshness, Hit
 
 
@@ -48,7 +49,7 @@ class Ticket:
     @property
     def topic(self) -> str:
         """What the signal speaks of when another gateway has made the reply."""
-        return f"flight:{self.tenant}:{self.key.exact}"
+        return flight_topic(self.tenant, self.key.exact)
 
 
 @dataclass(frozen=True, slots=True)

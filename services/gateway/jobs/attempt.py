@@ -14,7 +14,7 @@ from services.chassis import metrics
 from services.chassis.logs import get_logger
 from services.gateway.jobs.insistence import insist
 from services.gateway.jobs.owner import present_owner
-from services.gateway.jobs.ports import Claim, ItemResult, JobQueue, LostClaimError
+from services.gateway.jobs.ports import Claim, ItemResult, JobQueue, LostClaimError, job_topic
 from services.gateway.jobs.retriable import is_busy, is_retriable
 from services.gateway.jobs.visibility import ROLE_OF
 from services.gateway.jobs.work import TurnOverError, Work
@@ -124,7 +124,7 @@ class Attempts:
 
     async def _hold(self, claim: Claim) -> None:
         """Renews the lease until the claim is lost; looks at once when somebody speaks of the job."""
-        with self.signals.expect(f"job:{claim.owner.tenant}:{claim.job.job_id}") as word:
+        with self.signals.expect(job_topic(claim.owner.tenant, claim.job.job_id)) as word:
             while True:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(self.lease_seconds / _BEATS):

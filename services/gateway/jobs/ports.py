@@ -82,6 +82,11 @@ class LostClaimError(Exception):
     """The job is no longer the worker's: it was cancelled, taken over, erased, or has ended."""
 
 
+def job_topic(tenant: str, job_id: str) -> str:
+    """What is spoken of with each event of a job."""
+    return f"job:{tenant}:{job_id}"
+
+
 class JobQueue(Protocol):
     """Jobs of all tenants, durable once a method has returned.
 

@@ -88,7 +88,7 @@ for _, id in ipairs(ids) do
   if job[1] == RUNNING and job[2] ~= '' then redis.call('ZADD', leaving, at + ARGV[2], job[3]) end
   leave(id)
   forget(id)
-  redis.call('PUBLISH', 'scic:signals', 'job:' .. tenant .. ':' .. id)
+  speak(id)
 end
 if redis.call('ZCARD', index) == 0 then redis.call('UNLINK', unpack(KEYS, 1, 12)) end
 return #ids

@@ -1,6 +1,5 @@
 """A job as fields of a hash in Redis, and back."""
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -9,6 +8,7 @@ from google.rpc import status_pb2
 from scic.gateway.v1 import job_service_pb2 as pb
 from services.gateway.admission.priority import Priority
 from services.gateway.jobs.ports import Event, StoredJob, Submission
+from services.gateway.name_digest import name_digest
 from services.gateway.principal import Principal, Role
 
 _FIELDS = (
@@ -16,8 +16,6 @@ _FIELDS = (
     "create", "start", "end", "retry", "expire", "owner", "degraded",
 )  # fmt: skip
 """Those that a script answers with, in its order."""
-
-_DIGEST_BYTES = 8
 
 
 def submitted_fields(submission: Submission) -> list[str | int | bytes]:
@@ -35,8 +33,8 @@ def submitted_fields(submission: Submission) -> list[str | int | bytes]:
 
 
 def digests(names: Iterable[str]) -> list[bytes]:
-    """What stands for documents or subjects: 8 bytes of SHA-256 each."""
-    return [hashlib.sha256(name.encode()).digest()[:_DIGEST_BYTES] for name in names]
+    """What stands for documents or subjects, 8 bytes each."""
+    return [name_digest(name) for name in names]
 
 
 def stored_job(job_id: str, values: Sequence[bytes]) -> StoredJob:

@@ -23,7 +23,8 @@ and of a job, KEYS 14 to 17 where a script is about one:
               bytes (of payload and results), asked (the call that put it in last), fresh (whether the attempt has
               kept a result), crashes (attempts in a row that ended with their worker and had kept none)
     results   hash: results by index
-    named     hash: by index `1` where the result is an error, else `0`, and digests of the documents that it names
+    named     hash: by index `1` where the result is an error, `2` where it is degraded, else `0`, and digests of the
+              documents that it names
     events    stream: what changed
 
 Scripts find jobs by themselves, so their keys cannot all be declared. They carry the tenant's tag, so on Redis Cluster
@@ -57,6 +58,7 @@ local function queue(priority) return KEYS[7 + priority] end
 local function key(kind, id) return base .. kind .. ':' .. id end
 local function view(id) return redis.call('HMGET', key('job', id), unpack(FIELDS)) end
 local function draining() redis.call('HDEL', state, '-') end
+local function speak(id) redis.call('PUBLISH', 'scic:signals', 'job:' .. tenant .. ':' .. id) end
 
 local function weigh(id, more)
   redis.call('HINCRBY', key('job', id), 'bytes', more)
@@ -83,7 +85,7 @@ local function say(id)
     'failed', job[4], 'error', job[5], 'start', job[6], 'end', job[7], 'retry', job[8], 'expire', job[9],
     'degraded', job[10])
   redis.call('HSET', key('job', id), 'said', at)
-  redis.call('PUBLISH', 'scic:signals', 'job:' .. tenant .. ':' .. id)
+  speak(id)
 end
 
 local function enqueue(id, priority)

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from scic import errors
 from scic.gateway.v1 import job_service_pb2 as pb
-from services.gateway.jobs.ports import Event, JobQueue
+from services.gateway.jobs.ports import Event, JobQueue, job_topic
 from services.gateway.signals import Signals
 
 _LOOK_SECONDS = 2.0
@@ -25,7 +25,7 @@ async def watch(
     position. It is asked after each look, so a stream that comes meanwhile is not turned away at once.
     """
     state = job.state
-    with signals.expect(f"job:{tenant}:{job.job_id}") as word:
+    with signals.expect(job_topic(tenant, job.job_id)) as word:
         while True:
             word.clear()
             events = await queue.events(tenant, job.job_id, after=after)

@@ -9,6 +9,7 @@ from scic import errors
 from scic.gateway.v1 import context_service_pb2 as context_pb
 from scic.gateway.v1 import job_service_pb2 as pb
 from services.chassis.deadline import Deadline
+from services.gateway.cache.documents import documents_of
 from services.gateway.jobs.job_id import item_request_id
 from services.gateway.jobs.ports import Claim, ItemResult
 from services.gateway.jobs.retriable import is_passing, is_retriable
@@ -67,5 +68,4 @@ class ContextWork:
         passing = [one for one in built.degradations if is_passing(one.reason)]
         if passing and not last_attempt:
             return Done(failure=errors.STAGE_UNAVAILABLE.error(f"a context came out less well: {passing[0].detail}"))
-        named = {item.document_id for item in built.evidence} | {item.document_id for item in built.dropped}
-        return Done({index: ItemResult(pb.JobResult(index=index, context=built), sorted(named - {""}))})
+        return Done({index: ItemResult(pb.JobResult(index=index, context=built), documents_of(built))})

@@ -3,11 +3,11 @@
 import json
 from base64 import b64decode, b64encode
 from dataclasses import dataclass, replace
-from hashlib import blake2b
 from typing import Any, Self
 
 from scic.gateway.v1 import ledger_service_pb2 as pb
 from services.gateway.ledger.viewer import Viewer
+from services.gateway.name_digest import name_digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,8 @@ class Entry:
 
 
 def document_digest(document_id: str) -> str:
-    """What stands for a document's id: ids may be personal, and headers are read in bulk. 64 bits of BLAKE2b."""
-    return blake2b(document_id.encode(), digest_size=8).hexdigest()
+    """What stands for a document's id in a header: ids may be personal, and headers are read in bulk."""
+    return name_digest(document_id).hex()
 
 
 def to_json(entry: Entry) -> dict[str, Any]:

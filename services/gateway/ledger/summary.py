@@ -3,6 +3,7 @@
 from scic import errors
 from scic.gateway.v1 import context_service_pb2 as context
 from scic.gateway.v1 import ledger_service_pb2 as pb
+from services.gateway.cache.documents import documents_of
 from services.gateway.ledger.entry import document_digest
 
 _QUESTION_CHARACTERS = 200
@@ -34,5 +35,4 @@ def summarise(record: pb.Record) -> pb.RecordSummary:
 
 def named_documents(response: context.BuildContextResponse) -> tuple[str, ...]:
     """Digests of all documents of which something is evidence or was a candidate, each once, in order."""
-    ids = {item.document_id for item in response.evidence} | {item.document_id for item in response.dropped}
-    return tuple(sorted(document_digest(document_id) for document_id in ids if document_id))
+    return tuple(sorted(map(document_digest, documents_of(response))))

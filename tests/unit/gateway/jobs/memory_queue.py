@@ -14,7 +14,7 @@ from scic import errors
 from scic.errors import ScicError
 from scic.gateway.v1 import job_service_pb2 as pb
 from services.gateway.jobs.backoff import BUSY_ATTEMPT, pause
-from services.gateway.jobs.ports import Claim, Event, ItemResult, LostClaimError, StoredJob, Submission
+from services.gateway.jobs.ports import Claim, Event, ItemResult, LostClaimError, StoredJob, Submission, job_topic
 from services.gateway.signals import LocalSignals
 
 _ENDED = frozenset({pb.JOB_STATE_SUCCEEDED, pb.JOB_STATE_DEAD, pb.JOB_STATE_CANCELLED})
@@ -287,7 +287,7 @@ class FakeQueue:
         """See JobQueue."""
         count = len(self._tenant(tenant).jobs)
         for entry in self._tenants.pop(tenant).jobs.values():
-            self._signals.speak(f"job:{tenant}:{entry.job.job_id}")
+            self._signals.speak(job_topic(tenant, entry.job.job_id))
         return count
 
     def _check(self) -> None:
@@ -395,7 +395,7 @@ class FakeQueue:
         position = f"{int(self._clock() * 1000)}-{next(self._numbers)}"
         entry.events.append(Event(position, copy.deepcopy(entry.job)))
         del entry.events[:-_MOST_EVENTS]
-        self._signals.speak(f"job:{entry.submission.owner.tenant}:{entry.job.job_id}")
+        self._signals.speak(job_topic(entry.submission.owner.tenant, entry.job.job_id))
 
 
 _RESULT_ERASED = errors.to_status(errors.RESULT_ERASED.error("A document that it named was deleted."))
