@@ -183,7 +183,8 @@ def _begun(history: list[dict[str, Any]]) -> list[str]:
     """Tenants of jobs, in the order in which the jobs were claimed first."""
     first = dict[str, str]()
     for line in history:
-        # A worker may have died between its claim and its line; then the next claim is another attempt.
-        if line["what"] == "claim" and line["attempt"] == 1:
+        # A worker may have died between its claim and its line; then the next claim is another attempt. The poison
+        # came in later than the others.
+        if line["what"] == "claim" and line["attempt"] == 1 and line["job"] != "job-poison":
             first.setdefault(line["job"], line["tenant"])
     return [*first.values()]
