@@ -22,6 +22,7 @@ from services.chassis.health import Health
 from services.chassis.page_token import page_token
 from services.chassis.server import start
 from services.gateway.authentication import Authentication
+from services.gateway.jobs import watch
 from services.gateway.jobs.no_queue import NoQueue
 from services.gateway.jobs.ports import Claim, ItemResult
 from services.gateway.jobs.servicer import JobServicer
@@ -463,12 +464,38 @@ async def test_a_watch_goes_on_where_a_job_is_replayed(world: World) -> None:
 
 
 async def test_a_watch_needs_no_word_of_what_happens(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "_LOOK_SECONDS", 1.0)
     job_id = (await world.submitted()).job_id
     watching = asyncio.create_task(world.watch(job_id))
     await asyncio.sleep(0.1)
     monkeypatch.setattr(world.signals, "speak", lambda _: None)
     await world.queue.cancel("acme", job_id)
     assert (await asyncio.wait_for(watching, 10))[-1].job.state == pb.JOB_STATE_CANCELLED
+
+
+@pytest.mark.parametrize(("failures", "goes_on"), [(4, True), (5, False)])
+async def test_a_watch_outlives_a_queue_that_is_away_for_some_seconds(
+    world: World, monkeypatch: pytest.MonkeyPatch, failures: int, goes_on: bool
+) -> None:
+    monkeypatch.setattr(watch, "_PAUSE_SECONDS", 0.01)
+    job_id = (await world.submitted()).job_id
+    call = world.stub.WatchJob(pb.WatchJobRequest(job_id=job_id), metadata=world.metadata("hr"))
+    await call.read()
+    events, left = world.queue.events, iter(range(failures))
+
+    async def failing(*args: Any, **fields: Any) -> Any:
+        if next(left, None) is not None:
+            raise errors.QUEUE_UNAVAILABLE.error("away")
+        return await events(*args, **fields)
+
+    monkeypatch.setattr(world.queue, "events", failing)
+    await world.queue.cancel("acme", job_id)
+    if goes_on:
+        assert (await asyncio.wait_for(call.read(), 10)).job.state == pb.JOB_STATE_CANCELLED
+    else:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await asyncio.wait_for(call.read(), 10)
+        assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
 
 
 async def test_a_watch_ends_with_its_server_and_another_one_goes_on(world: World) -> None:

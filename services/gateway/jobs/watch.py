@@ -1,7 +1,8 @@
 """What happens to a job, as it happens."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+import random
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import suppress
 
 from scic import errors
@@ -9,8 +10,16 @@ from scic.gateway.v1 import job_service_pb2 as pb
 from services.gateway.jobs.ports import Event, JobQueue, job_topic
 from services.gateway.signals import Signals
 
-_LOOK_SECONDS = 2.0
-"""Word of an event may get lost, so a watcher looks by itself."""
+_LOOK_SECONDS = 20.0
+"""Word of an event may get lost, so a watcher looks by itself: rarely, since thousands may watch, and word is lost only
+with a connection, when all are told to look."""
+
+_LEAVING_SECONDS = 2.0
+"""So often a watcher asks whether its server is about to go."""
+
+_PAUSE_SECONDS = 1.0
+_MOST_FAILED = 5
+"""Looks in a row that may fail until a stream ends: Redis may restart under it."""
 
 ENDED = frozenset({pb.JOB_STATE_SUCCEEDED, pb.JOB_STATE_DEAD, pb.JOB_STATE_CANCELLED})
 """Where a job stays, unless it is replayed."""
@@ -21,14 +30,15 @@ async def watch(
 ) -> AsyncGenerator[Event]:
     """Events of a job from a position on, until it has ended. Raises what JobQueue.events does.
 
-    Raises QUEUE_UNAVAILABLE where `is_leaving` tells that the server is about to go: another one goes on from the last
-    position. It is asked after each look, so a stream that comes meanwhile is not turned away at once.
+    Raises QUEUE_UNAVAILABLE where `is_leaving` tells that the server is about to go, or the queue was away for some
+    seconds: another one goes on from the last position. `is_leaving` is asked after each look, so a stream that comes
+    meanwhile is not turned away at once.
     """
     state = job.state
     with signals.expect(job_topic(tenant, job.job_id)) as word:
         while True:
             word.clear()
-            events = await queue.events(tenant, job.job_id, after=after)
+            events = await _look(queue, tenant, job.job_id, after)
             for event in events:
                 yield event
                 after, state = event.position, event.job.state
@@ -37,8 +47,29 @@ async def watch(
                 continue
             if state in ENDED:
                 return
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_LOOK_SECONDS):
-                    await word.wait()
-            if is_leaving():
-                raise errors.QUEUE_UNAVAILABLE.error("the server is stopping; watch again from the last position")
+            await _hear(word, is_leaving)
+
+
+async def _look(queue: JobQueue, tenant: str, job_id: str, after: str) -> Sequence[Event]:
+    failed = 0
+    while True:
+        try:
+            return await queue.events(tenant, job_id, after=after)
+        except errors.ScicError as error:
+            failed += 1
+            if error.reason != errors.QUEUE_UNAVAILABLE.name or failed == _MOST_FAILED:
+                raise
+        # All who watch notice it at once, and must not all come back at once.
+        await asyncio.sleep(random.uniform(0.5, 1.0) * _PAUSE_SECONDS)  # noqa: S311 - jitter, not a secret
+
+
+async def _hear(word: asyncio.Event, is_leaving: Callable[[], bool]) -> None:
+    """Returns when there is word, or when it is time to look without."""
+    seconds = random.uniform(0.5, 1.0) * _LOOK_SECONDS  # noqa: S311 - as above
+    while seconds > 0 and not word.is_set():
+        with suppress(TimeoutError):
+            async with asyncio.timeout(min(seconds, _LEAVING_SECONDS)):
+                await word.wait()
+        seconds -= _LEAVING_SECONDS
+        if is_leaving():
+            raise errors.QUEUE_UNAVAILABLE.error("the server is stopping; watch again from the last position")
