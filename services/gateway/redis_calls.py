@@ -45,7 +45,7 @@ BEHIND = Patience(seconds=2.0, slow_seconds=1.0)
 _AT_A_TIME = 32
 """Commands of one client under way: more of them make none faster, and a pool has no more than 100 connections."""
 
-_QUEUE_SECONDS = 0.5
+QUEUE_SECONDS = 0.5
 """What a command waits at most until it is among those: in a burst that is the gateway's slowness, and not Redis'."""
 
 _LEAST_SECONDS = 1.0
@@ -110,7 +110,7 @@ async def _turn(queue: asyncio.Semaphore) -> AsyncIterator[None]:
     """Stands around a command. Raises GatewayBusyError where too many are before it."""
     if queue.locked():
         try:
-            async with asyncio.timeout(_QUEUE_SECONDS):
+            async with asyncio.timeout(QUEUE_SECONDS):
                 await queue.acquire()
         except TimeoutError as error:
             raise GatewayBusyError("redis: too many commands wait") from error

@@ -16,14 +16,15 @@ from redis.asyncio import Redis, RedisCluster
 from scic import errors
 from services.chassis import metrics
 from services.chassis.breaker import Breaker
-from services.gateway import redis_calls
+from services.gateway import redis_batches, redis_calls
 from services.gateway.connections import RETRY
+from services.gateway.limits import redis_log
 from services.gateway.limits.limiter import Limiter
 from services.gateway.limits.ports import Charge, Correction, Cost, LimitsAwayError, LimitsBusyError, Refusal
 from services.gateway.limits.redis_log import RedisUsageLog, log_key
 from services.gateway.limits.redis_scripts import CHARGE
 from services.gateway.limits.rule import Rule, Rules
-from services.gateway.redis_calls import ON_THE_PATH, Patience
+from services.gateway.redis_calls import Patience
 from tests.valkey import ALONE, CLUSTER, Valkey
 from tests.waiting import LONG, eventually
 
@@ -97,14 +98,14 @@ class Timed:
 
 
 @pytest.fixture
-async def timed(redis: Redis | RedisCluster) -> Timed:
+async def timed(redis: Redis | RedisCluster, monkeypatch: pytest.MonkeyPatch) -> Timed:
+    """Every log that a test makes goes by its clock."""
     clock = Clock(redis)
     await clock.set(clock.now)
-    log = log_on(redis)
     read = f"(function() local s, m = string.match(redis.call('GET', '{NOW}'), '(%d+) (%d+)') return {{s, m}} end)()"
     assert "redis.call('TIME')" in CHARGE
-    log._charge = redis.register_script(CHARGE.replace("redis.call('TIME')", read))
-    return Timed(log, clock, redis)
+    monkeypatch.setattr(redis_log, "CHARGE", CHARGE.replace("redis.call('TIME')", read))
+    return Timed(log_on(redis), clock, redis)
 
 
 def per(seconds: float, name: str = "rule", **fields) -> Rule:
@@ -127,7 +128,13 @@ def charged(outcome: Charge | Refusal) -> Charge:
 
 @pytest.fixture(autouse=True)
 def turns_come(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redis_calls, "_QUEUE_SECONDS", LONG)
+    wait_for_turns(monkeypatch, LONG)
+
+
+def wait_for_turns(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """How long calls wait behind others."""
+    for module in (redis_calls, redis_batches):
+        monkeypatch.setattr(module, "QUEUE_SECONDS", seconds)
 
 
 async def test_within_every_window_exactly_the_limit_is_let_in_by_four_gateways(server: Valkey) -> None:
@@ -158,9 +165,6 @@ async def test_four_gateways_at_one_moment_let_in_exactly_the_limit(server: Valk
     rule = per(60, requests=100)
     async with AsyncExitStack() as stack:
         logs = [log_on(await stack.enter_async_context(connect(server))) for _ in range(4)]
-        for log in logs:
-            log._charge.script = timed.log._charge.script
-            log._charge.sha = timed.log._charge.sha
         for _ in range(3):
             outcomes = await asyncio.gather(*(logs[number % 4].charge("acme", costs(rule)) for number in range(1000)))
             assert sum(isinstance(outcome, Charge) for outcome in outcomes) == 100
@@ -386,14 +390,14 @@ async def test_while_redis_is_away_each_rule_does_as_it_says_and_all_resumes(tmp
         async with connect(server) as redis:
             opened, closed = per(3600, "opened", requests=2), per(3600, "closed", requests=2, closed=True)
             shadow = per(3600, "shadow", requests=1, shadow=True, closed=True)
-            log = RedisUsageLog(redis, Breaker("limits-away", reset_timeout=0.05), patience=PATIENT)
-            limiter = Limiter(Rules([opened, closed]), log)
-            assert await limiter.charge("acme", costs(opened))
+            breaker = Breaker("limits-away", reset_timeout=0.05)
+            log = RedisUsageLog(redis, breaker, patience=PATIENT)
+            limiter = Limiter(Rules([opened, closed]), RedisUsageLog(redis, breaker))
+            charged(await log.charge("acme", costs(opened)))
             if trouble == "killed":
                 server.kill()
             else:
                 server.signal(signal.SIGSTOP)
-            log._patience = ON_THE_PATH
             before = let_through("opened", "open"), let_through("shadow", "open")
             for _ in range(10):
                 assert await limiter.charge("acme", costs(opened, shadow)) is None
@@ -406,7 +410,6 @@ async def test_while_redis_is_away_each_rule_does_as_it_says_and_all_resumes(tmp
                 server.start()
             else:
                 server.signal(signal.SIGCONT)
-            log._patience = PATIENT
 
             async def counted() -> bool:
                 try:
@@ -487,19 +490,27 @@ async def test_a_call_for_many_is_charged_for_all_of_them_or_none(timed: Timed) 
     assert refusal(await timed.charge(other, requests=11)).retry_after is None
 
 
-async def test_a_burst_does_not_open_the_limits(redis: Redis | RedisCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_burst_does_not_open_the_limits(
+    redis: Redis | RedisCluster, server: Valkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """More calls at once than it can count in time: they are refused as too many, whatever the rules say."""
-    monkeypatch.setattr(redis_calls, "_QUEUE_SECONDS", 0.0)
+    wait_for_turns(monkeypatch, 1.0)
+
+    async def burst(rule: Rule) -> list[Any]:
+        calls = [asyncio.create_task(limiter.charge("acme", costs(rule))) for _ in range(1000)]
+        server.signal(signal.SIGSTOP)
+        await asyncio.sleep(2)
+        server.signal(signal.SIGCONT)
+        return await asyncio.gather(*calls, return_exceptions=True)
+
     rule = per(3600, requests=10)
     limiter = Limiter(Rules([rule]), log_on(redis))
     before = let_through("rule", "open")
-    outcomes = await asyncio.gather(*(limiter.charge("acme", costs(rule)) for _ in range(1000)), return_exceptions=True)
+    outcomes = await burst(rule)
     assert sum(isinstance(outcome, Charge) for outcome in outcomes) == 10
     assert any(isinstance(outcome, LimitsBusyError) for outcome in outcomes)
     assert {type(outcome) for outcome in outcomes} <= {Charge, LimitsBusyError, errors.ScicError}
     assert let_through("rule", "open") == before
     shadow = per(3600, "shadow", requests=1, shadow=True)
-    outcomes = await asyncio.gather(
-        *(limiter.charge("acme", costs(shadow)) for _ in range(1000)), return_exceptions=True
-    )
+    outcomes = await burst(shadow)
     assert not any(isinstance(outcome, Exception) for outcome in outcomes)

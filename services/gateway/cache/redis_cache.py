@@ -28,6 +28,7 @@ from services.gateway.cache.ports import (
     Unverified,
     Wait,
 )
+from services.gateway.redis_batches import script_call
 from services.gateway.redis_calls import BEHIND, call, jittered
 from services.gateway.redis_signals import CHANNEL
 
@@ -66,9 +67,9 @@ class RedisContextCache:
         self._max_bytes = max_bytes
         self._draw = draw
         self._lookup = redis.register_script(scripts.LOOKUP)
-        self._claim = redis.register_script(scripts.CLAIM)
+        self._claim = script_call(redis, breaker, scripts.CLAIM)
         self._renew = redis.register_script(scripts.RENEW)
-        self._settle = redis.register_script(scripts.SETTLE)
+        self._settle = script_call(redis, breaker, scripts.SETTLE, BEHIND)
         self._advance = redis.register_script(scripts.ADVANCE)
         self._confirm = redis.register_script(scripts.CONFIRM)
         self._sweep = redis.register_script(scripts.SWEEP)
@@ -103,7 +104,7 @@ class RedisContextCache:
         keys = [*cache_keys(tenant), flight_key(tenant, key.exact)]
         args: list[_Argument] = [*self._demand(key, freshness), flight, _milliseconds(lease), int(look), new_epoch()]
         args.append(-1 if waited is None else math.ceil(waited * 1000))
-        stale, *words = await call(self._breaker, lambda: self._claim(keys=keys, args=args))
+        stale, *words = await self._claim(keys, args)
         metrics.CACHE_STALE.inc(stale)
         match words:
             case [b"lead"]:
@@ -151,7 +152,7 @@ class RedisContextCache:
         keys = [*cache_keys(tenant), flight_key(tenant, key.exact)]
         args: list[_Argument] = [key.exact, key.meaning, flight, kind, packed, self._max_bytes]
         args += [*about, CHANNEL, flight_topic(tenant, key.exact)]
-        return bool(await call(self._breaker, lambda: self._settle(keys=keys, args=args), BEHIND))
+        return bool(await self._settle(keys, args))
 
     async def advance(self, tenant: str, change: CorpusChange) -> None:
         """See ContextCache."""

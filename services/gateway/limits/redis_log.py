@@ -1,8 +1,8 @@
 """The logs of all rules in Redis: one round trip a request, whatever the number of its rules."""
 
 import itertools
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar
+from collections.abc import Awaitable, Sequence
+from typing import Any
 from uuid import uuid4
 
 from redis.asyncio import Redis, RedisCluster
@@ -12,9 +12,8 @@ from services.gateway.cache.ports import CacheUnavailableError
 from services.gateway.limits.ports import Charge, Correction, Cost, Entry, LimitsAwayError, LimitsBusyError, Refusal
 from services.gateway.limits.redis_scripts import CHARGE, SETTLE
 from services.gateway.limits.rule import Rule
+from services.gateway.redis_batches import script_call
 from services.gateway.redis_calls import ON_THE_PATH, GatewayBusyError, Patience, call
-
-_Result = TypeVar("_Result")
 
 _TOLD_MILLISECONDS = 2_000
 """How long what a call was told is kept, for its repetition; that comes at once or never."""
@@ -35,7 +34,7 @@ class RedisUsageLog:
     def __init__(self, redis: Redis | RedisCluster, breaker: Breaker, *, patience: Patience = ON_THE_PATH) -> None:
         self._breaker = breaker
         self._patience = patience
-        self._charge = redis.register_script(CHARGE)
+        self._charge = script_call(redis, breaker, CHARGE, patience)
         self._settle = redis.register_script(SETTLE)
         self._name = uuid4().hex
         self._calls = itertools.count()
@@ -49,7 +48,7 @@ class RedisUsageLog:
             rule = cost.rule
             args += [rule.window, rule.granule, _bound(rule.requests), _bound(rule.tokens), int(rule.shadow)]
             args += [cost.requests, cost.tokens]
-        binding, *rest = await self._within(lambda: self._charge(keys=keys, args=args))
+        binding, *rest = await _translated(self._charge(keys, args))
         if binding:
             wait, lacks = rest
             retry_after = None if wait < 0 else wait / 1e6
@@ -70,15 +69,17 @@ class RedisUsageLog:
         for one in corrections:
             args += [places[log_key(tenant, one.rule)], one.number, one.requests, one.tokens]
         keys = [f"scic-limits:{{{tenant}}}:settled:{self._name}", *logs]
-        await self._within(lambda: self._settle(keys=keys, args=args))
+        await _translated(call(self._breaker, lambda: self._settle(keys=keys, args=args), self._patience))
 
-    async def _within(self, command: Callable[[], Awaitable[_Result]]) -> _Result:
-        try:
-            return await call(self._breaker, command, self._patience)
-        except GatewayBusyError as error:
-            raise LimitsBusyError(str(error)) from error
-        except CacheUnavailableError as error:
-            raise LimitsAwayError(str(error)) from error
+
+async def _translated(answer: Awaitable[Any]) -> Any:
+    """What Redis answers, in the words of limits where it does not."""
+    try:
+        return await answer
+    except GatewayBusyError as error:
+        raise LimitsBusyError(str(error)) from error
+    except CacheUnavailableError as error:
+        raise LimitsAwayError(str(error)) from error
 
 
 def _bound(value: int | None) -> int:

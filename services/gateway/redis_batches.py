@@ -1,0 +1,123 @@
+"""Calls of a script in Redis that go together: one round trip for all that come while another is under way."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Any, Final, TypeAlias
+
+from redis.asyncio import Redis, RedisCluster
+from redis.exceptions import NoScriptError, RedisError
+
+from services.chassis.breaker import Breaker
+from services.gateway.cache.ports import CacheUnavailableError
+from services.gateway.redis_calls import QUEUE_SECONDS, GatewayBusyError, Patience, call
+
+RedisCall: TypeAlias = Callable[[Sequence[str], Sequence[Any]], Awaitable[Any]]
+"""Calls a script with keys and arguments. Raises CacheUnavailableError, see `redis_calls.call`."""
+
+_MOST: Final = 64
+"""Calls of one batch: what each costs Redis, the others wait for."""
+
+
+def script_call(
+    redis: Redis | RedisCluster, breaker: Breaker, source: str, patience: Patience | None = None
+) -> RedisCall:
+    """Calls of a script: of one server in batches, of a cluster each by itself.
+
+    redis-py's pipeline over a cluster closes all connections of its client when one is lost.
+    """
+    if isinstance(redis, Redis):
+        return _Batches(redis, breaker, source, patience)
+    script = redis.register_script(source)
+    return lambda keys, args: call(breaker, lambda: script(keys=keys, args=args), patience)
+
+
+class _Call:
+    __slots__ = ("args", "keys", "reply", "since")
+
+    def __init__(self, keys: Sequence[str], args: Sequence[Any]) -> None:
+        self.keys = keys
+        self.args = args
+        self.since = time.monotonic()
+        self.reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+
+class _Batches:
+    """Sends one batch after the other; a call that comes when none is under way goes at once."""
+
+    def __init__(self, redis: Redis, breaker: Breaker, source: str, patience: Patience | None) -> None:
+        self._redis = redis
+        self._breaker = breaker
+        self._patience = patience
+        self._script = redis.register_script(source)
+        self._gathered: list[_Call] = []
+        self._sending: asyncio.Task[None] | None = None
+
+    async def __call__(self, keys: Sequence[str], args: Sequence[Any]) -> Any:
+        one = _Call(keys, args)
+        self._gathered.append(one)
+        if self._sending is None:
+            self._sending = asyncio.create_task(self._send_all())
+        return await one.reply
+
+    async def _send_all(self) -> None:
+        try:
+            while batch := self._next():
+                try:
+                    replies = await call(self._breaker, partial(self._send, batch), self._patience)
+                except Exception as error:  # noqa: BLE001 - those who asked get it, whatever it is
+                    replies = [error] * len(batch)
+                for one, reply in zip(batch, replies, strict=True):
+                    _answer(one, reply)
+        finally:
+            self._sending = None
+            for one in self._gathered:
+                one.reply.cancel()
+
+    def _next(self) -> list[_Call]:
+        """Those that are sent next; who left is left out, who waited too long is refused."""
+        gathered, self._gathered = self._gathered, []
+        oldest = time.monotonic() - QUEUE_SECONDS
+        batch = list[_Call]()
+        for one in gathered:
+            if one.reply.done():
+                continue
+            if one.since < oldest:
+                _answer(one, GatewayBusyError("redis: too many calls wait"))
+            elif len(batch) < _MOST:
+                batch.append(one)
+            else:
+                self._gathered.append(one)
+        return batch
+
+    async def _send(self, batch: Sequence[_Call]) -> Sequence[Any]:
+        if len(batch) == 1:
+            return [await self._script(keys=batch[0].keys, args=batch[0].args)]
+        replies = await self._pipelined(batch)
+        if unknown := [place for place, reply in enumerate(replies) if isinstance(reply, NoScriptError)]:
+            # Redis was started anew, and has done nothing for these.
+            await self._redis.script_load(self._script.script)
+            again = await self._pipelined([batch[place] for place in unknown])
+            for place, reply in zip(unknown, again, strict=True):
+                replies[place] = reply
+        if all(isinstance(reply, RedisError) for reply in replies):
+            raise replies[0]  # so that it counts against Redis
+        return replies
+
+    async def _pipelined(self, batch: Sequence[_Call]) -> list[Any]:
+        pipeline = self._redis.pipeline(transaction=False)
+        for one in batch:
+            pipeline.execute_command("EVALSHA", self._script.sha, len(one.keys), *one.keys, *one.args)
+        return await pipeline.execute(raise_on_error=False)
+
+
+def _answer(one: _Call, reply: Any) -> None:
+    if one.reply.done():
+        return
+    if isinstance(reply, RedisError):
+        reply = CacheUnavailableError(f"redis: {type(reply).__name__}")
+    if isinstance(reply, Exception):
+        one.reply.set_exception(reply)
+    else:
+        one.reply.set_result(reply)
