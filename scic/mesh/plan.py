@@ -22,6 +22,10 @@ _WEAVIATE_HEALTHY_WITHIN = 120.0
 
 _PAGE_PORT = "SCIC_GATEWAY_PAGE_PORT"
 
+_NICENESS = 5
+"""Of stages and workers, that of gateways and engines being 0. Under overload those who refuse, and answer from the
+cache, must not wait for a processor behind those who have too much to do; machines of their own would see to that."""
+
 # Replicas share the cores: parallelism comes from processes, and thread pools inside each would only fight.
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
@@ -117,6 +121,7 @@ class _Planner:
                     probe=Probe(ProbeKind.GRPC, _at(port)),
                     metrics=f"http://{_at(metrics_port)}/metrics",
                     log=command.log,
+                    niceness=0 if (role or service) == "gateway" else _NICENESS,
                 )
             )
         return specs

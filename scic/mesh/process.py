@@ -80,8 +80,11 @@ async def start(command: Command) -> Running:
             start_new_session=True,
         )
     try:
+        if command.niceness:
+            own = os.getpriority(os.PRIO_PROCESS, 0)
+            os.setpriority(os.PRIO_PROCESS, process.pid, min(own + command.niceness, 19))
         started = psutil.Process(process.pid).create_time()
-    except psutil.NoSuchProcess:  # it ended already; whoever waits for it will see how
+    except (psutil.NoSuchProcess, ProcessLookupError):  # it ended already; whoever waits for it will see how
         started = time.time()
     return Running(command, process, started, time.monotonic(), offset)
 

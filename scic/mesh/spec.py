@@ -40,6 +40,8 @@ class Command:
     """Added to the supervisor's own environment."""
     cwd: Path
     log: Path
+    niceness: int = 0
+    """How far it stands behind the supervisor where there are not enough processors for all, 0 to 19."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,7 +45,9 @@ class KnownRecipes:
         shown.CopyFrom(known.shown)
         for message in (full, shown):
             message.request_id = request.request_id
-            message.cache.CopyFrom(request.cache)
+            message.ClearField("cache")
+            if request.HasField("cache"):
+                message.cache.CopyFrom(request.cache)
         return replace(known, request=full, shown=shown, resolved=resolved, known=True)
 
     def add(

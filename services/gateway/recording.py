@@ -1,6 +1,7 @@
 """Contexts whose every request goes into the ledger, and recorded requests that are run again."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -106,6 +107,6 @@ class Recording:
 
 
 def _now() -> Timestamp:
-    now = Timestamp()
-    now.GetCurrentTime()
-    return now
+    # A third of what GetCurrentTime takes, which goes by way of a datetime.
+    seconds, nanos = divmod(time.time_ns(), 1_000_000_000)
+    return Timestamp(seconds=seconds, nanos=nanos)

@@ -26,9 +26,10 @@ class BuildGate:
         max_builds: int,
         *,
         clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
         uniform: Callable[[float, float], float] = random.uniform,
     ) -> None:
-        self._limit = ConcurrencyLimit(max_builds, clock=clock)
+        self._limit = ConcurrencyLimit(max_builds, clock=clock, wall=wall)
         self._line = WaitingLine()
         self._clock = clock
         self._uniform = uniform
@@ -72,7 +73,7 @@ class BuildGate:
         """Returns when it is its turn, which is counted then."""
         self._limit.reached()
         now = self._clock()
-        self._refuse(self._line.overdue(now))
+        self._refuse(self._line.overdue(self._clock()))
         patience = min(deadline.remaining() - self._limit.typical, longest_wait(priority))
         if patience <= 0:
             raise self._refused(priority)

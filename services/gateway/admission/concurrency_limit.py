@@ -1,5 +1,6 @@
 """How many builds at a time are wise, found out from how long they take."""
 
+import time
 from collections.abc import Callable
 from statistics import median
 from typing import Final
@@ -17,10 +18,18 @@ _WINDOW_SECONDS: Final = 0.1
 _FOLLOWING: Final = 0.1
 """Part of the way to a lower median that the baseline goes: one lucky window is no baseline."""
 
-_PROBE_SECONDS: Final = 10.0
+_PROBE_EVERY: Final = 15.0
 """How often the baseline is measured anew while the limit is reached."""
 
-_PROBE_DIVISOR: Final = 3
+_PROBE_SECONDS: Final = 1.0
+"""What that takes at most."""
+
+_PROBE_SAMPLES: Final = 5
+"""So many builds, one at a time, are enough."""
+
+_DRAIN: Final = 1.5
+_DRAIN_SECONDS: Final = 0.5
+"""What those of before take to end, in times that a build takes then, and in seconds at most."""
 
 
 class ConcurrencyLimit:
@@ -29,31 +38,38 @@ class ConcurrencyLimit:
     While builds take about what they take alone, there is room for more, and the limit grows by its square root; as
     they queue for the same processors they take longer, no more are done in a second, and the limit shrinks. That is
     Gradient2 of Netflix' concurrency-limits (https://github.com/Netflix/concurrency-limits), on medians of windows, and
-    with the baseline of Envoy's adaptive concurrency filter: measured now and then at a fraction of the limit
+    with the baseline of Envoy's adaptive concurrency filter: measured now and then with hardly any at a time
     (https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/adaptive_concurrency_filter), since a
-    long-term mean would follow an overload that lasts, and a minimum would follow the smallest build.
+    long-term mean would follow an overload that lasts, and a minimum would follow the smallest build. All gateways
+    measure at the same moments of the wall clock: each would find the others' builds in its baseline otherwise, raise
+    its limit for it, and be found by them in turn.
 
     Args:
         most: the limit never exceeds it, and never falls below 1.
         clock: seconds.
+        wall: seconds since 1970.
     """
 
-    def __init__(self, most: int, *, clock: Callable[[], float], initial: int = 16) -> None:
+    def __init__(
+        self, most: int, *, clock: Callable[[], float], wall: Callable[[], float] = time.time, initial: int = 4
+    ) -> None:
         self._most = most
         self._clock = clock
+        self._wall = wall
         self._limit = float(min(initial, most))
         self._baseline = 0.0
         self._typical = 0.0
-        self._probing = False
-        self._probe_at = clock() + 1.0
         self._window: list[float] = []
         self._began = clock()
-        self._reached = False
+        self._reached = self._busy = False
+        self._probe: list[float] = []
+        self._probe_since: float | None = None
+        self._measured = False
 
     @property
     def limit(self) -> int:
         """Builds that may run now."""
-        return max(int(self._limit) // _PROBE_DIVISOR, 1) if self._probing else int(self._limit)
+        return 1 if self._probes() else int(self._limit)
 
     @property
     def typical(self) -> float:
@@ -66,26 +82,38 @@ class ConcurrencyLimit:
 
     def took(self, began: float, ended: float) -> None:
         """Notes a build by the clock's times."""
-        if began < self._began and self._probing:
-            return  # it ran among more than the probe lets in
+        if self._probes() and self._probe_since is not None:
+            # Earlier ones ran among those of before.
+            if began >= self._probe_since + min(_DRAIN * self._typical, _DRAIN_SECONDS):
+                self._probe.append(ended - began)
+            if len(self._probe) >= _PROBE_SAMPLES:
+                self._baseline = median(self._probe)
+                self._measured = True
+            return
         self._window.append(ended - began)
         if len(self._window) >= _WINDOW_SAMPLES and ended - self._began >= _WINDOW_SECONDS:
             self._turn(median(self._window))
 
+    def _probes(self) -> bool:
+        """Whether the baseline is being measured."""
+        if not self._busy or self._wall() % _PROBE_EVERY >= _PROBE_SECONDS:
+            self._measured = False
+            self._probe_since = None
+        elif self._probe_since is None:
+            self._probe_since = self._clock()
+            self._probe.clear()
+            self._window.clear()
+        return self._probe_since is not None and not self._measured
+
     def _turn(self, seconds: float) -> None:
         """Ends a window whose builds took `seconds`."""
-        now = self._clock()
         self._typical = seconds
-        if self._probing or not self._baseline:
+        if not self._baseline:
             self._baseline = seconds
         elif seconds < self._baseline:
             self._baseline += (seconds - self._baseline) * _FOLLOWING
-        if self._probing:
-            self._probing = False
-            self._probe_at = now + _PROBE_SECONDS
-        elif self._reached:
+        if self._reached:
             gradient = min(max(_TOLERANCE * self._baseline / seconds, _LEAST_GRADIENT), 1.0)
             self._limit = min(max(self._limit * gradient + self._limit**0.5 / 2, 1.0), float(self._most))
-            self._probing = now >= self._probe_at
         self._window.clear()
-        self._began, self._reached = now, False
+        self._began, self._busy, self._reached = self._clock(), self._reached, False

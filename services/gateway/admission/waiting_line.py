@@ -52,6 +52,7 @@ class WaitingLine:
         self._lines: dict[Priority, dict[Waiter, None]] = {priority: {} for priority in Priority}
         self._hasty = [line for priority, line in self._lines.items() if longest_wait(priority) < math.inf]
         self._long_since: float | None = None
+        self._short_since: float | None = None
 
     def __len__(self) -> int:
         return sum(len(line) for line in self._lines.values())
@@ -89,9 +90,16 @@ class WaitingLine:
                 yield waiter
 
     def _stands(self, now: float) -> bool:
-        """Whether somebody has waited for longer than the target all the time for an interval."""
+        """Whether somebody has waited for longer than the target for an interval, and since then not so long nobody."""
         wait = now - min((next(iter(line)).since for line in self._hasty if line), default=now)
-        if wait < TARGET_SECONDS / 2:  # while the line is kept at the target, it stands all the same
+        if wait < TARGET_SECONDS / 2:
+            self._short_since = now if self._short_since is None else self._short_since
+        else:
+            self._short_since = None
+        stood = self._long_since is not None and now - self._long_since > INTERVAL_SECONDS
+        # A line that is kept at the target is short now and then: what made it long goes on all the same.
+        patience = INTERVAL_SECONDS if stood else 0.0
+        if self._short_since is not None and now - self._short_since >= patience:
             self._long_since = None
         elif wait > TARGET_SECONDS and self._long_since is None:
             self._long_since = now

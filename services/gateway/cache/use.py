@@ -31,11 +31,18 @@ class CacheUse:
     """Why its reply is not stored; unset where it may be."""
 
 
+_ANY = Freshness()
+_USUAL = CacheUse(True, True, False, _ANY, NotStored.NOT_STORED_UNSPECIFIED)
+
+
 def cache_use(request: pb.BuildContextRequest, *, batch: bool) -> CacheUse:
     """What the cache may do for a request, by its directive and its question, and whether it is of a job."""
-    directive = request.cache
-    max_age = directive.max_age.ToNanoseconds() / 1e9 if directive.HasField("max_age") else None
-    freshness = Freshness(min_corpus_version=directive.min_corpus_version, max_age=max_age)
+    directive, freshness = request.cache, _ANY
+    if request.HasField("cache"):
+        max_age = directive.max_age.ToNanoseconds() / 1e9 if directive.HasField("max_age") else None
+        freshness = Freshness(min_corpus_version=directive.min_corpus_version, max_age=max_age)
+    elif not batch and not time_sensitive(request.question):
+        return _USUAL
     if directive.mode == _Directive.MODE_BYPASS:
         return CacheUse(False, False, True, freshness, NotStored.NOT_STORED_DIRECTIVE)
     if time_sensitive(request.question):

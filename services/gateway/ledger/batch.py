@@ -7,7 +7,7 @@ from services.gateway.ledger.entry import Entry
 from services.gateway.ledger.hours import hour_of
 from services.gateway.ledger.marks import Marks
 from services.gateway.ledger.record_id import new_record_id
-from services.gateway.ledger.segment import Body, pack, unpack
+from services.gateway.ledger.segment import Body, pack
 
 
 class Batch:
@@ -37,8 +37,7 @@ class Batch:
 
     def pack(self) -> tuple[bytes, list[Entry]]:
         """The segment and its entries. Copies all bodies: not for the event loop."""
-        data = pack(self._bodies)
-        return data, unpack(data, self.segment)
+        return pack(self._bodies, self.segment)
 
     def _new_name(self) -> str:
         return f"{hour_of(self._clock())}/{new_record_id(self._clock, self._random)}"

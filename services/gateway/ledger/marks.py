@@ -28,6 +28,6 @@ class Marks:
             return False
         if entry.time_ms < self.everything:
             return True
-        if self.documents.keys().isdisjoint(entry.documents):
+        if not self.documents or self.documents.keys().isdisjoint(entry.documents):
             return False
         return any(entry.time_ms < self.documents.get(document, 0) for document in entry.documents)

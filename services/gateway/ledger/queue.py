@@ -7,8 +7,8 @@ from services.gateway.ledger.viewer import Viewer
 
 MAX_RECORDS = 4_096
 MAX_BYTES = 32 << 20
-BATCH_RECORDS = 64
-BATCH_BYTES = 1 << 20
+BATCH_RECORDS = 256
+BATCH_BYTES = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)

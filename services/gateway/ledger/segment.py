@@ -58,14 +58,16 @@ def compress(serialized: bytes, viewer: Viewer) -> Body:
     return Body(entry, data)
 
 
-def pack(bodies: Sequence[Body]) -> bytes:
-    """The segment of some records."""
+def pack(bodies: Sequence[Body], segment: str) -> tuple[bytes, list[Entry]]:
+    """The segment of some records, and its entries as `unpack` gives them."""
     offset, entries = 0, list[Entry]()
     for body in bodies:
         entries.append(replace(body.entry, offset=offset))
         offset += len(body.data)
     header = _header(entries)
-    return b"".join((PREFIX.pack(_MAGIC, len(header)), header, *(body.data for body in bodies)))
+    data = b"".join((PREFIX.pack(_MAGIC, len(header)), header, *(body.data for body in bodies)))
+    begin = PREFIX.size + len(header)
+    return data, [replace(entry, segment=segment, offset=entry.offset + begin) for entry in entries]
 
 
 def header_size(data: bytes) -> int:

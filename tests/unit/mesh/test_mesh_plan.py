@@ -50,6 +50,11 @@ def test_gateways_drain_before_the_edge_goes_and_everything_stops() -> None:
     assert plan.rolling == ("selector", "compressor", "composer", "gateway", "worker")
 
 
+def test_who_refuses_and_answers_from_the_cache_goes_before_who_computes() -> None:
+    after = {spec.service for spec in planned().processes() if spec.niceness > 0}
+    assert after == {"selector", "compressor", "composer", "worker"}
+
+
 @pytest.mark.parametrize("service", ["selector", "compressor", "composer", "gateway"])
 def test_each_replica_gets_ports_of_its_own(service: str) -> None:
     specs = [spec for spec in planned().processes() if spec.service == service]

@@ -91,6 +91,14 @@ async def test_a_wave_starts_when_the_one_before_is_healthy(spec: MakeSpec, plan
     assert no_process_of(tmp_path)
 
 
+async def test_a_process_stands_behind_the_supervisor_as_far_as_planned(spec: MakeSpec, plan: MakePlan) -> None:
+    own = psutil.Process().nice()
+    waves = (replace(spec("stage-1"), niceness=3), spec("front-1"))
+    async with running(plan(waves), Watcher()) as supervisor:
+        found = {name: psutil.Process(pid).nice() - own for name, pid in pids(supervisor).items()}
+    assert found == {"stage-1": 3, "front-1": 0}
+
+
 async def test_services_stop_in_the_order_of_the_plan(spec: MakeSpec, plan: MakePlan) -> None:
     watcher = Watcher()
     waves = ((spec("stage-1"),), (spec("front-1"),), (spec("edge-1"),))

@@ -98,12 +98,15 @@ def load(
     gated: bool = True,
     seed: int = 1,
     max_builds: int = 64,
+    gateways: int = 1,
 ) -> Outcome:
     """What becomes of `offered` requests a second that come at random, after a warm-up under the same load."""
 
     async def run() -> Outcome:
         chance = Random(seed)
-        gate = BuildGate(max_builds, clock=virtual_now, uniform=chance.uniform)
+        gates = [
+            BuildGate(max_builds, clock=virtual_now, wall=virtual_now, uniform=chance.uniform) for _ in range(gateways)
+        ]
         machine = Processors(processors)
         outcome = Outcome(seconds)
         tasks: set[asyncio.Task[None]] = set()
@@ -111,6 +114,7 @@ def load(
         async def request(own: Random, rank: Priority) -> None:
             began = virtual_now()
             work, wait = demand(own)
+            gate = own.choice(gates)
 
             async def build() -> None:
                 await asyncio.sleep(wait)

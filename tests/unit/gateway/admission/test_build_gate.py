@@ -19,7 +19,7 @@ from tests.unit.gateway.admission.virtual_time import run_virtually, virtual_now
 
 
 def gate(max_builds: int = 2) -> BuildGate:
-    return BuildGate(max_builds, clock=virtual_now, uniform=lambda low, _: low)
+    return BuildGate(max_builds, clock=virtual_now, wall=virtual_now, uniform=lambda low, _: low)
 
 
 def within(seconds: float) -> Deadline:
@@ -125,7 +125,7 @@ def test_workers_whose_jobs_are_more_than_they_can_build_lose_none() -> None:
 
     async def run() -> None:
         nonlocal lost
-        at, machine, chance = BuildGate(64, clock=virtual_now), Processors(2), Random(1)
+        at, machine, chance = BuildGate(64, clock=virtual_now, wall=virtual_now), Processors(2), Random(1)
 
         async def job() -> None:
             nonlocal lost
@@ -316,9 +316,12 @@ DEMANDS = [
 ]
 
 
+@pytest.mark.parametrize("gateways", [1, 2])
 @pytest.mark.parametrize("demand", DEMANDS)
-def test_at_three_times_the_capacity_most_of_it_is_used_and_the_admitted_are_not_late(demand: Demand) -> None:
-    full, over = loaded(demand, 1.0), loaded(demand, 3.0)
+def test_at_three_times_the_capacity_most_of_it_is_used_and_the_admitted_are_not_late(
+    demand: Demand, gateways: int
+) -> None:
+    full, over = loaded(demand, 1.0, gateways=gateways), loaded(demand, 3.0, gateways=gateways)
     assert over.goodput >= 0.8 * capacity(demand, 2)
     assert over.p95 <= 2 * full.p95
 

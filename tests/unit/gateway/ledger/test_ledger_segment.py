@@ -35,7 +35,9 @@ RECORDS = st.lists(
 
 
 def segment_of(records: Sequence[pb.Record]) -> bytes:
-    return pack([compress(one.SerializeToString(), VIEWER) for one in records])
+    data, entries = pack([compress(one.SerializeToString(), VIEWER) for one in records], NAME)
+    assert entries == unpack(data, NAME)
+    return data
 
 
 def bodies(data: bytes) -> list[pb.Record | None]:
