@@ -328,9 +328,12 @@ class FakeLedger:
     begun: set[tuple[str, str]] = field(default_factory=set)
     """Erasures that have begun and not ended."""
 
-    def record(self, principal: Principal, record: ledger_pb.Record) -> None:
+    def record(self, principal: Principal, record: ledger_pb.Record, reply: bytes = b"") -> None:
         kept = ledger_pb.Record()
         kept.CopyFrom(record)
+        kept.response.MergeFromString(reply)
+        if not reply and not record.HasField("response"):
+            kept.ClearField("response")
         self.records.append((principal.tenant, kept))
 
     async def get(self, principal: Principal, record_id: str) -> ledger_pb.Record:

@@ -1,5 +1,7 @@
 """ContextService: wire to domain and back."""
 
+from typing import cast
+
 import structlog
 from structlog.contextvars import bind_contextvars
 
@@ -25,7 +27,8 @@ class ContextServicer(rpc.ContextServiceServicer):
     ) -> pb.BuildContextResponse:
         """Builds a context."""
         _name(request)
-        return await self._contexts.build(current_principal(), request, self._deadlines.of(context))
+        delivery = await self._contexts.build(current_principal(), request, self._deadlines.of(context))
+        return cast("pb.BuildContextResponse", delivery)  # it serializes to one
 
     async def PlanContext(  # noqa: N802 - the name of the RPC
         self, request: pb.PlanContextRequest, context: Context

@@ -22,6 +22,7 @@ from services.gateway.cache.corpus_versions import CorpusVersions
 from services.gateway.cache.documents import documents_of
 from services.gateway.cache.ports import CacheEntry, CacheKey, CacheUnavailableError, ContextCache, Hit, Unverified
 from services.gateway.cache.use import CacheUse, NotStored, cache_use, why_not_stored
+from services.gateway.delivery import Delivery
 from services.gateway.fingerprint import cache_key
 from services.gateway.flight.flights import Flights
 from services.gateway.flight.ticket import Answer, Built, Ticket
@@ -31,7 +32,7 @@ from services.gateway.prices import prompt_cost
 from services.gateway.principal import Principal
 from services.gateway.profiles.ports import Profiles, ResolvedProfile
 from services.gateway.recipe import Recipe, resolve
-from services.gateway.rewording import reword
+from services.gateway.rewording import common, deliver, reword
 
 _log = get_logger(__name__)
 
@@ -111,21 +112,21 @@ class Contexts:
             keep = principal.priority is not Priority.BATCH
             return await self._builder.build(principal, recipe, deadline, dry_run=dry_run, keep=keep)
 
-    async def build(self, principal: Principal, recipe: Recipe, deadline: Deadline) -> pb.BuildContextResponse:
+    async def build(self, principal: Principal, recipe: Recipe, deadline: Deadline) -> Delivery:
         """The context for a recipe."""
         use = cache_use(recipe.request, batch=principal.priority is Priority.BATCH)
         if use.alone:
             built = await self._compute(principal, recipe, deadline)
-            return _computed(built, use, pb.CACHE_STATUS_BYPASSED)
+            return Delivery(_computed(built, use, pb.CACHE_STATUS_BYPASSED))
         answer = await self._flights.answer(self._ticket(principal, recipe, use, deadline))
         if use.look and answer.hit is None:
             metrics.CACHE_MISSES.labels("exact").inc()
-        response = self._response(principal, recipe, use, answer)
-        if response is None:
+        delivery = self._delivery(principal, recipe, use, answer)
+        if delivery is None:
             # What there is holds the question in other words, and they cannot be exchanged.
             built = await self._compute(principal, recipe, deadline)
-            return _computed(built, use, pb.CACHE_STATUS_MISS)
-        return response
+            return Delivery(_computed(built, use, pb.CACHE_STATUS_MISS))
+        return delivery
 
     async def plan(self, principal: Principal, recipe: Recipe, deadline: Deadline) -> pb.PlanContextResponse:
         """What `build` would do now; stores nothing."""
@@ -175,31 +176,30 @@ class Contexts:
             build=build,
         )
 
-    def _response(
-        self, principal: Principal, recipe: Recipe, use: CacheUse, answer: Answer
-    ) -> pb.BuildContextResponse | None:
+    def _delivery(self, principal: Principal, recipe: Recipe, use: CacheUse, answer: Answer) -> Delivery | None:
         """The answer as this caller should get it; None where it does not fit him."""
         if hit := answer.hit:
-            response = reword(pb.BuildContextResponse.FromString(hit.reply), recipe)
-            if response is not None:
+            delivery = deliver(hit.reply, recipe)
+            if delivery is not None:
                 metrics.CACHE_HITS.labels(_TIERS[hit.tier]).inc()
-                response.cache_report.tier = hit.tier
-                response.cache_report.age.CopyFrom(_duration(hit.age))
+                delivery.own.cache_report.tier = hit.tier
+                delivery.own.cache_report.age.CopyFrom(_duration(hit.age))
             if hit.due:
                 self._spawn(self._refresh(principal, recipe, use))
-            return response
+            return delivery
         if answer.shared is not None:
-            response = reword(pb.BuildContextResponse.FromString(answer.shared), recipe)
+            delivery = deliver(answer.shared, recipe)
         else:
             assert answer.built is not None, "one of the three is set"
             response = answer.built.response
             if not answer.joined:
                 status = pb.CACHE_STATUS_MISS if use.look else pb.CACHE_STATUS_BYPASSED
-                return _computed(response, use, status if answer.available else pb.CACHE_STATUS_UNAVAILABLE)
-            response = reword(_copy(response), recipe)
-        if response is not None:
-            response.cache = pb.CACHE_STATUS_SHARED
-        return response
+                return Delivery(_computed(response, use, status if answer.available else pb.CACHE_STATUS_UNAVAILABLE))
+            reworded = reword(_copy(response), recipe)
+            delivery = reworded and Delivery(reworded)
+        if delivery is not None:
+            delivery.own.cache = pb.CACHE_STATUS_SHARED
+        return delivery
 
     async def _refresh(self, principal: Principal, recipe: Recipe, use: CacheUse) -> None:
         """Makes an entry anew before its end."""
@@ -220,7 +220,7 @@ def _built(built: pb.BuildContextResponse, use: CacheUse, seconds: float) -> Bui
     reason = why_not_stored(built) or use.not_stored
     if hurried or reason == NotStored.NOT_STORED_PERSONAL:
         return Built(built, hurried, None, None)
-    serialized = built.SerializeToString()
+    serialized = common(built)
     if reason:
         return Built(built, hurried, None, serialized)
     return Built(built, hurried, CacheEntry(serialized, built.corpus_version, documents_of(built), seconds), serialized)

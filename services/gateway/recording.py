@@ -12,6 +12,7 @@ from scic.gateway.v1 import context_service_pb2 as pb
 from scic.gateway.v1 import ledger_service_pb2 as records
 from services.chassis.deadline import Deadline
 from services.gateway.contexts import Contexts
+from services.gateway.delivery import Delivery
 from services.gateway.ledger.ports import Ledger
 from services.gateway.principal import Principal
 
@@ -28,19 +29,18 @@ class Recording:
     new_id: Callable[[], str]
     """Names for records."""
 
-    async def build(
-        self, principal: Principal, request: pb.BuildContextRequest, deadline: Deadline
-    ) -> pb.BuildContextResponse:
+    async def build(self, principal: Principal, request: pb.BuildContextRequest, deadline: Deadline) -> Delivery:
         """The context for a request. Raises ScicError for a request that cannot be answered."""
         start = self.clock()
         # Until the guard has read it, nothing of what the request says may be kept.
         shown = pb.BuildContextRequest(request_id=request.request_id, max_tokens=request.max_tokens)
         record = records.Record(record_id=self.new_id(), key_id=principal.key_id, create_time=_now())
+        reply = b""
         try:
             recipe = await self.contexts.resolve(principal, request)
             shown = recipe.shown
             deadline = deadline.or_default(recipe.profile.deadline_seconds)
-            response = await self.contexts.build(principal, recipe, deadline)
+            delivery = await self.contexts.build(principal, recipe, deadline)
         except asyncio.CancelledError:
             left = errors.DEADLINE_EXCEEDED.error("the caller left, or its time ran out")
             record.error.CopyFrom(errors.to_status(left))
@@ -51,15 +51,18 @@ class Recording:
             raise
         else:
             if self.ledger.keeps:
-                response.record_id = record.record_id
-                record.response.CopyFrom(response)
-                record.response.isolation.ClearField("pseudonyms")
-            return response
+                delivery.own.record_id = record.record_id
+                if delivery.own.isolation.pseudonyms:
+                    record.response.CopyFrom(delivery.own)
+                    record.response.isolation.ClearField("pseudonyms")
+                else:
+                    reply = delivery.SerializeToString()
+            return delivery
         finally:
             if self.ledger.keeps:
                 record.request.CopyFrom(shown)
                 record.duration.FromNanoseconds(int((self.clock() - start) * 1e9))
-                self.ledger.record(principal, record)
+                self.ledger.record(principal, record, reply)
 
     async def plan(
         self, principal: Principal, request: pb.BuildContextRequest, deadline: Deadline

@@ -1,9 +1,34 @@
-"""Fits a stored reply to the caller's own wording of the question."""
+"""Fits a reply that was made for others to the caller's own wording of the question."""
 
 from scic.gateway.v1 import context_service_pb2 as pb
 from scic.type.v1 import message_pb2
+from services.gateway.delivery import Delivery
 from services.gateway.recipe import Recipe
 from services.prompt.defuse import defuse_speech
+
+
+def common(built: pb.BuildContextResponse) -> bytes:
+    """What others may have of a reply, serialized: without what holds for its first caller alone."""
+    shared = pb.BuildContextResponse()
+    shared.CopyFrom(built)
+    _make_common(shared)
+    return shared.SerializeToString()
+
+
+def deliver(stored: bytes, recipe: Recipe) -> Delivery | None:
+    """What `common` made, as this caller should get it; None where `reword` gives none.
+
+    Most callers use the words that are stored; then it need not be read, which would take as long as all the rest.
+    """
+    message = message_pb2.Message(
+        role=message_pb2.ROLE_USER,
+        content=defuse_speech(recipe.shown.question).text,
+        section=message_pb2.SECTION_QUESTION,
+    )
+    if pb.BuildContextResponse(messages=[message]).SerializeToString() in stored:
+        return Delivery(_own(pb.BuildContextResponse(), recipe), stored)
+    reworded = reword(pb.BuildContextResponse.FromString(stored), recipe)
+    return reworded and Delivery(reworded)
 
 
 def reword(stored: pb.BuildContextResponse, recipe: Recipe) -> pb.BuildContextResponse | None:
@@ -23,12 +48,19 @@ def reword(stored: pb.BuildContextResponse, recipe: Recipe) -> pb.BuildContextRe
         stored.tokens.total += change
         if stored.tokens.total > recipe.request.max_tokens:
             return None
-    stored.ClearField("record_id")
-    stored.ClearField("cache_report")
-    stored.request_id = recipe.request.request_id
-    stored.profile_label = recipe.resolved.label
-    stored.cache = pb.CACHE_STATUS_HIT
-    del stored.timings[:]
-    for report in stored.sources:
+    _make_common(stored)
+    return _own(stored, recipe)
+
+
+def _make_common(reply: pb.BuildContextResponse) -> None:
+    for field in ("request_id", "record_id", "profile_label", "cache", "cache_report", "timings"):
+        reply.ClearField(field)
+    for report in reply.sources:
         report.ClearField("duration")
-    return stored
+
+
+def _own(reply: pb.BuildContextResponse, recipe: Recipe) -> pb.BuildContextResponse:
+    reply.request_id = recipe.request.request_id
+    reply.profile_label = recipe.resolved.label
+    reply.cache = pb.CACHE_STATUS_HIT
+    return reply

@@ -112,7 +112,7 @@ class Gateway:
 
     async def build(self, request: pb.BuildContextRequest, context: Context) -> pb.BuildContextResponse:
         deadline = POLICY.of(context)
-        return await self._contexts.build(ANNA, await self._contexts.resolve(ANNA, request), deadline)
+        return (await self._contexts.build(ANNA, await self._contexts.resolve(ANNA, request), deadline)).message
 
 
 @asynccontextmanager

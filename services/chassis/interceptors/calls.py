@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from contextvars import ContextVar
 from dataclasses import dataclass
+from operator import methodcaller
 from typing import Any, Self, TypeAlias, cast
 
 import grpc
@@ -26,6 +27,9 @@ Metadata: TypeAlias = "Sequence[tuple[str, str | bytes]]"
 Deserializer: TypeAlias = Callable[[bytes], Any] | None
 _Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 _Continuation: TypeAlias = "Callable[[grpc.HandlerCallDetails], Awaitable[_Handler | None]]"
+
+_serialize = methodcaller("SerializeToString")
+"""What a servicer returns need not be the message, as long as it serializes to one."""
 
 _metadata: ContextVar[Metadata | None] = ContextVar("metadata", default=None)
 
@@ -104,7 +108,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         wrapped: _Handler = make(
             self.wrap(method, _as_call(method, behaviour)),
             self.wrap_deserializer(handler.request_deserializer),
-            handler.response_serializer,
+            handler.response_serializer and _serialize,
         )
         return wrapped
 

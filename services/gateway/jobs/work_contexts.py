@@ -10,6 +10,7 @@ from scic.gateway.v1 import context_service_pb2 as context_pb
 from scic.gateway.v1 import job_service_pb2 as pb
 from services.chassis.deadline import Deadline
 from services.gateway.cache.documents import documents_of
+from services.gateway.delivery import Delivery
 from services.gateway.jobs.job_id import item_request_id
 from services.gateway.jobs.ports import Claim, ItemResult
 from services.gateway.jobs.retriable import is_passing, is_retriable
@@ -26,7 +27,7 @@ class Contexts(Protocol):
 
     async def build(
         self, principal: Principal, request: context_pb.BuildContextRequest, deadline: Deadline
-    ) -> context_pb.BuildContextResponse:
+    ) -> Delivery:
         """The context for a request. Raises ScicError for a request that cannot be answered."""
         ...
 
@@ -58,7 +59,7 @@ class ContextWork:
         try:
             # No call ends with this deadline, as a caller's would, so here nothing else stops what does not heed it.
             async with asyncio.timeout(self._seconds):
-                built = await self._contexts.build(owner, request, Deadline.after(self._seconds))
+                built = (await self._contexts.build(owner, request, Deadline.after(self._seconds))).message
         except TimeoutError:
             return Done(failure=errors.DEADLINE_EXCEEDED.error(f"a context took more than {self._seconds:g} s"))
         except errors.ScicError as error:

@@ -21,6 +21,8 @@ from services.gateway.guard.guard import Guard
 from services.gateway.guard.policy import Action, GuardPolicy, SensitiveType
 from services.gateway.principal import Principal, Role
 from services.gateway.profile import default_profile
+from services.gateway.recipe import Recipe
+from services.gateway.rewording import _make_common, reword
 from services.text.tokens import count_messages, encoding_for
 from tests.fake_cache import FakeCache, FakeSelections
 from tests.fake_contexts import contexts_of
@@ -57,7 +59,7 @@ class World:
         recipe = await self.contexts.resolve(principal, request)
         built = await self.contexts.build(principal, recipe, Deadline.after(5))
         await asyncio.sleep(0)  # lets the writes in the background finish
-        return built
+        return built.message
 
     async def write(self, document_id: str, text: str, **fields: Any) -> None:
         """A write that the cache hears of."""
@@ -91,6 +93,30 @@ async def test_the_same_question_is_answered_from_the_cache(world):
     assert [report.source for report in second.sources] == [report.source for report in first.sources]
     assert all(report.HasField("duration") for report in first.sources)
     assert not any(report.HasField("duration") for report in second.sources), "nothing was searched"
+
+
+@pytest.mark.parametrize(
+    ("question", "is_read"), [pytest.param("Why?", False, id="same words"), pytest.param("Why? ", True, id="others")]
+)
+async def test_a_stored_reply_is_read_only_where_the_caller_has_other_words(world, monkeypatch, question, is_read):
+    built = await world.ask("Why?")
+    reworded: list[pb.BuildContextResponse] = []
+
+    def noting(reply: pb.BuildContextResponse, recipe: Recipe) -> pb.BuildContextResponse | None:
+        reworded.append(reply)
+        return reword(reply, recipe)
+
+    monkeypatch.setattr("services.gateway.rewording.reword", noting)
+    hit = await world.ask(question, request_id="r2")
+    assert bool(reworded) is is_read
+    assert hit.messages[-1].content == question
+    assert (hit.request_id, hit.cache, hit.cache_report.tier) == ("r2", pb.CACHE_STATUS_HIT, cache_pb2.CACHE_TIER_EXACT)
+    assert not hit.timings
+    for reply in (built, hit):
+        reply.ClearField("messages")
+        _make_common(reply)
+    built.tokens.CopyFrom(hit.tokens)
+    assert hit == built
 
 
 async def test_another_tenant_gets_its_own_answer(world):
@@ -252,7 +278,7 @@ async def test_who_has_more_time_takes_no_reply_that_lack_of_time_has_spoilt(wor
     world.compressor.away = True
     hurried = asyncio.create_task(world.contexts.build(ACME, recipe, Deadline.after(1)))
     patient = asyncio.create_task(world.contexts.build(ACME, recipe, Deadline.after(9)))
-    assert (await hurried).degradations
+    assert (await hurried).message.degradations
     await patient
     assert len(world.selector.requests) == 2
 

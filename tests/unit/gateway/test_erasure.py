@@ -51,8 +51,8 @@ class FailingLedger:
         if self.away == what:
             raise errors.STORAGE_UNAVAILABLE.error("away")
 
-    def record(self, principal, record):
-        self.ledger.record(principal, record)
+    def record(self, principal, record, reply=b""):
+        self.ledger.record(principal, record, reply)
 
     async def get(self, principal, record_id):
         return await self.ledger.get(principal, record_id)

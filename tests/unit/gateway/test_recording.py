@@ -51,7 +51,7 @@ class World:
 
     async def ask(self, question: str = "Why?", **fields: Any) -> pb.BuildContextResponse:
         request = pb.BuildContextRequest(**{"question": question, "max_tokens": 500, "request_id": "r", **fields})
-        return await self.recording.build(ANNA, request, Deadline.after(5))
+        return (await self.recording.build(ANNA, request, Deadline.after(5))).message
 
     @property
     def record(self):

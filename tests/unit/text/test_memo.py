@@ -33,3 +33,10 @@ def test_a_long_text_is_not_kept() -> None:
     assert memo[long] == memo[long] == 100_000
     assert asked == [long, long]
     assert not memo
+
+
+def test_how_long_is_for_its_owner_to_say() -> None:
+    memo = Memo(len, 10, longest=100)
+    assert memo["x" * 100] == 100
+    assert memo["x" * 101] == 101
+    assert list(memo) == ["x" * 100]

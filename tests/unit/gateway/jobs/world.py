@@ -13,6 +13,7 @@ from scic.gateway.v1 import corpus_service_pb2 as corpus_pb
 from scic.gateway.v1 import job_service_pb2 as pb
 from scic.type.v1 import degradation_pb2
 from services.chassis.deadline import Deadline
+from services.gateway.delivery import Delivery
 from services.gateway.ingestion.batch import failed
 from services.gateway.ingestion.incoming import IncomingDocument
 from services.gateway.jobs.attempt import Attempts
@@ -49,7 +50,7 @@ class FakeContexts:
 
     async def build(
         self, principal: Principal, request: context_pb.BuildContextRequest, deadline: Deadline
-    ) -> context_pb.BuildContextResponse:
+    ) -> Delivery:
         assert 0 < deadline.remaining() <= 60
         question = request.question
         self.asked.append((principal, request))
@@ -70,7 +71,7 @@ class FakeContexts:
         built.dropped.add(document_id="dropped.md")
         if question in self.degraded:
             built.degradations.add(stage=degradation_pb2.STAGE_COMPRESS, reason="STAGE_UNAVAILABLE", detail="plain")
-        return built
+        return Delivery(built)
 
 
 @dataclass

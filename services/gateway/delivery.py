@@ -1,0 +1,31 @@
+"""A reply on its way to one caller."""
+
+from scic.gateway.v1 import context_service_pb2 as pb
+
+
+class Delivery:
+    """What all callers get of a reply, as it lies in the cache, and behind it what is this caller's own.
+
+    Messages that stand one behind the other are one to whoever reads them: of a field that both have the later holds
+    (https://protobuf.dev/programming-guides/encoding/#last-one-wins). So what the cache has is passed on as it is.
+    """
+
+    __slots__ = ("_common", "_serialized", "own")
+
+    def __init__(self, own: pb.BuildContextResponse, common: bytes = b"") -> None:
+        """`common` is serialized; without it `own` is the whole reply."""
+        self.own = own
+        """What is set here holds, until it is serialized."""
+        self._common = common
+        self._serialized: bytes | None = None
+
+    @property
+    def message(self) -> pb.BuildContextResponse:
+        """The whole reply."""
+        return pb.BuildContextResponse.FromString(self.SerializeToString()) if self._common else self.own
+
+    def SerializeToString(self) -> bytes:  # noqa: N802 - as messages have it, so that it may be a handler's response
+        """The whole reply, serialized once."""
+        if self._serialized is None:
+            self._serialized = self._common + self.own.SerializeToString()
+        return self._serialized
