@@ -142,7 +142,7 @@ def _penalties(context: Context, values: NDArray[np.float64], diversity: float, 
         cosines *= np.tri(end - begin, end, begin - 1, dtype=np.float32)
         nearest[begin:end] = cosines.max(axis=1)
         # Few are that near: only those pairs are looked at one by one.
-        rows_near, others = np.nonzero(cosines > min(REPEAT_COSINE, REPEAT_COSINE_APART))
+        rows_near, others = np.divmod(np.flatnonzero(cosines > min(REPEAT_COSINE, REPEAT_COSINE_APART)), end)
         near = rows_near + begin
         bounds = np.where(owner[near] == owner[others], REPEAT_COSINE, REPEAT_COSINE_APART)
         repeats[begin:end] = False

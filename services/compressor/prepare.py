@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from itertools import chain
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -59,7 +59,9 @@ def prepare(
         vectors: (units, d) unit rows, d even, or None where no encoder ran.
         encodings: the encodings to count by; the columns of others stay 0. Pass all of `COUNTED_ENCODINGS` to store it.
     """
-    pieces = [text[unit.start : unit.end] for unit in units]
+    edges = [0, *chain.from_iterable((unit.start, unit.end) for unit in units), len(text)]
+    parts = [text[a:b] for a, b in pairwise(edges)]
+    pieces = parts[1::2]
     terms = [_ids(piece) for piece in pieces]
     names = [sorted({*_ids(" ".join(capitalised(piece)))}) for piece in pieces]
     table = np.zeros((len(pieces), TABLE_WIDTH), np.uint32)
@@ -90,8 +92,7 @@ def prepare(
         # and a first word may take more tokens without its blank. What is kept is counted exactly in the end.
         title_tokens[index], *counts = encoding.count_batch([title_line(title), *(f" {piece}\n" for piece in pieces)])
         table[:, Column.TOKENS + index] = counts
-        total = seams_of(encoding).total(pieces, counts, " ", 0) if _is_one_line(text, units) else None
-        text_tokens[index] = encoding.count(f"{text}\n") if total is None else total
+        text_tokens[index] = seams_of(encoding).total(parts, counts)
     return PassageSignals(
         table=table,
         title_terms=term_ids(analyse(title)),
@@ -104,13 +105,6 @@ def prepare(
         text_length=len(text),
         digest=text_digest(title, text),
     )
-
-
-def _is_one_line(text: str, units: Sequence[Unit]) -> bool:
-    """Whether the text is its units, with a blank between them."""
-    edges = [0, *chain.from_iterable((unit.start, unit.end) for unit in units), len(text)]
-    between = [text[a:b] for a, b in zip(edges[::2], edges[1::2], strict=True)]
-    return bool(units) and not between[0] and not between[-1] and all(part == " " for part in between[1:-1])
 
 
 def _ids(text: str) -> list[int]:

@@ -48,6 +48,14 @@ def spans_of(layout: Layout, kept: Sequence[int]) -> tuple[Span, ...]:
 def render(text: str, layout: Layout, kept: Sequence[int], gap: str) -> str:
     """What is kept of a passage, as the prompt shows it below the title line; "" where nothing is.
 
+    Args: as `parts_of` takes them.
+    """
+    return "".join(parts_of(text, layout, kept, gap))
+
+
+def parts_of(text: str, layout: Layout, kept: Sequence[int], gap: str) -> list[str]:
+    """What `render` joins: the text of each kept unit, what stands before each, and what stands behind the last.
+
     Args:
         text: the passage.
         layout: its units.
@@ -68,9 +76,9 @@ def render(text: str, layout: Layout, kept: Sequence[int], gap: str) -> str:
         parts += (between, text[layout.starts[unit] : layout.ends[unit]])
         last = unit
         depth += _DEPTHS.get(layout.joins[unit], 0)
-    if kept and last + 1 < len(layout.starts) and (mark := _MARKS.get(layout.joins[last + 1])):
-        parts.append(f"\n{_indent(text, layout, last + 1)}{mark}")
-    return "".join(parts)
+    mark = _MARKS.get(layout.joins[last + 1]) if kept and last + 1 < len(layout.starts) else None
+    parts.append(f"\n{_indent(text, layout, last + 1)}{mark}" if mark else "")
+    return parts
 
 
 def usual_marks(gap: str) -> list[str]:

@@ -1,10 +1,10 @@
-"""Exact counts of kept prose from the counts of its units, without a look at all of its text again.
+"""Exact counts of a text from the counts of its units, without a look at all of it again.
 
 Whatever stands around them, both encodings cut a text behind a word, and before a blank and a word, where a word is
 anything without white space at its edges; byte pairs never melt across a cut (`services.text.tokens` has the patterns).
-So the tokens of units with a blank between them are the sum of the units' own, but for the first one, which has no
-blank, and for the line end that each unit was counted with and that only the last one has. Both differences lie in one
-word: that of the unit's beginning, and that of its end.
+So a unit can be told into its first word, its last word with the blank before it, and the tokens in between, which are
+the same wherever it stands. What has to be counted is the last word of a unit with what stands between and the first
+word of the next unit: it is short, and comes again and again.
 """
 
 from __future__ import annotations
@@ -19,72 +19,42 @@ if TYPE_CHECKING:
 
     from services.compressor.ports import TokenCounter
 
-_KNOWN_WORDS: Final = 1 << 14
+_KNOWN: Final = 1 << 16
 
 
 class Seams:
     """Adds up units as one encoding counts them."""
 
     def __init__(self, encoding: TokenCounter) -> None:
-        self._count = encoding.count
-        self._heads = Memo(self._head, _KNOWN_WORDS)
-        self._tails = Memo(self._tail, _KNOWN_WORDS)
-        self._gaps = Memo(self._gap, _KNOWN_WORDS)
+        self._counts = Memo(encoding.count, _KNOWN)
 
-    def total(self, units: Sequence[str], counts: Sequence[int], gap: str, gap_count: int) -> int | None:
-        """Tokens of the units with a blank between neighbours and a line end behind the last one.
+    def total(self, parts: Sequence[str], counts: Sequence[int]) -> int:
+        """Tokens of a text and a line end behind it.
 
         Args:
-            units: at least one.
+            parts: what stands before the first unit, the unit, what stands before the next, and so on to what stands
+                behind the last.
             counts: tokens of a blank, the unit and a line end, one for each unit.
-            gap: stands in place of a blank `gap_count` times.
-            gap_count: 0 or more.
-
-        Returns:
-            The exact number, or None where it cannot be told without counting: a unit begins or ends with white space,
-            the first one is a single word, or the gap is not blank, words, blank.
         """
-        first, blank, _ = units[0].partition(" ")
-        head = self._heads[first] if blank else None
-        if head is None:
-            return None
-        total = sum(counts) + head
-        if gap_count:
-            mark = self._gaps[gap]
-            if mark is None:
-                return None
-            total += mark * gap_count
-        for unit in units[1:]:
-            if unit[0].isspace():
-                return None
-        for unit in units[:-1]:
-            tail = self._tails[unit.rpartition(" ")[2]]
-            if tail is None:
-                return None
-            total -= tail
-        return total
-
-    def _head(self, word: str) -> int | None:
-        """Tokens that a word takes more without a blank before it."""
-        return None if _is_uneven(word) else self._count(word) - self._count(f" {word}")
-
-    def _tail(self, word: str) -> int | None:
-        """Tokens that a line end adds to a word."""
-        return None if _is_uneven(word) else self._count(f" {word}\n") - self._count(f" {word}")
-
-    def _gap(self, gap: str) -> int | None:
-        """Tokens of a gap beyond the blank before the next unit."""
-        if gap == " ":
-            return 0
-        mark = gap[1:-1]
-        if gap != f" {mark} " or _is_uneven(mark):
-            return None
-        return self._count(f" {mark}")
-
-
-def _is_uneven(text: str) -> bool:
-    """Whether it is empty, or white space stands at its edges."""
-    return not text or text[0].isspace() or text[-1].isspace()
+        known = self._counts
+        total = 0
+        uncounted = ""
+        """The text from the last cut on."""
+        for between, unit, count in zip(parts[:-1:2], parts[1::2], counts, strict=True):
+            uncounted += between
+            behind_head = unit.find(" ", len(unit) - len(unit.lstrip()))
+            head, tail = unit[:behind_head], unit[unit.rfind(" ") :]
+            if behind_head < 0 or head[-1].isspace() or tail[1:2].isspace() or len(tail) == 1:
+                uncounted += unit
+                continue
+            before = uncounted[:-1]
+            if uncounted[-1:] == " " and before and not before[-1].isspace():
+                total += known[before]
+            else:
+                total += known[uncounted + head] - known[f" {head}"]
+            total += count - known[f"{tail}\n"]
+            uncounted = tail
+        return total + known[f"{uncounted}{parts[-1]}\n"]
 
 
 @lru_cache(maxsize=8)

@@ -69,9 +69,10 @@ class CompressorServicer(rpc.CompressorServiceServicer):
     ) -> pb.CompressResponse:
         """Shortens passages."""
         job = read_request(request)
+        is_quick = _is_quick(job)
         if request.encode:
             job = await self._encode(job)
-        if _is_quick(request):
+        if is_quick:
             # Two milliseconds of Python hold the interpreter's lock wherever they run: a thread would only cost more.
             result = _compress(job)
         else:
@@ -107,12 +108,12 @@ class CompressorServicer(rpc.CompressorServiceServicer):
         return replace(job, passages=tuple(passages), question_vector=vector)
 
 
-def _is_quick(request: pb.CompressRequest) -> bool:
-    """Whether all passages are prepared, few and small, whatever their bytes turn out to be worth."""
-    passages = request.passages
+def _is_quick(job: CompressInput) -> bool:
+    """Whether all passages came prepared, few and small, whatever their bytes turn out to be worth."""
+    passages = job.passages
     return (
         len(passages) <= _QUICK_PASSAGES
-        and not request.pin_patterns
+        and not job.pin_patterns
         and all(passage.prepared for passage in passages)
         and sum(len(passage.text) for passage in passages) <= _QUICK_CHARACTERS
     )

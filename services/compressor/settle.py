@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from services.compressor.prepared import COUNTED_ENCODINGS, Column
-from services.compressor.rendering import Layout, render, spans_of
+from services.compressor.rendering import Layout, parts_of, spans_of
 from services.compressor.seams import seams_of
 
 if TYPE_CHECKING:
@@ -92,22 +91,11 @@ def _keep(request: CompressInput, size: Size, index: int, layout: Layout, units:
     if spans == ((0, len(text)),):
         # Kept to the last character: its size is the count of that very text.
         return Kept(spans, text, size.text, tuple(order))
-    shown = render(text, layout, order, request.gap)
-    count = _added_up(request, size, text, layout, order)
-    return Kept(spans, shown, request.encoding.count(f"{shown}\n") if count is None else count, tuple(order))
-
-
-def _added_up(request: CompressInput, size: Size, text: str, layout: Layout, order: Sequence[int]) -> int | None:
-    """Tokens of what is kept, from the units' own counts; None where those do not tell."""
-    if size.signals is None or any(layout.joins):
-        return None
-    starts, ends = layout.starts, layout.ends
-    gaps = 0
-    for last, unit in pairwise(order):
-        if unit > last + 1:
-            gaps += 1
-        elif text[ends[last] : starts[unit]] != " ":
-            return None
-    column = Column.TOKENS + COUNTED_ENCODINGS.index(request.encoding.name)
-    units = [text[starts[unit] : ends[unit]] for unit in order]
-    return seams_of(request.encoding).total(units, size.signals.table[order, column].tolist(), request.gap, gaps)
+    parts = parts_of(text, layout, order, request.gap)
+    shown = "".join(parts)
+    if size.signals is None:
+        count = request.encoding.count(f"{shown}\n")
+    else:
+        column = Column.TOKENS + COUNTED_ENCODINGS.index(request.encoding.name)
+        count = seams_of(request.encoding).total(parts, size.signals.table[order, column].tolist())
+    return Kept(spans, shown, count, tuple(order))

@@ -200,12 +200,13 @@ def _decision(
 
 def _retention(passages: Sequence[CompressedPassage]) -> retention_pb2.Retention:
     """The counts by type. None is breached: `compress` lets no part out that its check found a maimed pin in."""
-    pins = [
-        retention_pb2.PinCount(
-            type=_PIN_TYPES[kind],
-            kept=sum(passage.kept_pins[index] for passage in passages),
-            dropped=sum(passage.dropped_pins[index] for passage in passages),
-        )
-        for index, kind in enumerate(PinType)
-    ]
-    return retention_pb2.Retention(pins=[pin for pin in pins if pin.kept or pin.dropped])
+    kept = map(sum, zip(*(passage.kept_pins for passage in passages), strict=True))
+    dropped = map(sum, zip(*(passage.dropped_pins for passage in passages), strict=True))
+    return retention_pb2.Retention(
+        pins=[
+            retention_pb2.PinCount(type=_PIN_TYPES[kind], kept=stay, dropped=go)
+            # Without passages there is nothing to add up, and no type.
+            for kind, stay, go in zip(PinType, kept, dropped, strict=bool(passages))
+            if stay or go
+        ]
+    )

@@ -1,4 +1,4 @@
-"""Remembers what was worked out for a short text."""
+"""Remembers what was worked out for a text."""
 
 from __future__ import annotations
 
@@ -10,26 +10,29 @@ if TYPE_CHECKING:
 _Value = TypeVar("_Value")
 
 _LONGEST: Final = 80
-"""Characters of a text that is remembered: a longer one seldom comes back, and many of them would fill the memory."""
+"""Characters of a word or a line."""
 
 
 class Memo(dict[str, _Value], Generic[_Value]):
     """A function of a text whose results are kept, at most `size` of them; a full one begins anew.
 
+    A text of more than `longest` characters is not kept: many of them would fill the memory.
+
     `memo[text]` is the result. A hit is a look-up in a dictionary and runs no Python: half of what `lru_cache` takes.
     Safe to share between threads.
     """
 
-    __slots__ = ("_function", "_size")
+    __slots__ = ("_function", "_longest", "_size")
 
-    def __init__(self, function: Callable[[str], _Value], size: int) -> None:
+    def __init__(self, function: Callable[[str], _Value], size: int, *, longest: int = _LONGEST) -> None:
         super().__init__()
         self._function = function
         self._size = size
+        self._longest = longest
 
     def __missing__(self, text: str) -> _Value:
         value = self._function(text)
-        if len(text) <= _LONGEST:
+        if len(text) <= self._longest:
             if len(self) >= self._size:
                 self.clear()
             self[text] = value

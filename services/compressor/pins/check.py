@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from services.compressor.pins.find import find_facts
 from services.compressor.pins.negations import negations
 from services.compressor.pins.patterns import compile_patterns
 from services.compressor.pins.pin import Pin, PinType
+from services.text.memo import Memo
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from services.compressor.pins.references import Fact
 
 Span = tuple[int, int]
+_Found = TypeVar("_Found")
 
 _BLANK_LINE: Final = "\n\n"
 """No pin but a negation or a pattern's holds one."""
@@ -29,6 +34,19 @@ _BEGINNERS: Final = frozenset('"“‘«(')  # noqa: RUF001
 _LONGEST_END: Final = 6
 _BRACKETED_REACH: Final = 320
 """Characters, at most, of a code span or a citation in brackets."""
+_KNOWN: Final = 1 << 13
+_LONGEST_KNOWN: Final = 2_048
+"""Characters of a text whose pins are remembered. A corpus has the same passages for many questions."""
+
+
+def _remembered(search: Callable[[str], Iterable[_Found]]) -> Memo[tuple[_Found, ...]]:
+    return Memo(lambda text: tuple(search(text)), _KNOWN, longest=_LONGEST_KNOWN)
+
+
+_FACTS: Final = _remembered(find_facts)
+"""Of paragraphs."""
+_NEGATIONS: Final = {kind: _remembered(partial(negations, kind=kind)) for kind in ("docs", "history", "code")}
+"""Of passages, by kind."""
 
 
 def maimed_pins(
@@ -50,12 +68,13 @@ def maimed_pins(
     dropped = _dropped(text, spans)
     if not dropped or not spans:
         return ()
-    found = [pin for start, end in _around(text, dropped) for pin in _facts(text, start, end)]
-    found.extend(Pin(start, end, PinType.NEGATION) for start, end in negations(text, kind))
+    found = [fact for start, end in _around(text, dropped) for fact in _facts(text, start, end)]
+    found.extend((start, end, PinType.NEGATION) for start, end in _NEGATIONS[kind][text])
     if patterns:
-        found.extend(compile_patterns(tuple(patterns)).find(text))
+        found.extend((pin.start, pin.end, pin.type) for pin in compile_patterns(tuple(patterns)).find(text))
     cut = _Cut(text, spans, dropped)
-    return tuple(sorted(filter(cut.maims, found), key=lambda pin: (pin.start, pin.end)))
+    maimed = [Pin(*fact) for fact in found if cut.maims(fact[0], fact[1])]
+    return tuple(sorted(maimed, key=lambda pin: (pin.start, pin.end)))
 
 
 def _dropped(text: str, spans: Sequence[Span]) -> list[Span]:
@@ -104,9 +123,9 @@ def _may_cross(text: str, before: int, after: int) -> bool:
     return bool(_MAKER.search(text, max(0, before - _REACH), after + _REACH))
 
 
-def _facts(text: str, start: int, end: int) -> Iterator[Pin]:
-    for first, last, kind in find_facts(text[start:end]):
-        yield Pin(start + first, start + last, kind)
+def _facts(text: str, start: int, end: int) -> Iterator[Fact]:
+    for first, last, kind in _FACTS[text[start:end]]:
+        yield start + first, start + last, kind
 
 
 class _Cut:
@@ -116,12 +135,12 @@ class _Cut:
         self._text = text
         self._sides = tuple(([start for start, _ in side], [end for _, end in side]) for side in (dropped, kept))
 
-    def maims(self, pin: Pin) -> bool:
+    def maims(self, start: int, end: int) -> bool:
         """Whether a pin has characters on both sides."""
-        return all(self._touches(pin, starts, ends) for starts, ends in self._sides)
+        return all(self._touches(start, end, starts, ends) for starts, ends in self._sides)
 
-    def _touches(self, pin: Pin, starts: Sequence[int], ends: Sequence[int]) -> bool:
-        for index in range(bisect_right(ends, pin.start), bisect_left(starts, pin.end)):
-            if not self._text[max(starts[index], pin.start) : min(ends[index], pin.end)].isspace():
+    def _touches(self, start: int, end: int, starts: Sequence[int], ends: Sequence[int]) -> bool:
+        for index in range(bisect_right(ends, start), bisect_left(starts, end)):
+            if not self._text[max(starts[index], start) : min(ends[index], end)].isspace():
                 return True
         return False

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import re2
 
 from services.compressor.pins.pin import PinType
-from services.compressor.pins.scalars import scalars
+from services.compressor.pins.scalars import readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,7 +55,7 @@ _IDENTIFIER: Final = re.compile(
 def identifiers(text: str) -> Iterator[Fact]:
     """In order, disjoint. None holds white space."""
     position = 0
-    for mark in _MARK.finditer(scalars(text)):
+    for mark in _MARK.finditer(readable(text)):
         at = mark.end() - 1
         if at < position:
             continue

@@ -11,7 +11,7 @@ import re2
 
 from services.compressor.pins.bind import Lead
 from services.compressor.pins.graphemes import whole
-from services.compressor.pins.scalars import scalars
+from services.compressor.pins.scalars import readable
 from services.text.sentences import _blocks, _sentences
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def _lines(text: str) -> Iterator[Block]:
 
 def _hits(text: str) -> list[int]:
     """Where negating words begin."""
-    return [match.start() for match in _NEGATION.finditer(scalars(text)) if _negates(text, *match.span())]
+    return [match.start() for match in _NEGATION.finditer(readable(text)) if _negates(text, *match.span())]
 
 
 def _negates(text: str, start: int, end: int) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import re2
 
 from services.compressor.pins.pin import PinType
-from services.compressor.pins.scalars import scalars
+from services.compressor.pins.scalars import readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -252,7 +252,7 @@ _WORDED_REACH: Final = 64
 def worded(text: str, taken: Sequence[Fact]) -> Iterator[Fact]:
     """Numbers in words that have a scale or a percentage: `twenty-five percent`, `three million`."""
     position = 0
-    for at, floor, limit in _outside(text, map(_start, _SCALE_WORD.finditer(scalars(text))), taken):
+    for at, floor, limit in _outside(text, map(_start, _SCALE_WORD.finditer(readable(text))), taken):
         position = max(position, floor)
         if at < position:
             continue

@@ -15,3 +15,8 @@ def scalars(text: str) -> str:
     except UnicodeEncodeError:
         return _SURROGATES.sub("\ufffd", text)
     return text
+
+
+def readable(text: str) -> str | bytes:
+    """The text as RE2 reads it fastest, offsets the same: bytes where each is a character, else `scalars`."""
+    return text.encode() if text.isascii() else scalars(text)

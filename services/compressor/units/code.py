@@ -41,7 +41,10 @@ def split_code(text: str, languages: Sequence[Language] = ()) -> list[Unit] | No
 
 def parses(text: str, join: Join) -> bool:
     """Whether a text parses in a language whose statements stand as `join` says."""
-    return _read(text, sorted(languages_of(join), key=likely_languages(text).__contains__, reverse=True)) is not None
+    languages = languages_of(join)
+    if len(languages) > 1:
+        languages.sort(key=likely_languages(text).__contains__, reverse=True)
+    return _read(text, languages) is not None
 
 
 def _read(text: str, languages: Sequence[Language]) -> tuple[Sequence[Node], Language] | None:

@@ -409,6 +409,12 @@ def _units(*bounds, **more):
     return [Unit(start, end, **more) for start, end in bounds]
 
 
+def test_what_is_remembered_of_a_text_goes_by_its_kind():
+    text, kept = "The road is not\nopen today.", [(0, 15)]
+    found = [[pin.end for pin in maimed_pins(text, kept, (), kind)] for kind in ("docs", "history", "code") * 2]
+    assert found == [[len(text)], [], []] * 2
+
+
 def test_units_of_a_pin_need_each_other():
     text = "Take 5 km of it."
     bound = bind(_units((0, 6), (7, 9), (10, 16)), find_pins(text))

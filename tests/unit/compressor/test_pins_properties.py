@@ -4,6 +4,7 @@
 from itertools import pairwise
 
 import numpy as np
+import re2
 import regex
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from services.compressor.pins.find import find_pins
 from services.compressor.pins.negations import negating_leads
 from services.compressor.pins.patterns import compile_patterns
 from services.compressor.pins.pin import NO_PINS, PinType
+from services.compressor.pins.scalars import readable, scalars
 from services.compressor.units.unit import Unit
 
 PARTS = [
@@ -30,6 +32,20 @@ PARTS = [
 ]  # fmt: skip
 TEXTS = st.lists(st.sampled_from(PARTS) | st.text(max_size=3), max_size=40).map("".join)
 PATTERNS = ("KD \\d", "a.b")
+
+
+ASCII_TEXTS = st.lists(
+    st.sampled_from([part for part in PARTS if part.isascii()]) | st.text(st.characters(codec="ascii"), max_size=3),
+    max_size=40,
+).map("".join)
+
+
+@given(TEXTS | ASCII_TEXTS)
+@settings(deadline=None)
+def test_re2_finds_the_same_in_what_it_reads_faster(text):
+    pattern = re2.compile(r"(?i)\b(?:no|a)\b|[ \n-](?:million|percent)|[\pL\d]-\d|\A--?[A-Za-z]|[^\s]_")
+    found, expected = (list(pattern.finditer(given)) for given in (readable(text), scalars(text)))
+    assert [match.span() for match in found] == [match.span() for match in expected]
 
 
 @st.composite

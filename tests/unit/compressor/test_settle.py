@@ -3,12 +3,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.compressor.seams import seams_of
+from services.compressor.seams import Seams, seams_of
 from services.text.tokens import ENCODING_NAMES, encoding_for
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from services.text.tokens import Encoding
 
 # What the encodings' patterns treat each in its own way, white space that is no blank among it.
 _WORDS = [
@@ -42,41 +49,82 @@ _WORDS = [
     "\x00",
     "\ud83d",
 ]
-_UNITS = st.lists(st.sampled_from(_WORDS) | st.text(max_size=6), min_size=1, max_size=5).map(" ".join)
-_GAPS = [" ", " … ", " [...] ", "\n", "", "  ", " \n ", "…"]
+_BLANKS = st.sampled_from([" ", " ", "  ", "\n  ", "\t "])
+_INDENTS = st.sampled_from(["", "", "    ", "\t", "\n", "\x1c "])
+_GAPS = [
+    " ",
+    " … ",
+    " [...] ",
+    "\n",
+    "\n\n",
+    "\r\n",
+    "\n    ",
+    "\n\t",
+    "\n    ...\n",
+    "\n// ...\n",
+    "\n| … |\n",
+    ",\n  ",
+    ",",
+    "",
+    "  ",
+    " \n ",
+    "…",
+    "/",
+    "\u2028 ",
+    "\u3000",
+]
+
+
+@st.composite
+def _units(draw: st.DrawFn) -> str:
+    words = draw(st.lists(st.sampled_from(_WORDS) | st.text(max_size=6), min_size=1, max_size=5))
+    return draw(_INDENTS) + draw(_BLANKS).join(words) + draw(st.sampled_from(["", "", " ", "\n"]))
 
 
 @pytest.mark.parametrize("name", ENCODING_NAMES)
-@settings(max_examples=600, deadline=None)
-@given(units=st.lists(_UNITS.filter(bool), min_size=1, max_size=5), gap=st.sampled_from(_GAPS), data=st.data())
-def test_what_adds_up_is_what_the_text_counts(name: str, units: list[str], gap: str, data: st.DataObject) -> None:
+@settings(max_examples=1000, deadline=None)
+@given(units=st.lists(_units().filter(bool), max_size=5), data=st.data())
+def test_what_adds_up_is_what_the_text_counts(name: str, units: list[str], data: st.DataObject) -> None:
     encoding = encoding_for(name)
-    between = [data.draw(st.sampled_from([" ", gap])) for _ in units[1:]]
-    text = units[0] + "".join(mark + unit for mark, unit in zip(between, units[1:], strict=True))
-    counts = [encoding.count(f" {unit}\n") for unit in units]
-    total = seams_of(encoding).total(units, counts, gap, sum(mark != " " for mark in between))
-    assert total in {None, encoding.count(f"{text}\n")}
+    parts = [data.draw(st.sampled_from(["", "...\n", "  ", "\n"]))]
+    for unit in units:
+        parts += (unit, data.draw(st.sampled_from(_GAPS)))
+    total = seams_of(encoding).total(parts, [encoding.count(f" {unit}\n") for unit in units])
+    assert total == encoding.count("".join(parts) + "\n")
+
+
+_CODE = ["def f(a, b):", "    if a == 1:", "        return b + 2  # two", "    ...", "    return None"]
 
 
 @pytest.mark.parametrize("name", ENCODING_NAMES)
-@pytest.mark.parametrize("gap", [" ", " … ", " [...] "])
-def test_sentences_add_up(name: str, gap: str) -> None:
-    encoding = encoding_for(name)
-    units = ["Dennis Quaid was born in 1954.", "“He acts”, she said!", "東京 is a city (in Japan)"]
-    total = seams_of(encoding).total(units, [encoding.count(f" {unit}\n") for unit in units], gap, 2)
-    assert total == encoding.count(f"{gap.join(units)}\n")
-
-
 @pytest.mark.parametrize(
-    ("units", "gap"),
+    ("units", "between"),
     [
-        pytest.param(["  indented code", "and more"], " ", id="white space before the first"),
-        pytest.param(["one two", " three"], " ", id="white space before another"),
-        pytest.param(["one two\t", "three"], " ", id="white space behind one"),
-        pytest.param(["word", "and more"], " ", id="a first unit of one word"),
-        pytest.param(["one two", "three four"], "\n", id="a gap that is not between blanks"),
+        pytest.param(["Dennis Quaid was born in 1954.", "“He acts”, she said!", "東京 is a city"], " ", id="sentences"),
+        pytest.param(["Dennis Quaid was born in 1954.", "“He acts”, she said!"], " … ", id="sentences with a gap"),
+        pytest.param(_CODE, "\n", id="lines"),
+        pytest.param([line.strip() for line in _CODE], "\n        ", id="lines without their indentation"),
     ],
 )
-def test_what_cannot_be_told_is_left_to_a_count(units: list[str], gap: str) -> None:
-    encoding = encoding_for("cl100k_base")
-    assert seams_of(encoding).total(units, [encoding.count(f" {unit}\n") for unit in units], gap, 1) is None
+def test_what_is_between_units_is_all_that_is_counted(name: str, units: list[str], between: str) -> None:
+    encoding = _Recorded(encoding_for(name))
+    counts = [encoding_for(name).count(f" {unit}\n") for unit in units]
+    parts = ["", *(part for unit in units for part in (unit, between))]
+    assert Seams(encoding).total(parts, counts) == encoding_for(name).count("".join(parts) + "\n")
+    assert not any(unit in text for unit in units for text in encoding.counted if len(unit.split()) > 2)
+
+
+class _Recorded:
+    """An encoding that notes what it counts."""
+
+    def __init__(self, encoding: Encoding) -> None:
+        self.name = encoding.name
+        self.counted: list[str] = []
+        self._encoding = encoding
+
+    def count(self, text: str) -> int:
+        self.counted.append(text)
+        return self._encoding.count(text)
+
+    def count_batch(self, texts: Sequence[str]) -> list[int]:
+        return [self.count(text) for text in texts]
