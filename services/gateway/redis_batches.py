@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import Context
 from functools import partial
 from typing import Any, Final, TypeAlias
 
@@ -58,7 +59,8 @@ class _Batches:
         one = _Call(keys, args)
         self._gathered.append(one)
         if self._sending is None:
-            self._sending = asyncio.create_task(self._send_all())
+            # A context of its own: what goes wrong is not of the request that happened to be the first.
+            self._sending = asyncio.create_task(self._send_all(), context=Context())
         return await one.reply
 
     async def _send_all(self) -> None:
