@@ -1,6 +1,7 @@
 """Answers requests for contexts: from the cache where it is right, else by building, once for all who ask the same."""
 
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -118,7 +119,7 @@ class Contexts:
         if use.alone:
             built = await self._compute(principal, recipe, deadline)
             return Delivery(_computed(built, use, pb.CACHE_STATUS_BYPASSED))
-        answer = await self._flights.answer(self._ticket(principal, recipe, use, deadline))
+        answer = await self._answer(principal, recipe, use, deadline)
         if use.look and answer.hit is None:
             metrics.CACHE_MISSES.labels("exact").inc()
         delivery = self._delivery(principal, recipe, use, answer)
@@ -127,6 +128,16 @@ class Contexts:
             built = await self._compute(principal, recipe, deadline)
             return Delivery(_computed(built, use, pb.CACHE_STATUS_MISS))
         return delivery
+
+    async def _answer(self, principal: Principal, recipe: Recipe, use: CacheUse, deadline: Deadline) -> Answer:
+        ticket = self._ticket(principal, recipe, use, deadline)
+        if self._gate.is_crowded(principal.priority) and not self._flights.is_under_way(ticket):
+            # It could only have what is stored; to lead a flight and to wait in line would cost more, for nothing.
+            with suppress(CacheUnavailableError):
+                if use.look and (hit := await self._look_up(principal, recipe, use, deadline)):
+                    return Answer(hit=hit)
+            raise self._gate.refused(principal.priority)
+        return await self._flights.answer(ticket)
 
     async def plan(self, principal: Principal, recipe: Recipe, deadline: Deadline) -> pb.PlanContextResponse:
         """What `build` would do now; stores nothing."""

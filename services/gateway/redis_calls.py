@@ -48,7 +48,7 @@ _AT_A_TIME = 32
 QUEUE_SECONDS = 0.5
 """What a command waits at most until it is among those: in a burst that is the gateway's slowness, and not Redis'."""
 
-_LEAST_SECONDS = 1.0
+_LEAST_SECONDS = 0.5
 """So long nothing must have gone well before Redis is left alone: on a busy machine it is late now and then."""
 
 _TURNS = 4
@@ -127,21 +127,26 @@ async def _timed(command: Callable[[], Awaitable[_Result]], verdict: Verdict, pa
     start = lag.begin()
     try:
         async with asyncio.timeout(patience.seconds):
-            return await command()
+            answer = await command()
     except (TimeoutError, RedisTimeoutError):
-        verdict.counts = _is_slow(start, lag, patience)
+        verdict.counts = _took(start, lag) > patience.slow_seconds
         raise
+    else:
+        if time.monotonic() - start > ON_THE_PATH.slow_seconds:
+            took = _took(start, lag)
+            verdict.against = took > patience.slow_seconds
+            # What had more time than requests have does not tell whether those may be answered in theirs.
+            verdict.counts = verdict.against or took <= ON_THE_PATH.slow_seconds
+        return answer
     finally:
-        if time.monotonic() - start > patience.slow_seconds:
-            verdict.against = _is_slow(start, lag, patience)
         lag.end()
 
 
-def _is_slow(start: float, lag: LoopLag, patience: Patience) -> bool:
-    """Whether a command was slow by itself, and not since the event loop was late."""
+def _took(start: float, lag: LoopLag) -> float:
+    """The seconds that a command took by itself, without those by which the event loop was late."""
     late = lag.since(start)
     # The first holds for one long turn of the loop, the second for many: a new connection takes more than a few.
-    return time.monotonic() - start - max(_TURNS * late.worst, late.total) > patience.slow_seconds
+    return time.monotonic() - start - max(_TURNS * late.worst, late.total)
 
 
 def jittered(milliseconds: int) -> int:

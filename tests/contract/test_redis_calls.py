@@ -20,7 +20,7 @@ from services.chassis.breaker import Breaker
 from services.gateway import redis_calls
 from services.gateway.cache.ports import CacheUnavailableError
 from services.gateway.connections import redis_client
-from services.gateway.redis_calls import Patience, call, redis_breaker
+from services.gateway.redis_calls import BEHIND, Patience, call, redis_breaker
 from services.gateway.settings import GatewaySettings
 from tests.delaying_proxy import DelayingProxy, delaying_proxy
 from tests.valkey import ALONE, CLUSTER, Valkey
@@ -102,6 +102,16 @@ async def test_a_slow_redis_is_left_out_after_a_few_requests_and_used_again_when
     assert world.proxy.connections <= connections + 1
     world.proxy.delay = 0.0
     await eventually("Redis is used again", world.is_back)
+
+
+async def test_commands_that_have_more_time_do_not_vouch_for_a_redis_that_is_slow_for_requests(world: World) -> None:
+    world.proxy.delay = 0.15
+    asked = 0
+    while not await world.is_skipped():
+        asked += 1
+        assert asked < 20, "a few requests are enough"
+        with suppress(CacheUnavailableError):
+            await call(world.breaker, lambda: world.redis.get("key"), BEHIND)
 
 
 @pytest.mark.parametrize("cluster", [ALONE, CLUSTER])

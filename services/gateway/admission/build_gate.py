@@ -13,7 +13,7 @@ from services.chassis.deadline import Deadline
 from services.gateway.admission.concurrency_limit import ConcurrencyLimit
 from services.gateway.admission.overload import overloaded
 from services.gateway.admission.priority import Priority
-from services.gateway.admission.waiting_line import Waiter, WaitingLine, longest_wait
+from services.gateway.admission.waiting_line import TARGET_SECONDS, Waiter, WaitingLine, longest_wait
 
 _RESOURCE: Final = "builds"
 
@@ -51,6 +51,16 @@ class BuildGate:
         """Builds that wait."""
         return len(self._line)
 
+    def is_crowded(self, priority: Priority) -> bool:
+        """Whether one who joined the line now would be refused in the end, so that it may be done at once."""
+        if priority is Priority.BATCH or not self._line.stands(self._clock()):
+            return False
+        return self._line.ahead_of(priority) * self._limit.typical > TARGET_SECONDS * self._limit.usual
+
+    def refused(self, priority: Priority) -> errors.ScicError:
+        """What one hears who is refused, counted."""
+        return overloaded(_RESOURCE, priority, self._uniform)
+
     @asynccontextmanager
     async def turn(self, priority: Priority, deadline: Deadline) -> AsyncIterator[None]:
         """Stands around one build. Raises ScicError OVERLOADED where its turn does not come in time."""
@@ -75,8 +85,8 @@ class BuildGate:
         now = self._clock()
         self._refuse(self._line.overdue(self._clock()))
         patience = min(deadline.remaining() - self._limit.typical, longest_wait(priority))
-        if patience <= 0:
-            raise self._refused(priority)
+        if patience <= 0 or self.is_crowded(priority):
+            raise self.refused(priority)
         waiter = Waiter(priority, now, asyncio.get_running_loop().create_future())
         if (crowded_out := self._line.join(waiter)) is not None:
             self._refuse((crowded_out,))
@@ -91,7 +101,7 @@ class BuildGate:
                 self._end()
             raise
         if not mine:
-            raise self._refused(priority)
+            raise self.refused(priority)
 
     def _settled(self, waiter: Waiter) -> bool:
         """Takes one out of line that waits no more. Returns whether its turn had come all the same."""
@@ -116,9 +126,6 @@ class BuildGate:
         for waiter in waiters:
             if not waiter.turn.done():
                 waiter.turn.set_result(False)
-
-    def _refused(self, priority: Priority) -> errors.ScicError:
-        return overloaded(_RESOURCE, priority, self._uniform)
 
     def _show(self) -> None:
         metrics.BUILD_LIMIT.set(self._limit.limit)

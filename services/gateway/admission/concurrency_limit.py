@@ -29,7 +29,7 @@ _PROBE_SAMPLES: Final = 5
 
 _DRAIN: Final = 1.5
 _DRAIN_SECONDS: Final = 0.5
-"""What those of before take to end, in times that a build takes then, and in seconds at most."""
+"""What those of before have to end: in times that a build takes then, and in seconds at most."""
 
 
 class ConcurrencyLimit:
@@ -51,7 +51,7 @@ class ConcurrencyLimit:
     """
 
     def __init__(
-        self, most: int, *, clock: Callable[[], float], wall: Callable[[], float] = time.time, initial: int = 8
+        self, most: int, *, clock: Callable[[], float], wall: Callable[[], float] = time.time, initial: int = 4
     ) -> None:
         self._most = most
         self._clock = clock
@@ -69,7 +69,12 @@ class ConcurrencyLimit:
     @property
     def limit(self) -> int:
         """Builds that may run now."""
-        return 1 if self._probes() else int(self._limit)
+        return 1 if self._probes() else self.usual
+
+    @property
+    def usual(self) -> int:
+        """Builds that may run while nothing is measured."""
+        return int(self._limit)
 
     @property
     def typical(self) -> float:

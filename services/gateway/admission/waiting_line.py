@@ -7,14 +7,14 @@ from typing import Final
 
 from services.gateway.admission.priority import Priority
 
-MOST_SECONDS: Final = 0.8
+MOST_SECONDS: Final = 0.5
 """What anybody but a job waits at most. A burst may take so long to be worked off."""
 
 TARGET_SECONDS: Final = 0.15
 """What anybody but a job waits at most while more comes than can be done: to wait longer helps nobody, and makes all
 late."""
 
-INTERVAL_SECONDS: Final = 1.0
+INTERVAL_SECONDS: Final = 0.5
 """More comes than can be done where somebody has waited for longer than the target all this time."""
 
 _MOST_WAITING: Final = 1024
@@ -71,6 +71,10 @@ class WaitingLine:
         """Takes one out, wherever it stands; harmless for one that has left."""
         self._lines[waiter.priority].pop(waiter, None)
 
+    def ahead_of(self, priority: Priority) -> int:
+        """How many would go before one of a priority who joined now."""
+        return sum(len(line) for rank, line in self._lines.items() if rank <= priority)
+
     def next(self) -> Waiter | None:
         """Takes out whose turn it is."""
         for line in self._lines.values():
@@ -81,7 +85,7 @@ class WaitingLine:
 
     def overdue(self, now: float) -> Iterator[Waiter]:
         """Takes out who has waited too long, the lowest priority first."""
-        most = TARGET_SECONDS if self._stands(now) else MOST_SECONDS
+        most = TARGET_SECONDS if self.stands(now) else MOST_SECONDS
         for line in reversed(self._hasty):
             for waiter in list(line):
                 if now - waiter.since <= most:
@@ -89,7 +93,7 @@ class WaitingLine:
                 self.leave(waiter)
                 yield waiter
 
-    def _stands(self, now: float) -> bool:
+    def stands(self, now: float) -> bool:
         """Whether somebody has waited for longer than the target for an interval, and since then not so long nobody."""
         wait = now - min((next(iter(line)).since for line in self._hasty if line), default=now)
         if wait < TARGET_SECONDS / 2:

@@ -66,7 +66,7 @@ class RedisContextCache:
         self._new_documents_ms = _milliseconds(new_documents_seconds)
         self._max_bytes = max_bytes
         self._draw = draw
-        self._lookup = redis.register_script(scripts.LOOKUP)
+        self._lookup = script_call(redis, breaker, scripts.LOOKUP)
         self._claim = script_call(redis, breaker, scripts.CLAIM)
         self._renew = redis.register_script(scripts.RENEW)
         self._settle = script_call(redis, breaker, scripts.SETTLE, BEHIND)
@@ -79,7 +79,7 @@ class RedisContextCache:
     async def lookup(self, tenant: str, key: CacheKey, freshness: Freshness) -> Hit | Unverified | None:
         """See ContextCache."""
         keys, args = cache_keys(tenant), self._demand(key, freshness)
-        stale, *words = await call(self._breaker, lambda: self._lookup(keys=keys, args=args))
+        stale, *words = await self._lookup(keys, args)
         metrics.CACHE_STALE.inc(stale)
         match words:
             case [b"hit", *found]:

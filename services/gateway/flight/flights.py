@@ -88,6 +88,10 @@ class Flights:
         except CacheUnavailableError:
             return await self._compute(ticket, None, available=False)
 
+    def is_under_way(self, ticket: Ticket) -> bool:
+        """Whether a reply for an equal ticket is being computed here."""
+        return _key(ticket) in self._flights
+
     async def _reach(self, ticket: Ticket) -> Answer:
         name, key, until = self._new_id(), _key(ticket), ticket.deadline.share(_PATIENCE)
         waits_since: float | None = None
