@@ -13,6 +13,7 @@ from scic.gateway.v1 import cache_pb2
 from scic.gateway.v1 import context_service_pb2 as pb
 from scic.type.v1 import guard_pb2, message_pb2
 from services.chassis.deadline import Deadline
+from services.gateway.admission.build_gate import BuildGate
 from services.gateway.admission.priority import Priority
 from services.gateway.background import Background
 from services.gateway.builder import ContextBuilder
@@ -290,6 +291,24 @@ async def test_a_request_that_was_asked_before_is_masked_as_it_was_the_first_tim
     for question in ("Why?", "Why?", "Is secret-7 right?", "Is secret-7 right?"):
         built = await world.ask(question, cache=Directive(mode=Directive.MODE_REFRESH))
         assert b"secret-7" not in built.SerializeToString()
+
+
+async def test_where_the_line_is_too_long_what_is_stored_is_given_and_all_else_refused_at_once(world, monkeypatch):
+    await world.ask("Why?")
+    asked = len(world.selector.requests)
+    with monkeypatch.context() as crowded:
+        crowded.setattr(BuildGate, "is_crowded", lambda *_: True)
+        assert (await world.ask("Why?")).cache == pb.CACHE_STATUS_HIT
+        for use in ({}, {"cache": Directive(mode=Directive.MODE_REFRESH)}):
+            with pytest.raises(errors.ScicError) as caught:
+                await world.ask("Why not?", **use)
+            assert (caught.value.reason, caught.value.metadata) == ("OVERLOADED", {"resource": "builds"})
+        world.cache.away = True
+        with pytest.raises(errors.ScicError, match="builds"):
+            await world.ask("Why?")
+    assert len(world.selector.requests) == asked
+    world.cache.away = False
+    assert (await world.ask("Why not?")).cache == pb.CACHE_STATUS_MISS, "nobody waits for a flight that never was"
 
 
 async def test_redis_away_means_answers_without_a_cache(world):

@@ -194,6 +194,40 @@ def test_while_more_comes_than_can_be_done_the_lowest_priority_is_refused_first_
     run_virtually(run())
 
 
+def test_who_would_be_refused_in_the_end_is_refused_at_once() -> None:
+    """While a line stands, and is longer than what can be built within the target."""
+
+    async def run() -> None:
+        at = gate(1)
+        for _ in range(20):
+            await build(at, 0.05)
+
+        async def crowd() -> None:
+            while virtual_now() < 4.0:
+                crowd_of.append(asyncio.create_task(build(at, 0.05)))
+                await asyncio.sleep(0.02)
+
+        crowd_of: list[asyncio.Task[None]] = []
+        crowding = asyncio.create_task(crowd())
+        await asyncio.sleep(0.2)
+        assert not at.is_crowded(Priority.NORMAL), "a burst is worked off"
+        await asyncio.sleep(2.0)
+        while not at.is_crowded(Priority.NORMAL):  # noqa: ASYNC110 - virtual time
+            await asyncio.sleep(0.001)
+        assert not at.is_crowded(Priority.HIGH), "nobody is before them"
+        assert not at.is_crowded(Priority.BATCH), "they wait as long as it takes"
+        began = virtual_now()
+        with pytest.raises(ScicError):
+            await build(at, 0.05)
+        assert virtual_now() == began
+        await crowding
+        outcomes = [await outcome_of(task) for task in crowd_of]
+        assert outcomes.count("OK") * 0.05 > 0.95 * (4.0 - 1.0), "no turn is left unused"
+        assert not at.is_crowded(Priority.NORMAL)
+
+    run_virtually(run())
+
+
 def test_a_full_line_refuses_the_last_of_the_lowest_priority(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting_line, "_MOST_WAITING", 3)
 
