@@ -13,6 +13,7 @@ import uvloop
 from benchmarks.gateway.bed import MAX_TOKENS, Bed, MeasureError, run
 from benchmarks.gateway.editions import DELETED, Editions, key_of, reworded
 from benchmarks.gateway.load import Callers
+from benchmarks.gateway.popularity import DISTINCT, asked
 from benchmarks.report import Figure, at_least, at_most
 from scic.client import Client
 from scic.client.request import context_request
@@ -21,8 +22,6 @@ from scic.gateway.v1.context_service_pb2 import CACHE_STATUS_HIT, CACHE_STATUS_S
 from scic.gateway.v1.corpus_service_pb2 import IngestDocumentsResponse
 
 QUESTIONS = 10_000
-DISTINCT = 1_000
-EXPONENT = 1.0
 REWORDED_SHARE = 0.1
 CHANGE_EVERY = QUESTIONS // 100
 """Requests between two changes of documents: one of a hundred."""
@@ -62,9 +61,7 @@ class _Stream:
         self._editions = Editions(bed.sentences, DISTINCT)
         self._random = np.random.default_rng(_SEED)
         self._outcome = _Outcome()
-        weights = 1.0 / np.arange(1, DISTINCT + 1) ** EXPONENT
-        popular = self._random.permutation(DISTINCT)
-        self._asked = popular[self._random.choice(DISTINCT, QUESTIONS, p=weights / weights.sum())].tolist()
+        self._asked = asked(self._random, QUESTIONS)
         self._changed = self._random.choice(DISTINCT, QUESTIONS // CHANGE_EVERY, replace=False).tolist()
 
     async def run(self) -> _Outcome:
