@@ -190,12 +190,12 @@ class Contexts:
     def _delivery(self, principal: Principal, recipe: Recipe, use: CacheUse, answer: Answer) -> Delivery | None:
         """The answer as this caller should get it; None where it does not fit him."""
         if hit := answer.hit:
-            delivery = deliver(hit.reply, recipe)
+            delivery = deliver(hit.reply, recipe, exact=hit.tier == cache_pb2.CACHE_TIER_EXACT)
             if delivery is not None:
                 metrics.CACHE_HITS.labels(_TIERS[hit.tier]).inc()
                 delivery.own.cache_report.tier = hit.tier
                 delivery.own.cache_report.age.CopyFrom(_duration(hit.age))
-            if hit.due:
+            if hit.due and not self._gate.is_crowded(Priority.LOW):
                 self._spawn(self._refresh(principal, recipe, use))
             return delivery
         if answer.shared is not None:

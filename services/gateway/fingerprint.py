@@ -12,10 +12,13 @@ from services.gateway.caller import caller_of
 from services.gateway.principal import Principal
 from services.gateway.profile import Profile
 
+_FORMAT = 2
+"""Counts up where what is stored under a key changes its form."""
+
 
 @lru_cache(64)
 def _digest(profile: str) -> bytes:
-    return hashlib.blake2b(f"{scic.__version__} {profile}".encode(), digest_size=32).digest()
+    return hashlib.blake2b(f"{scic.__version__} {_FORMAT} {profile}".encode(), digest_size=32).digest()
 
 
 def normalise(question: str) -> str:

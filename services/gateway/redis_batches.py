@@ -64,18 +64,21 @@ class _Batches:
         return await one.reply
 
     async def _send_all(self) -> None:
+        batch: Sequence[_Call] = ()
         try:
             while batch := self._next():
                 try:
                     replies = await call(self._breaker, partial(self._send, batch), self._patience)
-                except Exception as error:  # noqa: BLE001 - those who asked get it, whatever it is
-                    replies = [error] * len(batch)
+                except CacheUnavailableError as error:
+                    # One for each: whoever raises it adds to its traceback.
+                    replies = [type(error)(*error.args) for _ in batch]
                 for one, reply in zip(batch, replies, strict=True):
                     _answer(one, reply)
         finally:
             self._sending = None
-            for one in self._gathered:
-                one.reply.cancel()
+            # Nobody is left, but where this ends before its time.
+            for one in (*batch, *self._gathered):
+                _answer(one, CacheUnavailableError("redis: the call was given up"))
 
     def _next(self) -> list[_Call]:
         """Those that are sent next; who left is left out, who waited too long is refused."""

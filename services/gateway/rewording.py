@@ -15,17 +15,19 @@ def common(built: pb.BuildContextResponse) -> bytes:
     return shared.SerializeToString()
 
 
-def deliver(stored: bytes, recipe: Recipe) -> Delivery | None:
+def deliver(stored: bytes, recipe: Recipe, *, exact: bool = True) -> Delivery | None:
     """What `common` made, as this caller should get it; None where `reword` gives none.
 
-    Most callers use the words that are stored; then it need not be read, which would take as long as all the rest.
+    Most callers use the words that are stored; then it need not be read, which would take as long as all the rest. That
+    is looked for in the bytes, where a document might imitate it: so only of an `exact` hit, whose question is this
+    caller's but for white space.
     """
     message = message_pb2.Message(
         role=message_pb2.ROLE_USER,
         content=defuse_speech(recipe.shown.question).text,
         section=message_pb2.SECTION_QUESTION,
     )
-    if pb.BuildContextResponse(messages=[message]).SerializeToString() in stored:
+    if exact and pb.BuildContextResponse(messages=[message]).SerializeToString() in stored:
         return Delivery(_own(pb.BuildContextResponse(), recipe), stored)
     reworded = reword(pb.BuildContextResponse.FromString(stored), recipe)
     return reworded and Delivery(reworded)

@@ -11,7 +11,7 @@ from services.compressor.pins.find import find_facts
 from services.compressor.pins.negations import negations
 from services.compressor.pins.patterns import compile_patterns
 from services.compressor.pins.pin import Pin, PinType
-from services.text.memo import Memo
+from services.text.memo import Remembered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -39,8 +39,8 @@ _LONGEST_KNOWN: Final = 2_048
 """Characters of a text whose pins are remembered. A corpus has the same passages for many questions."""
 
 
-def _remembered(search: Callable[[str], Iterable[_Found]]) -> Memo[tuple[_Found, ...]]:
-    return Memo(lambda text: tuple(search(text)), _KNOWN, longest=_LONGEST_KNOWN)
+def _remembered(search: Callable[[str], Iterable[_Found]]) -> Remembered[tuple[_Found, ...]]:
+    return Remembered(lambda text: tuple(search(text)), _KNOWN, longest=_LONGEST_KNOWN)
 
 
 _FACTS: Final = _remembered(find_facts)
@@ -69,7 +69,7 @@ def maimed_pins(
     if not dropped or not spans:
         return ()
     found = [fact for start, end in _around(text, dropped) for fact in _facts(text, start, end)]
-    found.extend((start, end, PinType.NEGATION) for start, end in _NEGATIONS[kind][text])
+    found.extend((start, end, PinType.NEGATION) for start, end in _NEGATIONS[kind](text))
     if patterns:
         found.extend((pin.start, pin.end, pin.type) for pin in compile_patterns(tuple(patterns)).find(text))
     cut = _Cut(text, spans, dropped)
@@ -124,7 +124,7 @@ def _may_cross(text: str, before: int, after: int) -> bool:
 
 
 def _facts(text: str, start: int, end: int) -> Iterator[Fact]:
-    for first, last, kind in _FACTS[text[start:end]]:
+    for first, last, kind in _FACTS(text[start:end]):
         yield start + first, start + last, kind
 
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Final
 from services.compressor.units.code import parses
 from services.compressor.units.json_members import is_json
 from services.compressor.units.unit import CODE_JOINS, JSON_JOINS, Join
-from services.text.memo import Memo
+from services.text.memo import Remembered
 
 if TYPE_CHECKING:
     from services.compressor.rendering import Layout
 
-_PARSES: Final = {join: Memo(partial(parses, join=join), 1 << 13, longest=2_048) for join in CODE_JOINS}
+_PARSES: Final = {join: Remembered(partial(parses, join=join), 1 << 13, longest=2_048) for join in CODE_JOINS}
 """Whether a text parses, by join. Questions about the same code mostly keep the same statements."""
 
 
@@ -32,5 +32,5 @@ def is_sound(shown: str, layout: Layout) -> bool:
     if joins <= JSON_JOINS:
         return is_json(shown)
     if len(joins) == 1 and joins <= CODE_JOINS:
-        return _PARSES[Join(joins.pop())][shown]
+        return _PARSES[Join(joins.pop())](shown)
     return True

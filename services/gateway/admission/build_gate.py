@@ -83,7 +83,7 @@ class BuildGate:
         """Returns when it is its turn, which is counted then."""
         self._limit.reached()
         now = self._clock()
-        self._refuse(self._line.overdue(self._clock()))
+        self._refuse(self._line.overdue(now))
         patience = min(deadline.remaining() - self._limit.typical, longest_wait(priority))
         if patience <= 0 or self.is_crowded(priority):
             raise self.refused(priority)

@@ -12,8 +12,10 @@ _LEAST_GRADIENT: Final = 0.5
 """One window at most halves the limit: a window may have been bad luck."""
 
 _WINDOW_SAMPLES: Final = 20
+_WINDOW_ROUNDS: Final = 4
 _WINDOW_SECONDS: Final = 0.1
-"""A window ends when it has both: enough builds for a median, and enough time for a change to show."""
+"""A window ends when it has both: enough builds for a median, or each turn used so often, and enough time for a change
+to show."""
 
 _FOLLOWING: Final = 0.1
 """Part of the way to a lower median that the baseline goes: one lucky window is no baseline."""
@@ -22,10 +24,21 @@ _PROBE_EVERY: Final = 15.0
 """How often the baseline is measured anew while the limit is reached."""
 
 _PROBE_SECONDS: Final = 1.0
-"""What that takes at most."""
+_LONGEST_PROBE_SECONDS: Final = 6.0
+"""What that takes at most; and where too few builds have ended by then."""
+
+_PROBE_DIVISOR: Final = 8
+"""Part of the limit that is used meanwhile."""
 
 _PROBE_SAMPLES: Final = 5
-"""So many builds, one at a time, are enough."""
+_LEAST_SAMPLES: Final = 3
+"""So many builds are enough, and so many must do where they take long: of fewer no long one would be among them."""
+
+_LEAST_SECONDS: Final = 1e-6
+"""No build takes less, whatever the clock says."""
+
+_SETTLING_SECONDS: Final = 2.0
+"""From the beginning on, until there is something to measure."""
 
 _DRAIN: Final = 1.5
 _DRAIN_SECONDS: Final = 0.5
@@ -60,7 +73,7 @@ class ConcurrencyLimit:
         self._baseline = 0.0
         self._typical = 0.0
         self._window: list[float] = []
-        self._began = clock()
+        self._born = self._began = clock()
         self._reached = self._busy = False
         self._probe: list[float] = []
         self._probe_since: float | None = None
@@ -69,7 +82,7 @@ class ConcurrencyLimit:
     @property
     def limit(self) -> int:
         """Builds that may run now."""
-        return 1 if self._probes() else self.usual
+        return max(self.usual // _PROBE_DIVISOR, 1) if self._probes() else self.usual
 
     @property
     def usual(self) -> int:
@@ -92,23 +105,32 @@ class ConcurrencyLimit:
             if began >= self._probe_since + min(_DRAIN * self._typical, _DRAIN_SECONDS):
                 self._probe.append(ended - began)
             if len(self._probe) >= _PROBE_SAMPLES:
-                self._baseline = median(self._probe)
-                self._measured = True
+                self._measure()
             return
         self._window.append(ended - began)
-        if len(self._window) >= _WINDOW_SAMPLES and ended - self._began >= _WINDOW_SECONDS:
-            self._turn(median(self._window))
+        enough = min(_WINDOW_SAMPLES, _WINDOW_ROUNDS * self.usual)
+        if len(self._window) >= enough and ended - self._began >= _WINDOW_SECONDS:
+            self._turn(max(median(self._window), _LEAST_SECONDS))
 
     def _probes(self) -> bool:
         """Whether the baseline is being measured."""
-        if not self._busy or self._wall() % _PROBE_EVERY >= _PROBE_SECONDS:
+        phase = self._wall() % _PROBE_EVERY
+        short = not self._measured and len(self._probe) < _LEAST_SAMPLES
+        late = self._probe_since is not None and short and phase < _LONGEST_PROBE_SECONDS
+        settled = self._clock() - self._born > _SETTLING_SECONDS
+        if not self._busy or not settled or (phase >= _PROBE_SECONDS and not late):
+            if self._probe_since is not None and self._probe and not self._measured:
+                self._measure()
             self._measured = False
             self._probe_since = None
         elif self._probe_since is None:
             self._probe_since = self._clock()
             self._probe.clear()
-            self._window.clear()
         return self._probe_since is not None and not self._measured
+
+    def _measure(self) -> None:
+        self._baseline = median(self._probe)
+        self._measured = True
 
     def _turn(self, seconds: float) -> None:
         """Ends a window whose builds took `seconds`."""

@@ -69,7 +69,7 @@ class RedisContextCache:
         self._lookup = script_call(redis, breaker, scripts.LOOKUP)
         self._claim = script_call(redis, breaker, scripts.CLAIM)
         self._renew = redis.register_script(scripts.RENEW)
-        self._settle = script_call(redis, breaker, scripts.SETTLE, BEHIND)
+        self._settle = redis.register_script(scripts.SETTLE)
         self._advance = redis.register_script(scripts.ADVANCE)
         self._confirm = redis.register_script(scripts.CONFIRM)
         self._sweep = redis.register_script(scripts.SWEEP)
@@ -152,7 +152,7 @@ class RedisContextCache:
         keys = [*cache_keys(tenant), flight_key(tenant, key.exact)]
         args: list[_Argument] = [key.exact, key.meaning, flight, kind, packed, self._max_bytes]
         args += [*about, CHANNEL, flight_topic(tenant, key.exact)]
-        return bool(await self._settle(keys, args))
+        return bool(await call(self._breaker, lambda: self._settle(keys=keys, args=args), BEHIND))
 
     async def advance(self, tenant: str, change: CorpusChange) -> None:
         """See ContextCache."""

@@ -12,7 +12,6 @@ from services.gateway.cache import redis_scripts as scripts
 from services.gateway.cache.documents import documents_of_selection
 from services.gateway.cache.keys import cache_keys
 from services.gateway.cache.packing import MAX_ENTRY_BYTES, UnreadableError, digests, new_epoch, pack, unpack
-from services.gateway.redis_batches import script_call
 from services.gateway.redis_calls import BEHIND, call, jittered
 
 
@@ -27,7 +26,7 @@ class RedisSelectionCache:
         self._ttl_ms = int(ttl_seconds * 1000)
         self._max_bytes = max_bytes
         self._find = redis.register_script(scripts.FIND)
-        self._keep = script_call(redis, breaker, scripts.KEEP, BEHIND)
+        self._keep = redis.register_script(scripts.KEEP)
 
     async def find(self, tenant: str, keys: Sequence[str]) -> list[selector.SelectResponse | None]:
         """See SelectionCache."""
@@ -42,7 +41,7 @@ class RedisSelectionCache:
             packed = pack(selection.SerializeToString())
             if len(packed) <= MAX_ENTRY_BYTES:
                 args += [key, selection.corpus_version, digests(documents_of_selection(selection)), packed]
-        await self._keep(cache_keys(tenant), args)
+        await call(self._breaker, lambda: self._keep(keys=cache_keys(tenant), args=args), BEHIND)
 
 
 def _read(packed: bytes) -> selector.SelectResponse | None:

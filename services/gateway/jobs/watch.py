@@ -38,7 +38,7 @@ async def watch(
     with signals.expect(job_topic(tenant, job.job_id)) as word:
         while True:
             word.clear()
-            events = await _look(queue, tenant, job.job_id, after)
+            events = await _look(queue, tenant, job.job_id, after, is_leaving)
             for event in events:
                 yield event
                 after, state = event.position, event.job.state
@@ -50,14 +50,16 @@ async def watch(
             await _hear(word, is_leaving)
 
 
-async def _look(queue: JobQueue, tenant: str, job_id: str, after: str) -> Sequence[Event]:
+async def _look(
+    queue: JobQueue, tenant: str, job_id: str, after: str, is_leaving: Callable[[], bool]
+) -> Sequence[Event]:
     failed = 0
     while True:
         try:
             return await queue.events(tenant, job_id, after=after)
         except errors.ScicError as error:
             failed += 1
-            if error.reason != errors.QUEUE_UNAVAILABLE.name or failed == _MOST_FAILED:
+            if error.reason != errors.QUEUE_UNAVAILABLE.name or failed == _MOST_FAILED or is_leaving():
                 raise
         # All who watch notice it at once, and must not all come back at once.
         await asyncio.sleep(random.uniform(0.5, 1.0) * _PAUSE_SECONDS)  # noqa: S311 - jitter, not a secret
@@ -66,10 +68,10 @@ async def _look(queue: JobQueue, tenant: str, job_id: str, after: str) -> Sequen
 async def _hear(word: asyncio.Event, is_leaving: Callable[[], bool]) -> None:
     """Returns when there is word, or when it is time to look without."""
     seconds = random.uniform(0.5, 1.0) * _LOOK_SECONDS  # noqa: S311 - as above
-    while seconds > 0 and not word.is_set():
+    while seconds > 0:
         with suppress(TimeoutError):
             async with asyncio.timeout(min(seconds, _LEAVING_SECONDS)):
                 await word.wait()
-        seconds -= _LEAVING_SECONDS
+        seconds = 0 if word.is_set() else seconds - _LEAVING_SECONDS
         if is_leaving():
             raise errors.QUEUE_UNAVAILABLE.error("the server is stopping; watch again from the last position")

@@ -1,6 +1,7 @@
 """Who may see a record."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Self
 
 from services.gateway.principal import Principal
@@ -15,6 +16,7 @@ class Viewer:
     sees_all: bool = False
 
     @classmethod
+    @lru_cache(maxsize=1_024)
     def of(cls, principal: Principal) -> Self:
         """The viewer that a caller is."""
         return cls(principal.key_id, tuple(sorted(principal.groups)), principal.sees_all)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from services.text.memo import Memo
+from services.text.memo import Memo, Remembered
 
 
 def counting(size: int) -> tuple[Memo[int], list[str]]:
@@ -35,8 +35,15 @@ def test_a_long_text_is_not_kept() -> None:
     assert not memo
 
 
-def test_how_long_is_for_its_owner_to_say() -> None:
-    memo = Memo(len, 10, longest=100)
-    assert memo["x" * 100] == 100
-    assert memo["x" * 101] == 101
-    assert list(memo) == ["x" * 100]
+def test_results_of_texts_are_remembered_without_the_texts() -> None:
+    asked: list[str] = []
+
+    def upper(text: str) -> int:
+        asked.append(text)
+        return len(text)
+
+    remembered = Remembered(upper, 2, longest=5)
+    for text in ("one", "one", "\ud800", "\ud800", "too long", "too long", "two", "one"):
+        assert remembered(text) == len(text)
+    assert asked == ["one", "\ud800", "too long", "too long", "two", "one"], "the third text began anew"
+    assert not {"one", "two"} & {*remembered._results}

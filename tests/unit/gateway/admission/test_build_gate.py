@@ -19,7 +19,8 @@ from tests.unit.gateway.admission.virtual_time import run_virtually, virtual_now
 
 
 def gate(max_builds: int = 2) -> BuildGate:
-    return BuildGate(max_builds, clock=virtual_now, wall=virtual_now, uniform=lambda low, _: low)
+    """Never measures its baseline anew."""
+    return BuildGate(max_builds, clock=virtual_now, wall=lambda: 10.0, uniform=lambda low, _: low)
 
 
 def within(seconds: float) -> Deadline:
@@ -385,6 +386,26 @@ def test_under_overload_high_goes_before_normal_and_normal_before_low() -> None:
 
 def test_without_the_gate_the_same_overload_makes_everybody_late() -> None:
     assert loaded(jittered, 3.0, gated=False).p95 > 10 * loaded(jittered, 3.0).p95
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param((0.02, 0.06), (0.02, 0.2), id="they wait longer for others"),
+        pytest.param((0.001, 0.009), (0.03, 0.22), id="a breaker has closed"),
+        pytest.param((0.02, 0.01), (0.02, 0.8), id="they take a second"),
+    ],
+)
+def test_the_limit_follows_builds_that_become_slow_for_good(
+    before: tuple[float, float], after: tuple[float, float]
+) -> None:
+    slow_from = 10.0
+
+    def demand(_: Random) -> tuple[float, float]:
+        return before if virtual_now() < slow_from else after
+
+    outcome = load(40, processors=2, demand=demand, seconds=60, warm_up=40)
+    assert outcome.goodput > 0.9 * 40
 
 
 @pytest.mark.parametrize("processors", [1, 4])
