@@ -51,7 +51,7 @@ class ConcurrencyLimit:
     While builds take about what they take alone, there is room for more, and the limit grows by its square root; as
     they queue for the same processors they take longer, no more are done in a second, and the limit shrinks. That is
     Gradient2 of Netflix' concurrency-limits (https://github.com/Netflix/concurrency-limits), on medians of windows, and
-    with the baseline of Envoy's adaptive concurrency filter: measured now and then with hardly any at a time
+    with the baseline of Envoy's adaptive concurrency filter: measured now and then at a fraction of the limit
     (https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/adaptive_concurrency_filter), since a
     long-term mean would follow an overload that lasts, and a minimum would follow the smallest build. All gateways
     measure at the same moments of the wall clock: each would find the others' builds in its baseline otherwise, raise
