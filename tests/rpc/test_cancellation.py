@@ -145,7 +145,7 @@ def asking(number: int) -> pb.BuildContextRequest:
     return pb.BuildContextRequest(question=f"Why {number}?", max_tokens=500)
 
 
-@pytest.mark.parametrize("different", [pytest.param(4, id="two for each"), pytest.param(1, id="all for the same")])
+@pytest.mark.parametrize("different", [pytest.param(8, id="each for itself"), pytest.param(1, id="all for the same")])
 @pytest.mark.parametrize("hangs", ["select", "compress", "compose"])
 async def test_callers_that_leave_stop_the_stage_they_wait_for(hangs: str, different: int) -> None:
     gateway = Gateway(hangs)

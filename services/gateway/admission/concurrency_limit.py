@@ -64,7 +64,7 @@ class ConcurrencyLimit:
     """
 
     def __init__(
-        self, most: int, *, clock: Callable[[], float], wall: Callable[[], float] = time.time, initial: int = 4
+        self, most: int, *, clock: Callable[[], float], wall: Callable[[], float] = time.time, initial: int = 16
     ) -> None:
         self._most = most
         self._clock = clock

@@ -340,7 +340,7 @@ def capacity(demand: Demand, processors: float) -> float:
 
 
 def loaded(demand: Demand, times: float, **options) -> Outcome:
-    return load(times * capacity(demand, 2), processors=2, demand=demand, seconds=20, warm_up=15, **options)
+    return load(times * capacity(demand, 2), processors=2, demand=demand, seconds=20, warm_up=20, **options)
 
 
 DEMANDS = [
