@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 from scic import errors
 from scic.gateway.v1 import job_service_pb2 as pb
 from services.chassis import metrics
+from services.gateway.jobs import backoff
 from services.gateway.jobs.ports import Claim
 from services.gateway.jobs.submission import submission_of
 from services.gateway.principal import Principal, Role
@@ -32,7 +33,9 @@ def indices(results: list[pb.JobResult], outcome: str) -> list[int]:
 
 
 @pytest.fixture
-def world() -> World:
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    """A world in which jobs do not wait for long between two attempts."""
+    monkeypatch.setattr(backoff, "BASE_SECONDS", 0.4)
     return World()
 
 
