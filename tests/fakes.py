@@ -331,9 +331,8 @@ class FakeLedger:
     def record(self, principal: Principal, record: ledger_pb.Record, reply: bytes = b"") -> None:
         kept = ledger_pb.Record()
         kept.CopyFrom(record)
-        kept.response.MergeFromString(reply)
-        if not reply and not record.HasField("response"):
-            kept.ClearField("response")
+        if reply:
+            kept.response.MergeFromString(reply)
         self.records.append((principal.tenant, kept))
 
     async def get(self, principal: Principal, record_id: str) -> ledger_pb.Record:

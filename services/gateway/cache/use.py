@@ -32,7 +32,6 @@ class CacheUse:
 
 
 _ANY = Freshness()
-_USUAL = CacheUse(True, True, False, _ANY, NotStored.NOT_STORED_UNSPECIFIED)
 
 
 def cache_use(request: pb.BuildContextRequest, *, batch: bool) -> CacheUse:
@@ -41,8 +40,6 @@ def cache_use(request: pb.BuildContextRequest, *, batch: bool) -> CacheUse:
     if request.HasField("cache"):
         max_age = directive.max_age.ToNanoseconds() / 1e9 if directive.HasField("max_age") else None
         freshness = Freshness(min_corpus_version=directive.min_corpus_version, max_age=max_age)
-    elif not batch and not time_sensitive(request.question):
-        return _USUAL
     if directive.mode == _Directive.MODE_BYPASS:
         return CacheUse(False, False, True, freshness, NotStored.NOT_STORED_DIRECTIVE)
     if time_sensitive(request.question):

@@ -61,13 +61,12 @@ async def _look(
             failed += 1
             if error.reason != errors.QUEUE_UNAVAILABLE.name or failed == _MOST_FAILED or is_leaving():
                 raise
-        # All who watch notice it at once, and must not all come back at once.
-        await asyncio.sleep(random.uniform(0.5, 1.0) * _PAUSE_SECONDS)  # noqa: S311 - jitter, not a secret
+        await asyncio.sleep(_jittered(_PAUSE_SECONDS))
 
 
 async def _hear(word: asyncio.Event, is_leaving: Callable[[], bool]) -> None:
     """Returns when there is word, or when it is time to look without."""
-    seconds = random.uniform(0.5, 1.0) * _LOOK_SECONDS  # noqa: S311 - as above
+    seconds = _jittered(_LOOK_SECONDS)
     while seconds > 0:
         with suppress(TimeoutError):
             async with asyncio.timeout(min(seconds, _LEAVING_SECONDS)):
@@ -75,3 +74,8 @@ async def _hear(word: asyncio.Event, is_leaving: Callable[[], bool]) -> None:
         seconds = 0 if word.is_set() else seconds - _LEAVING_SECONDS
         if is_leaving():
             raise errors.QUEUE_UNAVAILABLE.error("the server is stopping; watch again from the last position")
+
+
+def _jittered(seconds: float) -> float:
+    """All who watch notice a lost Redis at once, and must not all come back at once."""
+    return random.uniform(0.5, 1.0) * seconds  # noqa: S311 - jitter, not a secret
