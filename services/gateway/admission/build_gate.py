@@ -17,6 +17,14 @@ from services.gateway.admission.waiting_line import TARGET_SECONDS, Waiter, Wait
 
 _RESOURCE: Final = "builds"
 
+_STALL_SECONDS: Final = 0.4
+_STALL_ROUNDS: Final = 3
+"""Where no build has ended for so long, and for so many times what one took, they wait for what does not answer. Less
+than anybody waits in line."""
+
+_STALLED_LIMIT: Final = 16
+"""How many run then: those who wait take no processor from the others."""
+
 
 class BuildGate:
     """Lets builds of this process in, at most `max_builds` at a time, and fewer where fewer are faster."""
@@ -29,17 +37,21 @@ class BuildGate:
         wall: Callable[[], float] = time.time,
         uniform: Callable[[float, float], float] = random.uniform,
     ) -> None:
+        self._most = max_builds
         self._limit = ConcurrencyLimit(max_builds, clock=clock, wall=wall)
         self._line = WaitingLine()
         self._clock = clock
         self._uniform = uniform
         self._running = 0
+        self._quiet_since = clock()
+        """When a build ended last, or the first of those that run began."""
         self._show()
 
     @property
     def limit(self) -> int:
         """Builds that may run at a time, as things stand."""
-        return self._limit.limit
+        limit = self._limit.limit
+        return max(limit, min(_STALLED_LIMIT, self._most)) if self._is_stalled() else limit
 
     @property
     def running(self) -> int:
@@ -53,8 +65,8 @@ class BuildGate:
 
     def is_crowded(self, priority: Priority) -> bool:
         """Whether one who joined the line now would be refused in the end, so that it may be done at once."""
-        if priority is Priority.BATCH or not self._line.stands(self._clock()):
-            return False
+        if priority is Priority.BATCH or not self._line.watch(self._clock()) or self._running < self.limit:
+            return self._running > 0 and self._clock() - self._quiet_since >= self._stall_seconds
         return self._line.ahead_of(priority) * self._limit.typical > TARGET_SECONDS * self._limit.usual
 
     def refused(self, priority: Priority) -> errors.ScicError:
@@ -64,8 +76,8 @@ class BuildGate:
     @asynccontextmanager
     async def turn(self, priority: Priority, deadline: Deadline) -> AsyncIterator[None]:
         """Stands around one build. Raises ScicError OVERLOADED where its turn does not come in time."""
-        if self._running < self._limit.limit and not len(self._line):
-            self._running += 1
+        if self._running < self.limit and not len(self._line):
+            self._begin()
         else:
             await self._wait(priority, deadline)
         began = self._clock()
@@ -82,6 +94,7 @@ class BuildGate:
     async def _wait(self, priority: Priority, deadline: Deadline) -> None:
         """Returns when it is its turn, which is counted then."""
         self._limit.reached()
+        self._call()
         now = self._clock()
         self._refuse(self._line.overdue(now))
         patience = min(deadline.remaining() - self._limit.typical, longest_wait(priority))
@@ -91,6 +104,7 @@ class BuildGate:
         if (crowded_out := self._line.join(waiter)) is not None:
             self._refuse((crowded_out,))
         self._call()
+        stall = asyncio.get_running_loop().call_later(self._stall_seconds, self._call)
         try:
             async with asyncio.timeout(patience):
                 mine = await waiter.turn
@@ -100,6 +114,8 @@ class BuildGate:
             if self._settled(waiter):
                 self._end()
             raise
+        finally:
+            stall.cancel()
         if not mine:
             raise self.refused(priority)
 
@@ -109,16 +125,29 @@ class BuildGate:
         self._show()
         return waiter.turn.done() and not waiter.turn.cancelled() and waiter.turn.result()
 
+    @property
+    def _stall_seconds(self) -> float:
+        return max(_STALL_SECONDS, _STALL_ROUNDS * self._limit.typical)
+
+    def _is_stalled(self) -> bool:
+        return self._running > 0 and self._clock() - self._quiet_since >= self._stall_seconds
+
+    def _begin(self) -> None:
+        if not self._running:
+            self._quiet_since = self._clock()
+        self._running += 1
+
     def _end(self) -> None:
         self._running -= 1
+        self._quiet_since = self._clock()
         self._refuse(self._line.overdue(self._clock()))
         self._call()
 
     def _call(self) -> None:
         """Gives turns to those in line, as many as there are."""
-        while self._running < self._limit.limit and (waiter := self._line.next()) is not None:
+        while self._running < self.limit and (waiter := self._line.next()) is not None:
             if not waiter.turn.done():
-                self._running += 1
+                self._begin()
                 waiter.turn.set_result(True)
         self._show()
 
@@ -128,5 +157,5 @@ class BuildGate:
                 waiter.turn.set_result(False)
 
     def _show(self) -> None:
-        metrics.BUILD_LIMIT.set(self._limit.limit)
+        metrics.BUILD_LIMIT.set(self.limit)
         metrics.BUILDS_WAITING.set(len(self._line))

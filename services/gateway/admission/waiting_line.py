@@ -85,7 +85,7 @@ class WaitingLine:
 
     def overdue(self, now: float) -> Iterator[Waiter]:
         """Takes out who has waited too long, the lowest priority first."""
-        most = TARGET_SECONDS if self.stands(now) else MOST_SECONDS
+        most = TARGET_SECONDS if self.watch(now) else MOST_SECONDS
         for line in reversed(self._hasty):
             for waiter in list(line):
                 if now - waiter.since <= most:
@@ -93,8 +93,12 @@ class WaitingLine:
                 self.leave(waiter)
                 yield waiter
 
-    def stands(self, now: float) -> bool:
-        """Whether somebody has waited for longer than the target for an interval, and since then not so long nobody."""
+    def watch(self, now: float) -> bool:
+        """Takes note of how long the first has waited.
+
+        Returns whether somebody has waited for longer than the target for an interval, and since then not so long
+        nobody.
+        """
         wait = now - min((next(iter(line)).since for line in self._hasty if line), default=now)
         if wait < TARGET_SECONDS / 2:
             self._short_since = now if self._short_since is None else self._short_since

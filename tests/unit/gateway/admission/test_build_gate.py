@@ -229,6 +229,35 @@ def test_who_would_be_refused_in_the_end_is_refused_at_once() -> None:
     run_virtually(run())
 
 
+def test_those_who_wait_for_what_does_not_answer_keep_nobody_out() -> None:
+    async def run() -> None:
+        at = gate(64)
+        for _ in range(40):
+            await build(at, 0.02)
+        limit = at.limit
+        hanging = [asyncio.create_task(build(at, 2.0)) for _ in range(12)]
+        await asyncio.sleep(0)
+        assert at.running == limit < 12
+        assert {await outcome_of(task) for task in hanging} == {"OK"}
+        assert virtual_now() < 0.8 + 2.6
+        assert at.limit <= limit, "as soon as builds end, what was found out holds"
+
+    run_virtually(run())
+
+
+def test_a_burst_after_an_idle_time_meets_the_limit() -> None:
+    async def run() -> None:
+        at = gate(64)
+        await build(at, 0.02)
+        await asyncio.sleep(60)
+        burst = [asyncio.create_task(build(at, 0.3)) for _ in range(12)]
+        await asyncio.sleep(0.1)
+        assert at.running == at.limit < 12
+        await asyncio.gather(*burst, return_exceptions=True)
+
+    run_virtually(run())
+
+
 def test_a_full_line_refuses_the_last_of_the_lowest_priority(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting_line, "_MOST_WAITING", 3)
 
