@@ -22,6 +22,7 @@ from services.gateway.cache.ports import (
     Wait,
 )
 from services.gateway.signals import LocalSignals
+from services.gateway.stored_reply import StoredReply
 
 
 @dataclass
@@ -115,7 +116,9 @@ class FakeCache:
                     return Unverified()
                 case CacheEntry() as entry:
                     self.counts[tenant, str(tier)] += 1
-                    return Hit(entry.reply, tier, self.clock() - self.entries[tenant, exact].made, self.due)
+                    return Hit(
+                        StoredReply.of(entry.reply), tier, self.clock() - self.entries[tenant, exact].made, self.due
+                    )
         return None
 
     async def lookup(self, tenant: str, key: CacheKey, freshness: Freshness) -> Hit | Unverified | None:
@@ -129,7 +132,7 @@ class FakeCache:
         if handed is None or handed.corpus_version < freshness.min_corpus_version:
             return None
         most = waited if freshness.max_age is None else min(waited, freshness.max_age)
-        return Shared(handed.reply) if self.clock() - handed.made <= most else None
+        return Shared(StoredReply.of(handed.reply)) if self.clock() - handed.made <= most else None
 
     async def claim(
         self,

@@ -14,6 +14,7 @@ from scic.gateway.v1 import context_service_pb2 as context
 from scic.gateway.v1 import ledger_service_pb2 as ledger_pb
 from scic.selector.v1 import selector_service_pb2 as selector
 from scic.type.v1 import compression_pb2, passage_pb2, retention_pb2, score_pb2, source_pb2, span_pb2
+from services.gateway.cache.packing import unpack
 from services.gateway.fallback import plain_cut
 from services.gateway.guard.detect import DetectorError, Detectors
 from services.gateway.guard.guard import Guard
@@ -328,11 +329,13 @@ class FakeLedger:
     begun: set[tuple[str, str]] = field(default_factory=set)
     """Erasures that have begun and not ended."""
 
-    def record(self, principal: Principal, record: ledger_pb.Record, reply: bytes = b"") -> None:
+    def record(self, principal: Principal, record: ledger_pb.Record, common: bytes = b"") -> None:
         kept = ledger_pb.Record()
         kept.CopyFrom(record)
-        if reply:
-            kept.response.MergeFromString(reply)
+        if common:
+            whole = context.BuildContextResponse.FromString(unpack(common))
+            whole.MergeFrom(record.response)
+            kept.response.CopyFrom(whole)
         self.records.append((principal.tenant, kept))
 
     async def get(self, principal: Principal, record_id: str) -> ledger_pb.Record:

@@ -149,7 +149,7 @@ class Contexts:
             except CacheUnavailableError:
                 forecast = pb.CACHE_STATUS_UNAVAILABLE
             else:
-                built = reword(pb.BuildContextResponse.FromString(hit.reply), recipe) if hit else None
+                built = reword(pb.BuildContextResponse.FromString(hit.reply.serialized), recipe) if hit else None
                 forecast = pb.CACHE_STATUS_HIT if built else pb.CACHE_STATUS_MISS
         built = built or await self._compute(principal, recipe, deadline, dry_run=True)
         cost = prompt_cost(

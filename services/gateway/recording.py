@@ -35,7 +35,7 @@ class Recording:
         # Until the guard has read it, nothing of what the request says may be kept.
         shown = pb.BuildContextRequest(request_id=request.request_id, max_tokens=request.max_tokens)
         record = records.Record(record_id=self.new_id(), key_id=principal.key_id, create_time=_now())
-        reply = b""
+        common = b""
         try:
             recipe = await self.contexts.resolve(principal, request)
             shown = recipe.shown
@@ -52,17 +52,16 @@ class Recording:
         else:
             if self.ledger.keeps:
                 delivery.own.record_id = record.record_id
+                record.response.CopyFrom(delivery.own)
                 if delivery.own.isolation.pseudonyms:
-                    record.response.CopyFrom(delivery.own)
                     record.response.isolation.ClearField("pseudonyms")
-                else:
-                    reply = delivery.SerializeToString()
+                common = delivery.packed
             return delivery
         finally:
             if self.ledger.keeps:
                 record.request.CopyFrom(shown)
                 record.duration.FromNanoseconds(int((self.clock() - start) * 1e9))
-                self.ledger.record(principal, record, reply)
+                self.ledger.record(principal, record, common)
 
     async def plan(
         self, principal: Principal, request: pb.BuildContextRequest, deadline: Deadline

@@ -4,6 +4,7 @@ from scic.gateway.v1 import context_service_pb2 as pb
 from scic.type.v1 import message_pb2
 from services.gateway.delivery import Delivery
 from services.gateway.recipe import Recipe
+from services.gateway.stored_reply import StoredReply
 from services.prompt.defuse import defuse_speech
 
 
@@ -15,7 +16,7 @@ def common(built: pb.BuildContextResponse) -> bytes:
     return shared.SerializeToString()
 
 
-def deliver(stored: bytes, recipe: Recipe, *, exact: bool = True) -> Delivery | None:
+def deliver(stored: StoredReply, recipe: Recipe, *, exact: bool = True) -> Delivery | None:
     """What `common` made, as this caller should get it; None where `reword` gives none.
 
     Most callers use the words that are stored; then it need not be read, which would take as long as all the rest. That
@@ -27,9 +28,9 @@ def deliver(stored: bytes, recipe: Recipe, *, exact: bool = True) -> Delivery | 
         content=defuse_speech(recipe.shown.question).text,
         section=message_pb2.SECTION_QUESTION,
     )
-    if exact and pb.BuildContextResponse(messages=[message]).SerializeToString() in stored:
+    if exact and pb.BuildContextResponse(messages=[message]).SerializeToString() in stored.serialized:
         return Delivery(_own(pb.BuildContextResponse(), recipe), stored)
-    reworded = reword(pb.BuildContextResponse.FromString(stored), recipe)
+    reworded = reword(pb.BuildContextResponse.FromString(stored.serialized), recipe)
     return reworded and Delivery(reworded)
 
 

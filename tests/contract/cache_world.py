@@ -64,7 +64,7 @@ class CacheWorld:
         """The reply that a request gets from the cache; None where it gets none."""
         match await self.cache.lookup(tenant, key, freshness):
             case Hit(reply):
-                return reply
+                return reply.serialized
             case None:
                 return None
             case other:

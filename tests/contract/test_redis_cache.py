@@ -16,6 +16,7 @@ from services.gateway.cache.packing import MAX_ENTRY_BYTES, digests, pack, unpac
 from services.gateway.cache.ports import CacheKey, CorpusChange, Freshness, Hit, Lead, Shared, Unverified
 from services.gateway.cache.redis_cache import RedisContextCache
 from services.gateway.settings import GatewaySettings
+from services.gateway.stored_reply import StoredReply
 from tests.contract.cache_world import (
     ALIASES,
     ANY,
@@ -51,7 +52,7 @@ async def test_what_was_stored_is_found_once_its_version_is_confirmed(world: Cac
     await world.cache.confirm("acme", V)
     found = await world.cache.lookup("acme", A, ANY)
     assert isinstance(found, Hit)
-    assert (found.reply, found.tier, found.due) == (reply, cache_pb2.CACHE_TIER_EXACT, False)
+    assert (found.reply.serialized, found.tier, found.due) == (reply, cache_pb2.CACHE_TIER_EXACT, False)
     assert 0 <= found.age < 60
     assert await world.found(B) is None
 
@@ -60,7 +61,7 @@ async def test_the_same_meaning_is_found_by_other_words(world: CacheWorld) -> No
     await world.put(CacheKey("a", "m"), entry(b"first"))
     found = await world.cache.lookup("acme", CacheKey("b", "m"), ANY)
     assert isinstance(found, Hit)
-    assert (found.reply, found.tier) == (b"first", cache_pb2.CACHE_TIER_SEMANTIC)
+    assert (found.reply.serialized, found.tier) == (b"first", cache_pb2.CACHE_TIER_SEMANTIC)
     assert await world.found(CacheKey("b", "other")) is None
     assert await world.found(CacheKey("b")) is None
     await world.put(CacheKey("b", "m"), entry(b"second"))
@@ -239,7 +240,7 @@ async def test_what_is_larger_than_a_sweep_may_read_is_not_kept_but_handed_on(wo
     await large.cache.settle("acme", B, flight="f", entry=entry(reply), shared=None)
     assert await large.found(B) is None
     handed = await large.cache.claim("acme", B, ANY, flight="waiter", lease=60, look=True, waited=600)
-    assert handed == Shared(reply)
+    assert handed == Shared(StoredReply.of(reply))
 
 
 async def test_an_erasure_reads_few_bytes_at_a_time(world: CacheWorld) -> None:

@@ -114,7 +114,7 @@ async def test_replies_never_cross_although_commands_are_cancelled(world: CacheW
             except TimeoutError:
                 cancelled += 1
                 return
-            if isinstance(found, Hit) and found.reply == f"reply of {tenant}".encode():
+            if isinstance(found, Hit) and found.reply.serialized == f"reply of {tenant}".encode():
                 right += 1
             else:
                 wrong.append((tenant, found))

@@ -200,7 +200,7 @@ class CacheMachine(RuleBasedStateMachine):
         match found:
             case Hit(reply) | Shared(reply):
                 self.hits += isinstance(found, Hit)
-                self.check(tenant, key, reply)
+                self.check(tenant, key, reply.serialized)
             case Lead():
                 build = Build(key, one.epoch)
                 if then != "dawdle":
@@ -218,7 +218,7 @@ class CacheMachine(RuleBasedStateMachine):
     def look_up(self, tenant: str, key: tuple[str, str]) -> None:
         found = self.run(self.cache.lookup(tenant, key_of(key), ANY))
         if isinstance(found, Hit):
-            self.check(tenant, key, found.reply)
+            self.check(tenant, key, found.reply.serialized)
 
     def check(self, tenant: str, key: tuple[str, str], reply: bytes) -> None:
         one, stored = self.tenants[tenant], json.loads(reply)

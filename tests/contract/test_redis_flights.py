@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from services.gateway.cache.keys import flight_key, flight_topic
 from services.gateway.cache.ports import CacheKey, Freshness, Hit, Lead, Shared, Wait
 from services.gateway.redis_signals import redis_signals
+from services.gateway.stored_reply import StoredReply
 from tests.contract.cache_world import ANY, ENTRIES, A, CacheWorld, V, cache_world, entry, names
 from tests.valkey import Valkey
 from tests.waiting import LONG
@@ -22,6 +23,7 @@ async def world(server: Valkey, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
         yield world
 
 
+THIN = Shared(StoredReply.of(b"thin"))
 AWHILE = 600.0
 """Seconds that somebody has waited, longer than any test takes."""
 
@@ -62,14 +64,14 @@ async def test_who_waited_gets_the_reply_that_is_kept(world: CacheWorld) -> None
     await world.cache.settle("acme", A, flight="leader", entry=entry(b"reply", V, "x"), shared=None)
     found = await claim(world, "waiter")
     assert isinstance(found, Hit)
-    assert found.reply == b"reply"
+    assert found.reply.serialized == b"reply"
     assert not await world.redis.exists(flight_key("acme", "a"))
 
 
 @pytest.mark.parametrize(
     ("reply", "got"),
     [
-        pytest.param(b"thin", Shared(b"thin"), id="handed on"),
+        pytest.param(b"thin", THIN, id="handed on"),
         pytest.param(None, Lead(), id="must stay with the leader"),
     ],
 )
@@ -86,7 +88,7 @@ async def test_who_waited_gets_what_is_not_kept_or_computes(
 @pytest.mark.parametrize("look", [True, False], ids=["any reply will do", "no stored reply will do"])
 async def test_what_is_handed_on_is_only_for_who_has_waited(world: CacheWorld, look: bool) -> None:
     await hand_on(world)
-    assert await claim(world, "waiter", look=look, waited=AWHILE) == Shared(b"thin")
+    assert await claim(world, "waiter", look=look, waited=AWHILE) == THIN
     assert await claim(world, "newcomer", look=look) == Lead()
 
 
@@ -94,7 +96,7 @@ async def test_what_is_handed_on_is_only_for_who_has_waited(world: CacheWorld, l
 async def test_what_is_handed_on_was_made_while_the_caller_waited(world: CacheWorld, look: bool) -> None:
     await hand_on(world)
     await age_handed(world, 1_000)
-    assert await claim(world, "waiter", look=look, waited=AWHILE) == Shared(b"thin")
+    assert await claim(world, "waiter", look=look, waited=AWHILE) == THIN
     assert await claim(world, "came after it", look=look, waited=0.999) == Lead()
 
 
@@ -102,7 +104,7 @@ async def test_what_is_handed_on_is_as_young_as_is_demanded(world: CacheWorld) -
     await hand_on(world)
     await age_handed(world, 1_000)
     young, old = Freshness(max_age=0.999), Freshness(max_age=AWHILE)
-    assert await claim(world, "waiter", demand=old, waited=AWHILE) == Shared(b"thin")
+    assert await claim(world, "waiter", demand=old, waited=AWHILE) == THIN
     assert await claim(world, "waiter", demand=young, waited=AWHILE) == Lead()
 
 
@@ -203,7 +205,9 @@ async def test_what_is_handed_on_is_not_of_a_build_that_began_before_a_change(wo
 async def test_what_is_handed_on_is_of_the_version_that_is_demanded(world: CacheWorld) -> None:
     await world.cache.confirm("acme", V)
     await hand_on(world)
-    assert await claim(world, "waiter", demand=Freshness(min_corpus_version=V), waited=AWHILE) == Shared(b"thin")
+    assert await claim(world, "waiter", demand=Freshness(min_corpus_version=V), waited=AWHILE) == Shared(
+        StoredReply.of(b"thin")
+    )
     assert await claim(world, "waiter", demand=Freshness(min_corpus_version=V + 1), waited=AWHILE) == Lead()
 
 

@@ -66,7 +66,17 @@ def recorded(file: bytes) -> list[bytes]:
         return []
     begin = 12 + int.from_bytes(file[8:12], "little")
     entries = [entry for entry in json.loads(file[12:begin]) if not entry.get("erased")]
-    return [zlib.decompress(file[begin + e["offset"] :][: e["length"]]) for e in entries]
+    return [inflated(file[begin + e["offset"] :][: e["length"]]) for e in entries]
+
+
+def inflated(body: bytes) -> bytes:
+    """A record, and what all callers got."""
+    whole = b""
+    while body:
+        stream = zlib.decompressobj()
+        whole += stream.decompress(body)
+        body = stream.unused_data
+    return whole
 
 
 async def values_of(redis: Redis, key: Any) -> list[Any]:

@@ -66,7 +66,7 @@ class BuildGate:
     def is_crowded(self, priority: Priority) -> bool:
         """Whether one who joined the line now would be refused in the end, so that it may be done at once."""
         if priority is Priority.BATCH or not self._line.watch(self._clock()) or self._running < self.limit:
-            return self._running > 0 and self._clock() - self._quiet_since >= self._stall_seconds
+            return False
         return self._line.ahead_of(priority) * self._limit.typical > TARGET_SECONDS * self._limit.usual
 
     def refused(self, priority: Priority) -> errors.ScicError:

@@ -39,6 +39,11 @@ def unpack(packed: bytes) -> bytes:
         raise UnreadableError("it cannot be unpacked") from error
 
 
+def zlib_of(packed: bytes) -> bytes:
+    """What `pack` made, as anybody can read it; empty where there is nothing."""
+    return packed[_LENGTH_BYTES:]
+
+
 def digests(document_ids: Iterable[str]) -> bytes:
     """Digests of documents' names, one after the other, each once."""
     return b"".join(name_digest(name) for name in sorted({*document_ids}))

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from scic.gateway.v1 import cache_pb2, cache_service_pb2
 from scic.selector.v1 import selector_service_pb2 as selector
+from services.gateway.stored_reply import StoredReply
 
 
 class CacheUnavailableError(Exception):
@@ -55,7 +56,7 @@ class CacheEntry:
 class Hit:
     """A stored reply that is right."""
 
-    reply: bytes
+    reply: StoredReply
     tier: cache_pb2.CacheTier.ValueType
     age: float
     """Seconds since it was made."""
@@ -68,7 +69,7 @@ class Hit:
 class Shared:
     """A reply that was made for callers who waited, and is not kept."""
 
-    reply: bytes
+    reply: StoredReply
 
 
 @dataclass(frozen=True, slots=True)

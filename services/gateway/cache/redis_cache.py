@@ -15,7 +15,7 @@ from services.chassis.breaker import Breaker
 from services.chassis.logs import get_logger
 from services.gateway.cache import redis_scripts as scripts
 from services.gateway.cache.keys import cache_keys, flight_key, flight_topic
-from services.gateway.cache.packing import MAX_ENTRY_BYTES, UnreadableError, digests, new_epoch, pack, unpack
+from services.gateway.cache.packing import MAX_ENTRY_BYTES, UnreadableError, digests, new_epoch, pack
 from services.gateway.cache.ports import (
     CacheEntry,
     CacheKey,
@@ -31,6 +31,7 @@ from services.gateway.cache.ports import (
 from services.gateway.redis_batches import script_call
 from services.gateway.redis_calls import BEHIND, call, jittered
 from services.gateway.redis_signals import CHANNEL
+from services.gateway.stored_reply import StoredReply
 
 _log = get_logger(__name__)
 
@@ -118,7 +119,7 @@ class RedisContextCache:
                 case [b"hit", *found]:
                     return self._hit(*found)
                 case [_, bytes(packed)]:
-                    return Shared(unpack(packed))
+                    return Shared(StoredReply.read(packed))
         # Whoever leads now puts another in its place.
         return await self.claim(tenant, key, freshness, flight=flight, lease=lease, look=False)
 
@@ -232,7 +233,7 @@ class RedisContextCache:
         # XFetch, of A. Vattani, F. Chierichetti, K. Lowenstein, "Optimal probabilistic cache stampede prevention",
         # VLDB 2015, with beta = 1: the dearer an entry and the nearer its end, the likelier somebody makes it anew.
         due = -build_ms * math.log(1 - self._draw()) >= left_ms
-        return Hit(unpack(packed), _TIERS[tier - 1], age_ms / 1000, due)
+        return Hit(StoredReply.read(packed), _TIERS[tier - 1], age_ms / 1000, due)
 
 
 @contextmanager

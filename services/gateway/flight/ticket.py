@@ -7,6 +7,7 @@ from scic.gateway.v1 import context_service_pb2 as pb
 from services.chassis.deadline import Deadline
 from services.gateway.cache.keys import flight_topic
 from services.gateway.cache.ports import CacheEntry, CacheKey, Freshness, Hit
+from services.gateway.stored_reply import StoredReply
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class Answer:
     hit: Hit | None = None
     """A stored reply."""
 
-    shared: bytes | None = None
+    shared: StoredReply | None = None
     """What another gateway has just made."""
 
     built: Built | None = None

@@ -15,7 +15,7 @@ class NoLedger:
         """It does not."""
         return False
 
-    def record(self, principal: Principal, record: pb.Record, reply: bytes = b"") -> None:
+    def record(self, principal: Principal, record: pb.Record, common: bytes = b"") -> None:
         """Keeps nothing."""
 
     async def get(self, principal: Principal, record_id: str) -> pb.Record:

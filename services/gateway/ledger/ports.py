@@ -27,10 +27,11 @@ class Ledger(Records, Protocol):
         """Whether records are kept at all; where they are not, nobody need make one."""
         ...
 
-    def record(self, principal: Principal, record: pb.Record, reply: bytes = b"") -> None:
+    def record(self, principal: Principal, record: pb.Record, common: bytes = b"") -> None:
         """Takes a record of a request that is over. Never waits, never raises: what does not fit is counted as lost.
 
-        `reply` is the response, serialized, of a record that has none: it is to be serialized once.
+        `common` is the response as others have it, packed, where it was stored: what the record's own response says
+        goes before it.
         """
         ...
 

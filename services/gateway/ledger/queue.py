@@ -18,6 +18,13 @@ class QueuedRecord:
     tenant: str
     viewer: Viewer
     data: bytes
+    common: bytes = b""
+    """The reply as others have it, see Ledger; of equal requests it is the same."""
+
+    @property
+    def size_bytes(self) -> int:
+        """Of both."""
+        return len(self.data) + len(self.common)
 
 
 class RecordQueue:
@@ -44,10 +51,10 @@ class RecordQueue:
 
     def offer(self, record: QueuedRecord) -> bool:
         """Takes a record, or says that there is no room."""
-        if len(self._records) >= self._max_records or self._bytes + len(record.data) > self._max_bytes:
+        if len(self._records) >= self._max_records or self._bytes + record.size_bytes > self._max_bytes:
             return False
         self._records.append(record)
-        self._bytes += len(record.data)
+        self._bytes += record.size_bytes
         return True
 
     def take(self) -> list[QueuedRecord]:
@@ -55,7 +62,7 @@ class RecordQueue:
         taken, size = list[QueuedRecord](), 0
         while self._records and len(taken) < BATCH_RECORDS and size < BATCH_BYTES:
             record = self._records.popleft()
-            size += len(record.data)
+            size += record.size_bytes
             taken.append(record)
         self._bytes -= size
         return taken

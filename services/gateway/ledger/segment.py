@@ -3,7 +3,8 @@
     8 bytes   SCICLED1
     4 bytes   length of the header, unsigned, little-endian
     header    a JSON array with an entry a record (see `entry`), padded with spaces; offsets count from its end
-    bodies    one a record: a serialized scic.gateway.v1.Record, zlib
+    bodies    one a record: a serialized scic.gateway.v1.Record, zlib; where its reply was there before, behind it in
+              a stream of its own the BuildContextResponse that all callers got, over which the record's own holds
 
 An erased record leaves its entry's name and zeros in the place of its body. The object keeps its size and every other
 record its place, so whoever looked a record up before reads it right after, and one atomic write does it.
@@ -18,9 +19,11 @@ from google.protobuf.message import DecodeError
 from isal import isal_zlib
 from isal.igzip_lib import IsalError
 
+from scic.gateway.v1 import context_service_pb2 as context
 from scic.gateway.v1 import ledger_service_pb2 as pb
+from services.gateway.cache import packing
 from services.gateway.ledger.entry import Entry, from_json, to_json
-from services.gateway.ledger.summary import named_documents, summarise
+from services.gateway.ledger.summary import Facts, facts_of, summarise
 from services.gateway.ledger.viewer import Viewer
 
 PREFIX = struct.Struct("<8sI")
@@ -43,17 +46,26 @@ class Body:
     data: bytes
 
 
-def compress(serialized: bytes, viewer: Viewer) -> Body:
-    """A record as it will lie in a segment. Takes a tenth of a millisecond: not for the event loop."""
+def facts_of_packed(common: bytes) -> Facts:
+    """The facts of a reply that is packed."""
+    return facts_of(context.BuildContextResponse.FromString(packing.unpack(common)))
+
+
+def compress(serialized: bytes, viewer: Viewer, common: bytes = b"", facts: Facts | None = None) -> Body:
+    """A record as it will lie in a segment. Takes a tenth of a millisecond: not for the event loop.
+
+    `facts` are those of the reply: by default they are those of the record's own response.
+    """
     record = pb.Record.FromString(serialized)
-    data = isal_zlib.compress(serialized, _LEVEL)
+    facts = facts or facts_of(record.response)
+    data = isal_zlib.compress(serialized, _LEVEL) + packing.zlib_of(common)
     entry = Entry(
         record_id=record.record_id,
         time_ms=record.create_time.ToMilliseconds(),
         viewer=viewer,
         length=len(data),
-        documents=named_documents(record.response),
-        summary=summarise(record).SerializeToString(),
+        documents=facts.documents,
+        summary=summarise(record, facts).SerializeToString(),
     )
     return Body(entry, data)
 
@@ -97,9 +109,15 @@ def read(body: bytes) -> pb.Record | None:
     if not any(body):
         return None
     try:
-        return pb.Record.FromString(isal_zlib.decompress(body))
+        stream = isal_zlib.decompressobj()
+        record = pb.Record.FromString(stream.decompress(body))
+        if stream.unused_data:
+            whole = context.BuildContextResponse.FromString(isal_zlib.decompress(stream.unused_data))
+            whole.MergeFrom(record.response)
+            record.response.CopyFrom(whole)
     except (IsalError, DecodeError) as error:  # type: ignore[misc]  # isal's stub takes its class for an instance
         raise BrokenSegmentError("a body cannot be read") from error
+    return record
 
 
 def blank(data: bytes, segment: str, record_ids: Collection[str]) -> bytes:

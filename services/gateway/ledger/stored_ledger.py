@@ -29,10 +29,9 @@ class StoredLedger:
         """It does."""
         return True
 
-    def record(self, principal: Principal, record: pb.Record, reply: bytes = b"") -> None:
+    def record(self, principal: Principal, record: pb.Record, common: bytes = b"") -> None:
         """See Ledger. The record has a name of `new_record_id`; it is copied."""
-        data = record.SerializeToString() + (_response(reply) if reply else b"")
-        self._writer.offer(QueuedRecord(principal.tenant, Viewer.of(principal), data))
+        self._writer.offer(QueuedRecord(principal.tenant, Viewer.of(principal), record.SerializeToString(), common))
 
     async def get(self, principal: Principal, record_id: str) -> pb.Record:
         """See Ledger."""
@@ -67,15 +66,6 @@ class StoredLedger:
     async def flush(self) -> None:
         """Returns when all that was recorded before is written."""
         await self._writer.flush()
-
-
-def _response(reply: bytes) -> bytes:
-    """The field of a record that holds the reply: its number and kind, its length, itself."""
-    length, left = bytearray(), len(reply)
-    while left >> 7:  # a varint: seven bits a byte, the lowest first, and whether there are more
-        length.append(left & 0x7F | 0x80)
-        left >>= 7
-    return bytes((pb.Record.RESPONSE_FIELD_NUMBER << 3 | 2, *length, left)) + reply
 
 
 @contextmanager

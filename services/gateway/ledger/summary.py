@@ -1,5 +1,7 @@
 """What a record says in a line, and which documents it names."""
 
+from dataclasses import dataclass
+
 from scic import errors
 from scic.gateway.v1 import context_service_pb2 as context
 from scic.gateway.v1 import ledger_service_pb2 as pb
@@ -9,9 +11,35 @@ from services.gateway.ledger.entry import document_digest
 _QUESTION_CHARACTERS = 200
 
 
-def summarise(record: pb.Record) -> pb.RecordSummary:
-    """The record in a line."""
-    request, response = record.request, record.response
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What headers say of a reply."""
+
+    summary: pb.RecordSummary
+    """A line without what is the request's."""
+
+    documents: tuple[str, ...]
+    """Digests of all documents of which something is evidence or was a candidate, each once, in order."""
+
+
+def facts_of(response: context.BuildContextResponse) -> Facts:
+    """The facts of a reply."""
+    summary = pb.RecordSummary(
+        profile=response.profile,
+        profile_version=response.profile_version,
+        model=response.model,
+        token_count=response.tokens.total,
+        max_tokens=response.tokens.max_tokens,
+        evidence_count=len(response.evidence),
+        dropped_count=len(response.dropped),
+        degraded=bool(response.degradations),
+    )
+    return Facts(summary, tuple(sorted(map(document_digest, documents_of(response)))))
+
+
+def summarise(record: pb.Record, facts: Facts) -> pb.RecordSummary:
+    """The record, whose reply has these facts, in a line."""
+    request, response, reply = record.request, record.response, facts.summary
     failed = record.HasField("error")
     return pb.RecordSummary(
         record_id=record.record_id,
@@ -19,20 +47,15 @@ def summarise(record: pb.Record) -> pb.RecordSummary:
         create_time=record.create_time,
         key_id=record.key_id,
         question=request.question[:_QUESTION_CHARACTERS],
-        profile=response.profile or request.profile,
-        profile_version=response.profile_version,
-        model=response.model or request.model,
+        profile=reply.profile or request.profile,
+        profile_version=reply.profile_version,
+        model=reply.model or request.model,
         cache=response.cache,
-        token_count=response.tokens.total,
-        max_tokens=response.tokens.max_tokens or request.max_tokens,
-        evidence_count=len(response.evidence),
-        dropped_count=len(response.dropped),
-        degraded=bool(response.degradations),
+        token_count=reply.token_count,
+        max_tokens=reply.max_tokens or request.max_tokens,
+        evidence_count=reply.evidence_count,
+        dropped_count=reply.dropped_count,
+        degraded=reply.degraded,
         error_reason=errors.from_status(record.error).reason if failed else "",
         duration=record.duration,
     )
-
-
-def named_documents(response: context.BuildContextResponse) -> tuple[str, ...]:
-    """Digests of all documents of which something is evidence or was a candidate, each once, in order."""
-    return tuple(sorted(map(document_digest, documents_of(response))))

@@ -16,7 +16,7 @@ from services.gateway.ledger.batch import Batch
 from services.gateway.ledger.index import Index
 from services.gateway.ledger.marks import Marks
 from services.gateway.ledger.queue import QueuedRecord, RecordQueue
-from services.gateway.ledger.segment import Body, compress
+from services.gateway.ledger.segment import Body, compress, facts_of_packed
 
 _log = get_logger(__name__)
 
@@ -161,4 +161,6 @@ class LedgerWriter:
 
 
 def _compress(records: Sequence[QueuedRecord]) -> list[Body]:
-    return [compress(record.data, record.viewer) for record in records]
+    # Many have the same: it is looked at once.
+    known = {common: facts_of_packed(common) for common in {record.common for record in records} if common}
+    return [compress(record.data, record.viewer, record.common, known.get(record.common)) for record in records]

@@ -51,8 +51,8 @@ class FailingLedger:
         if self.away == what:
             raise errors.STORAGE_UNAVAILABLE.error("away")
 
-    def record(self, principal, record, reply=b""):
-        self.ledger.record(principal, record, reply)
+    def record(self, principal, record, common=b""):
+        self.ledger.record(principal, record, common)
 
     async def get(self, principal, record_id):
         return await self.ledger.get(principal, record_id)

@@ -25,7 +25,7 @@ class FakeLedger:
         self.fails: Exception | None = None
         self.asked: list[pb.ListRecordsRequest] = []
 
-    def record(self, principal: Principal, record: pb.Record, reply: bytes = b"") -> None:
+    def record(self, principal: Principal, record: pb.Record, common: bytes = b"") -> None:
         self.records.setdefault(principal.tenant, []).append(record)
 
     async def get(self, principal: Principal, record_id: str) -> pb.Record:
