@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 
@@ -135,15 +135,13 @@ class Breaker:
             async with asyncio.timeout(within):
                 await self._no_trial.wait()
 
-    @contextmanager
-    def calling(self) -> Iterator[Verdict]:
+    def calling(self) -> AbstractContextManager[Verdict]:
         """Stand around the await of one call; what is yielded takes what its outcome does not say.
 
-        Raises BreakerOpenError before the block when the call must not be made; the block's own error passes unchanged.
-        A cancelled call says nothing about the callee and counts as neither success nor failure.
+        Raises BreakerOpenError, before the block, when the call must not be made; the block's own error passes
+        unchanged. A cancelled call says nothing about the callee and counts as neither success nor failure.
         """
-        with self._admitted(trial=self._admit(may_try=not self._probed)) as verdict:
-            yield verdict
+        return self._admitted(trial=self._admit(may_try=not self._probed))
 
     @asynccontextmanager
     async def probed(self, probe: Callable[[Verdict], Awaitable[object]]) -> AsyncIterator[Self]:
@@ -199,7 +197,8 @@ class Breaker:
         elif self._is_moment():
             return
         if error is None:
-            self._breaker.call(_succeed)
+            if self._breaker.fail_counter or self.state != pybreaker.STATE_CLOSED:
+                self._breaker.call(_succeed)
             return
         with suppress(type(error)):
             self._breaker.call(_fail, error)

@@ -77,9 +77,12 @@ async def call(
     """
     queue = _queues.setdefault(breaker, asyncio.Semaphore(_AT_A_TIME))
     try:
-        async with _turn(queue):
+        await _turn(queue)
+        try:
             with breaker.calling() as verdict:
                 return await _timed(command, verdict, patience or ON_THE_PATH)
+        finally:
+            queue.release()
     except (RedisError, RedisClusterException, OSError, BreakerOpenError) as error:
         if not isinstance(error, BreakerOpenError):
             # What is wrong, a password say, stands nowhere else; the breaker bounds how often it is said.
@@ -105,21 +108,16 @@ async def redis_breaker(name: str, redis: Redis | RedisCluster, *, pause: float 
         yield breaker
 
 
-@asynccontextmanager
-async def _turn(queue: asyncio.Semaphore) -> AsyncIterator[None]:
-    """Stands around a command. Raises GatewayBusyError where too many are before it."""
-    if queue.locked():
-        try:
-            async with asyncio.timeout(QUEUE_SECONDS):
-                await queue.acquire()
-        except TimeoutError as error:
-            raise GatewayBusyError("redis: too many commands wait") from error
-    else:
+async def _turn(queue: asyncio.Semaphore) -> None:
+    """Returns when it is a command's turn. Raises GatewayBusyError where too many are before it."""
+    if not queue.locked():
         await queue.acquire()
+        return
     try:
-        yield
-    finally:
-        queue.release()
+        async with asyncio.timeout(QUEUE_SECONDS):
+            await queue.acquire()
+    except TimeoutError as error:
+        raise GatewayBusyError("redis: too many commands wait") from error
 
 
 async def _timed(command: Callable[[], Awaitable[_Result]], verdict: Verdict, patience: Patience) -> _Result:

@@ -1,5 +1,7 @@
 """Fits a reply that was made for others to the caller's own wording of the question."""
 
+from functools import lru_cache
+
 from scic.gateway.v1 import context_service_pb2 as pb
 from scic.type.v1 import message_pb2
 from services.gateway.delivery import Delivery
@@ -23,15 +25,18 @@ def deliver(stored: StoredReply, recipe: Recipe, *, exact: bool = True) -> Deliv
     is looked for in the bytes, where a document might imitate it: so only of an `exact` hit, whose question is this
     caller's but for white space.
     """
-    message = message_pb2.Message(
-        role=message_pb2.ROLE_USER,
-        content=defuse_speech(recipe.shown.question).text,
-        section=message_pb2.SECTION_QUESTION,
-    )
-    if exact and pb.BuildContextResponse(messages=[message]).SerializeToString() in stored.serialized:
+    if exact and _as_stored(recipe.shown.question) in stored.serialized:
         return Delivery(_own(pb.BuildContextResponse(), recipe), stored)
     reworded = reword(pb.BuildContextResponse.FromString(stored.serialized), recipe)
     return reworded and Delivery(reworded)
+
+
+@lru_cache(4096)
+def _as_stored(question: str) -> bytes:
+    """How the question stands in a stored reply, serialized."""
+    content = defuse_speech(question).text
+    message = message_pb2.Message(role=message_pb2.ROLE_USER, content=content, section=message_pb2.SECTION_QUESTION)
+    return pb.BuildContextResponse(messages=[message]).SerializeToString()
 
 
 def reword(stored: pb.BuildContextResponse, recipe: Recipe) -> pb.BuildContextResponse | None:

@@ -17,10 +17,12 @@ from redis.asyncio import Redis, RedisCluster
 
 from scic.errors import ScicError
 from scic.gateway.v1 import ledger_service_pb2 as pb
+from scic.gateway.v1.context_service_pb2 import CACHE_STATUS_HIT, CACHE_STATUS_MISS, BuildContextResponse
 from services.gateway.ledger.segment import unpack
 from services.gateway.ledger.stored_ledger import StoredLedger
 from services.gateway.ledger.wiring import open_ledger
 from services.gateway.storage import open_storage
+from services.gateway.stored_reply import StoredReply
 from tests.unit.gateway.ledger.records import (
     ADMIN,
     NOBODY,
@@ -123,6 +125,33 @@ async def test_what_was_recorded_is_read_by_its_name_and_by_that_of_its_request(
     assert await ledger.get(ADMIN, one.record_id) == one
     assert await ledger.get(ADMIN, "same") == other
     assert await reason_of(ledger, "unknown") == "RECORD_NOT_FOUND"
+
+
+async def test_a_reply_that_others_got_too_is_recorded_as_each_of_them_got_it(world: World) -> None:
+    ledger = await world.open()
+    stored, expected = record(9, "a.md").response, list[pb.Record]()
+    common = StoredReply.of(stored.SerializeToString())
+    for number in (1, 2):
+        one = record(number)
+        one.response.Clear()
+        one.response.MergeFrom(BuildContextResponse(request_id=f"mine-{number}", record_id=one.record_id))
+        one.response.cache = CACHE_STATUS_HIT
+        ledger.record(ADMIN, one, common.packed)
+        whole = BuildContextResponse()
+        whole.CopyFrom(stored)
+        whole.MergeFrom(one.response)
+        one.response.CopyFrom(whole)
+        expected.append(one)
+    await write(ledger, record(3, "b.md"))
+    assert [await ledger.get(ADMIN, one.record_id) for one in expected] == expected
+    rows = (await ledger.list(ADMIN, pb.ListRecordsRequest())).records
+    assert [(row.cache, row.evidence_count) for row in rows] == [
+        (CACHE_STATUS_MISS, 1),
+        (CACHE_STATUS_HIT, 1),
+        (CACHE_STATUS_HIT, 1),
+    ]
+    assert await ledger.erase_documents("acme", ["a.md"]) == 2
+    assert [await reason_of(ledger, one.record_id) for one in expected] == ["RECORD_ERASED"] * 2
 
 
 async def test_records_are_listed_newest_first_page_by_page(world: World) -> None:

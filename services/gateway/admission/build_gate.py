@@ -65,7 +65,7 @@ class BuildGate:
 
     def is_crowded(self, priority: Priority) -> bool:
         """Whether one who joined the line now would be refused in the end, so that it may be done at once."""
-        if priority is Priority.BATCH or not self._line.watch(self._clock()) or self._running < self.limit:
+        if self._running < self.limit or priority is Priority.BATCH or not self._line.watch(self._clock()):
             return False
         return self._line.ahead_of(priority) * self._limit.typical > TARGET_SECONDS * self._limit.usual
 

@@ -67,6 +67,10 @@ def to_json(entry: Entry) -> dict[str, Any]:
     return {**known, **place, "documents": entry.documents, "summary": b64encode(entry.summary).decode()}
 
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+"""Made once: `json.dumps` with an option makes an encoder a call."""
+
+
 def from_json(value: dict[str, Any], segment: str) -> Entry:
     """The entry of a segment's header."""
     return Entry(
@@ -84,7 +88,7 @@ def from_json(value: dict[str, Any], segment: str) -> Entry:
 
 def dumps(entry: Entry) -> str:
     """The entry as an index keeps it: with the name of its segment, and without documents, which only headers need."""
-    return json.dumps({**to_json(replace(entry, documents=())), "segment": entry.segment}, separators=(",", ":"))
+    return _encode({**to_json(entry), "documents": (), "segment": entry.segment})
 
 
 def loads(text: str | bytes) -> Entry:

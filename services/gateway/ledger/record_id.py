@@ -5,6 +5,8 @@ from collections.abc import Callable
 from random import Random, SystemRandom
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
+_SYSTEM = SystemRandom()
 _TIME_CHARACTERS = 10
 _RANDOM_CHARACTERS = 16
 
@@ -14,7 +16,7 @@ def new_record_id(clock: Callable[[], float] = time.time, random: Random | None 
 
     `random`: by default that of the operating system.
     """
-    bits = (random or SystemRandom()).getrandbits(80)
+    bits = (random or _SYSTEM).getrandbits(80)
     return _base32(int(clock() * 1000), _TIME_CHARACTERS) + _base32(bits, _RANDOM_CHARACTERS)
 
 
@@ -32,5 +34,5 @@ def milliseconds_of(record_id: str) -> int:
 
 
 def _base32(number: int, length: int) -> str:
-    """Crockford's base 32, the highest digit first."""
-    return "".join(_ALPHABET[number >> 5 * digit & 31] for digit in reversed(range(length)))
+    """Crockford's base 32, the highest digit first; `length` is even."""
+    return "".join([_PAIRS[number >> bits & 1023] for bits in range(5 * length - 10, -1, -10)])
