@@ -66,6 +66,7 @@ class _Batches:
     async def _send_all(self) -> None:
         batch: Sequence[_Call] = ()
         try:
+            await asyncio.sleep(0)  # all that this turn of the loop asks goes together
             while batch := self._next():
                 try:
                     replies = await call(self._breaker, partial(self._send, batch), self._patience)
