@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 
@@ -135,13 +135,15 @@ class Breaker:
             async with asyncio.timeout(within):
                 await self._no_trial.wait()
 
-    def calling(self) -> AbstractContextManager[Verdict]:
+    @contextmanager
+    def calling(self) -> Iterator[Verdict]:
         """Stand around the await of one call; what is yielded takes what its outcome does not say.
 
-        Raises BreakerOpenError, before the block, when the call must not be made; the block's own error passes
-        unchanged. A cancelled call says nothing about the callee and counts as neither success nor failure.
+        Raises BreakerOpenError before the block when the call must not be made; the block's own error passes unchanged.
+        A cancelled call says nothing about the callee and counts as neither success nor failure.
         """
-        return self._admitted(trial=self._admit(may_try=not self._probed))
+        with self._admitted(trial=self._admit(may_try=not self._probed)) as verdict:
+            yield verdict
 
     @asynccontextmanager
     async def probed(self, probe: Callable[[Verdict], Awaitable[object]]) -> AsyncIterator[Self]:
