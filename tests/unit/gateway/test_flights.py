@@ -14,6 +14,7 @@ from services.chassis.deadline import Deadline
 from services.gateway.cache.ports import CacheEntry, CacheKey, CorpusChange, Freshness
 from services.gateway.flight.flights import Flights
 from services.gateway.flight.ticket import Answer, Built, Ticket
+from services.gateway.stored_reply import StoredReply
 from tests.fake_cache import FakeCache
 from tests.waiting import eventually
 
@@ -131,7 +132,7 @@ async def test_another_gateway_waits_for_the_reply(fleet: Fleet, made: Built, re
     await fleet.has_begun(1)
     fleet.go.set()
     assert (await leading).built is made
-    assert (await waiting).shared.serialized == reply
+    assert (await waiting).shared == StoredReply.of(reply)
     assert fleet.begun == 1
 
 
@@ -165,7 +166,7 @@ async def test_a_leader_that_takes_long_stays_the_leader(fleet: Fleet) -> None:
     await fleet.has_begun(1)
     fleet.go.set()
     assert (await leading).built is KEPT
-    assert (await waiting).shared.serialized == b"reply"
+    assert (await waiting).shared == StoredReply.of(b"reply")
 
 
 async def test_the_last_one_who_leaves_ends_the_computation(fleet: Fleet) -> None:
