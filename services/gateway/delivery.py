@@ -16,7 +16,7 @@ class Delivery:
     def __init__(self, own: pb.BuildContextResponse, common: StoredReply | None = None) -> None:
         """Without `common`, `own` is the whole reply."""
         self.own = own
-        """What is set here holds, until it is serialized."""
+        """What is set here holds."""
         self._common = common
 
     @property

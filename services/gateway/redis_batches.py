@@ -45,7 +45,7 @@ class _Call:
 
 
 class _Batches:
-    """Sends one batch after the other; a call that comes when none is under way goes at once."""
+    """Sends one batch after the other; a call that comes when none is under way does not wait for another."""
 
     def __init__(self, redis: Redis, breaker: Breaker, source: str, patience: Patience | None) -> None:
         self._redis = redis
@@ -66,7 +66,7 @@ class _Batches:
     async def _send_all(self) -> None:
         batch: Sequence[_Call] = ()
         try:
-            await asyncio.sleep(0)  # all that this turn of the loop asks goes together
+            await asyncio.sleep(0)  # under load more come with the next turn of the loop, and go along
             while batch := self._next():
                 try:
                     replies = await call(self._breaker, partial(self._send, batch), self._patience)

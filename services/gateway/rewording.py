@@ -31,7 +31,7 @@ def deliver(stored: StoredReply, recipe: Recipe, *, exact: bool = True) -> Deliv
     return reworded and Delivery(reworded)
 
 
-@lru_cache(4096)
+@lru_cache(1024)
 def _as_stored(question: str) -> bytes:
     """How the question stands in a stored reply, serialized."""
     content = defuse_speech(question).text

@@ -62,7 +62,7 @@ class Place:
 
 def recorded(file: bytes) -> list[bytes]:
     """The records of a file that is a segment of the ledger, read as docs/ledger.md says."""
-    if not file.startswith(b"SCICLED1"):
+    if not file.startswith(b"SCICLED2"):
         return []
     begin = 12 + int.from_bytes(file[8:12], "little")
     entries = [entry for entry in json.loads(file[12:begin]) if not entry.get("erased")]

@@ -6,7 +6,10 @@ from typing import Final
 
 _EVERY: Final = 15.0
 _EVERY_AT_FIRST: Final = 3.0
-"""How often it is measured while the limit is reached; and until it was."""
+"""How often it is measured while the limit is reached; and until that was tried."""
+
+_SLOW: Final = 1.5
+"""Builds that take so many seconds are not measured: a few of them would take longer than all may wait."""
 
 _BEGINS_WITHIN: Final = 1.0
 """Who comes later to the moment would measure while the others no longer do."""
@@ -42,7 +45,7 @@ class Baseline:
         self._clock = clock
         self._wall = wall
         self._seconds = 0.0
-        self._is_measured = False
+        self._is_tried = False
         self._moment = 0.0
         self._since: float | None = None
         self._times: list[float] = []
@@ -53,21 +56,32 @@ class Baseline:
         return self._seconds
 
     @property
+    def is_tried(self) -> bool:
+        """Whether it was ever measured, as far as that could be."""
+        return self._is_tried
+
+    @property
     def is_being_measured(self) -> bool:
         """Whether few are to run now."""
         return self._since is not None
 
-    def look(self, *, busy: bool) -> None:
-        """Begins to measure where it is time and there is enough to measure, and ends what has lasted."""
+    def look(self, typical: float, *, busy: bool) -> None:
+        """Begins to measure where it is time and there is enough to measure, and ends what has lasted.
+
+        A build takes `typical` seconds of late.
+        """
         if self._since is not None:
             lasted = self._clock() - self._since
             if lasted >= (_SECONDS if len(self._times) >= _LEAST_SAMPLES else _MOST_SECONDS):
                 self._end()
             return
         now = self._wall()
-        phase = now % (_EVERY if self._is_measured else _EVERY_AT_FIRST)
-        if busy and phase < _BEGINS_WITHIN and now - phase != self._moment:
-            self._moment, self._since = now - phase, self._clock()
+        phase = now % (_EVERY if self._is_tried else _EVERY_AT_FIRST)
+        if not busy or phase >= _BEGINS_WITHIN or now - phase == self._moment:
+            return
+        self._moment, self._is_tried = now - phase, True
+        if typical < _SLOW:
+            self._since = self._clock()
             self._times.clear()
 
     def took(self, began: float, ended: float, typical: float) -> None:
@@ -81,7 +95,6 @@ class Baseline:
     def _end(self) -> None:
         if self._times:
             self._seconds = median(self._times)
-            self._is_measured = True
         self._since = None
 
     def follow(self, seconds: float) -> None:

@@ -20,7 +20,10 @@ _RESOURCE: Final = "builds"
 _STALL_SECONDS: Final = 0.4
 _STALL_ROUNDS: Final = 3
 """Where no build has ended for so long, and for so many times what one took, they wait for what does not answer. Less
-than anybody waits in line."""
+than anybody waits in line, unless builds are slow."""
+
+_LEAST_LOOK_SECONDS: Final = 0.05
+"""Between two looks whether they do."""
 
 _STALLED_LIMIT: Final = 16
 """How many run then: those who wait take no processor from the others."""
@@ -43,6 +46,7 @@ class BuildGate:
         self._clock = clock
         self._uniform = uniform
         self._running = 0
+        self._stall: asyncio.TimerHandle | None = None
         self._quiet_since = clock()
         """When a build ended last, or the first of those that run began."""
         self._show()
@@ -104,7 +108,7 @@ class BuildGate:
         if (crowded_out := self._line.join(waiter)) is not None:
             self._refuse((crowded_out,))
         self._call()
-        stall = asyncio.get_running_loop().call_later(self._stall_seconds, self._call)
+        self._watch_for_stall()
         try:
             async with asyncio.timeout(patience):
                 mine = await waiter.turn
@@ -114,8 +118,6 @@ class BuildGate:
             if self._settled(waiter):
                 self._end()
             raise
-        finally:
-            stall.cancel()
         if not mine:
             raise self.refused(priority)
 
@@ -131,6 +133,19 @@ class BuildGate:
 
     def _is_stalled(self) -> bool:
         return self._running > 0 and self._clock() - self._quiet_since >= self._stall_seconds
+
+    def _watch_for_stall(self) -> None:
+        """While somebody waits, sees to it that he gets a turn once builds stall."""
+        if self._stall is None and len(self._line):
+            left = self._quiet_since + self._stall_seconds - self._clock()
+            self._stall = asyncio.get_running_loop().call_later(max(left, _LEAST_LOOK_SECONDS), self._look_for_stall)
+
+    def _look_for_stall(self) -> None:
+        self._stall = None
+        if len(self._line):
+            self._limit.reached()
+            self._call()
+        self._watch_for_stall()
 
     def _begin(self) -> None:
         if not self._running:

@@ -7,8 +7,8 @@ from typing import Final
 
 from services.gateway.admission.baseline import Baseline
 
-_INITIAL: Final = 4
-"""Until it is known better; few, since a gateway that begins with many begins with a baseline of many."""
+_INITIAL: Final = 16
+"""It is not exceeded before the baseline was measured: until then that is what builds take among as many."""
 
 _TOLERANCE: Final = 1.5
 """How many times its time alone a build may take before there are too many at a time."""
@@ -73,11 +73,11 @@ class ConcurrencyLimit:
     def reached(self) -> None:
         """Notes that a build had to wait since the limit was reached; a limit that nobody reaches stays as it is."""
         self._reached = True
-        self._baseline.look(busy=self._busy)
+        self._baseline.look(self._typical, busy=self._busy)
 
     def took(self, began: float, ended: float) -> None:
         """Notes a build by the clock's times."""
-        self._baseline.look(busy=self._busy)
+        self._baseline.look(self._typical, busy=self._busy)
         if self._baseline.is_being_measured:
             self._baseline.took(began, ended, self._typical)
             return
@@ -92,6 +92,7 @@ class ConcurrencyLimit:
         self._baseline.follow(seconds)
         if self._reached:
             gradient = min(max(_TOLERANCE * self._baseline.seconds / seconds, _LEAST_GRADIENT), 1.0)
-            self._limit = min(max(self._limit * gradient + self._limit**0.5 / 2, 1.0), float(self._most))
+            most = self._most if self._baseline.is_tried else min(_INITIAL, self._most)
+            self._limit = min(max(self._limit * gradient + self._limit**0.5 / 2, 1.0), float(most))
         self._window.clear()
         self._began, self._busy, self._reached = self._clock(), self._reached, False

@@ -1,10 +1,10 @@
 """A segment: the records that a gateway wrote at once, in one object that says by itself what it holds.
 
-    8 bytes   SCICLED1
+    8 bytes   SCICLED2 (SCICLED1: every body is one stream)
     4 bytes   length of the header, unsigned, little-endian
     header    a JSON array with an entry a record (see `entry`), padded with spaces; offsets count from its end
-    bodies    one a record: a serialized scic.gateway.v1.Record, zlib; where its reply was there before, behind it in
-              a stream of its own the BuildContextResponse that all callers got, over which the record's own holds
+    bodies    one a record: a serialized scic.gateway.v1.Record, zlib; where its reply was handed on as it was stored,
+              behind it in a stream of its own that BuildContextResponse, over which the record's own holds
 
 An erased record leaves its entry's name and zeros in the place of its body. The object keeps its size and every other
 record its place, so whoever looked a record up before reads it right after, and one atomic write does it.
@@ -29,7 +29,8 @@ from services.gateway.ledger.viewer import Viewer
 PREFIX = struct.Struct("<8sI")
 """Magic and length of the header."""
 
-_MAGIC = b"SCICLED1"
+_MAGIC = b"SCICLED2"
+_KNOWN = frozenset({_MAGIC, b"SCICLED1"})
 _LEVEL = 1
 """A record shrinks to a third in some 50 microseconds; higher levels cost more than they save."""
 
@@ -88,7 +89,7 @@ def header_size(data: bytes) -> int:
         magic, length = PREFIX.unpack_from(data)
     except struct.error:
         raise BrokenSegmentError("it is shorter than a segment") from None
-    if magic != _MAGIC:
+    if magic not in _KNOWN:
         raise BrokenSegmentError("it does not begin as a segment does")
     return PREFIX.size + int(length)
 
@@ -111,6 +112,8 @@ def read(body: bytes) -> pb.Record | None:
     try:
         stream = isal_zlib.decompressobj()
         record = pb.Record.FromString(stream.decompress(body))
+        if not stream.eof:
+            raise BrokenSegmentError("a body has no end")
         if stream.unused_data:
             whole = context.BuildContextResponse.FromString(isal_zlib.decompress(stream.unused_data))
             whole.MergeFrom(record.response)

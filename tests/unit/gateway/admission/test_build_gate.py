@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scic.errors import ScicError
 from services.chassis import metrics
 from services.chassis.deadline import Deadline
-from services.gateway.admission import waiting_line
+from services.gateway.admission import build_gate, waiting_line
 from services.gateway.admission.build_gate import BuildGate
 from services.gateway.admission.priority import Priority
 from tests.unit.gateway.admission.simulation import Demand, Outcome, Processors, load
@@ -234,6 +234,7 @@ def test_those_who_wait_for_what_does_not_answer_keep_nobody_out() -> None:
         at = gate(64)
         for _ in range(40):
             await build(at, 0.02)
+        at._limit._limit = 4.0  # as an overload has taught it
         limit = at.limit
         hanging = [asyncio.create_task(build(at, 2.0)) for _ in range(12)]
         await asyncio.sleep(0)
@@ -245,14 +246,44 @@ def test_those_who_wait_for_what_does_not_answer_keep_nobody_out() -> None:
     run_virtually(run())
 
 
+def test_a_job_gets_its_turn_although_jobs_before_it_hang_and_nobody_comes_any_more() -> None:
+    async def run() -> None:
+        at = gate(64)
+        at._limit._limit = 4.0
+        hanging = [asyncio.create_task(build(at, 30.0, priority=Priority.BATCH, deadline=60)) for _ in range(4)]
+        behind = [asyncio.create_task(build(at, 0.1, priority=Priority.BATCH, deadline=60)) for _ in range(4)]
+        await asyncio.gather(*behind)
+        assert virtual_now() < 2.0
+        await asyncio.gather(*hanging)
+
+    run_virtually(run())
+
+
+@pytest.mark.parametrize("seconds", [2.0, 5.0])
+def test_builds_that_take_seconds_but_no_processor_go_on_as_many_at_a_time_as_before(seconds: float) -> None:
+    async def run() -> int:
+        at, done = BuildGate(64, clock=virtual_now, wall=virtual_now), 0
+
+        async def caller() -> None:
+            nonlocal done
+            while virtual_now() < 300:
+                await build(at, seconds, deadline=60)
+                done += 1
+
+        await asyncio.gather(*(caller() for _ in range(16)))
+        return done
+
+    assert run_virtually(run()) >= 16 * 300 / seconds
+
+
 def test_a_burst_after_an_idle_time_meets_the_limit() -> None:
     async def run() -> None:
         at = gate(64)
         await build(at, 0.02)
         await asyncio.sleep(60)
-        burst = [asyncio.create_task(build(at, 0.3)) for _ in range(12)]
+        burst = [asyncio.create_task(build(at, 0.3)) for _ in range(40)]
         await asyncio.sleep(0.1)
-        assert at.running == at.limit < 12
+        assert at.running == at.limit < 40
         await asyncio.gather(*burst, return_exceptions=True)
 
     run_virtually(run())
@@ -285,7 +316,9 @@ def test_who_leaves_as_its_turn_comes_gives_it_back() -> None:
     run_virtually(run())
 
 
-def test_whose_turn_comes_as_its_time_is_over_takes_it() -> None:
+def test_whose_turn_comes_as_its_time_is_over_takes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build_gate, "_LEAST_LOOK_SECONDS", 10.0)  # many steps of virtual time do not add up exactly
+
     async def run() -> None:
         at = gate(1)
         at._running += 1  # a build whose end falls on the very moment

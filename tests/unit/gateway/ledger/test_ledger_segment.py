@@ -105,3 +105,11 @@ def test_a_broken_body_is_said_to_be_broken() -> None:
     entry = unpack(data, NAME)[0]
     with pytest.raises(BrokenSegmentError):
         read(b"X" + data[entry.offset + 1 : entry.offset + entry.length])
+
+
+@pytest.mark.parametrize("missing", [1, 3, 20])
+def test_a_body_without_its_end_is_no_record(missing: int) -> None:
+    data = segment_of([record(1, "a.md")])
+    entry = unpack(data, NAME)[0]
+    with pytest.raises(BrokenSegmentError):
+        read(data[entry.offset : entry.offset + entry.length - missing])
