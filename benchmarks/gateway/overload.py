@@ -15,6 +15,7 @@ CONCURRENCY = 16
 CAPACITY_SECONDS = 10.0
 SECONDS = 10.0
 ROUNDS = 2
+LEARNING_SECONDS = 8.0
 TIMES = 3
 _GROWING = 1.05
 """What is so many times as much as ten seconds before still grows."""
@@ -41,10 +42,11 @@ async def _measure(bed: Bed) -> list[Figure]:
             requests, start = bed.cold(int(rate * SECONDS)), time.perf_counter()
             return await offer(callers, requests, rate=rate), time.perf_counter() - start
 
-        # It finds out how many builds are wise, and gets to know the passages, while it is loaded.
+        # It gets to know the passages while it is loaded, and how many builds are wise while it has too many.
         found = [await capacity()]
         while (now := await capacity()) > _GROWING * found[-1]:
             found = [now]
+        await offer(callers, bed.cold(int(TIMES * found[-1] * LEARNING_SECONDS)), rate=TIMES * found[-1])
         once, thrice, seconds = list[Sample](), list[Sample](), 0.0
         for _ in range(ROUNDS):
             found.append(await capacity())

@@ -12,6 +12,7 @@ from google.protobuf.json_format import ParseDict, ParseError
 from scic.cli.strict_yaml import load
 from scic.gateway.v1 import context_service_pb2 as pb
 
+_NO_REQUEST = 'must be a request in JSON, such as {"question": "Why?"}; of plain questions, one a line, say --questions'
 _FIELDS: Final = tuple(pb.BuildContextRequest.DESCRIPTOR.fields_by_name)
 _PREFIX: Final = re.compile(r"Failed to parse (\w+) field: ")
 _PLACE: Final = re.compile(r' at "?BuildContextRequest\.([^"\s]*?)\.*"?\.?$')
@@ -79,7 +80,7 @@ def _read(entries: Iterator[tuple[str, Any]]) -> RequestFile:
     found = RequestFile([], [])
     for place, fields in entries:
         if not isinstance(fields, dict):
-            found.mistakes.append((place, 'must be a request, such as {"question": "Why?"}'))
+            found.mistakes.append((place, _NO_REQUEST))
         elif unknown := [str(name) for name in fields if name not in _FIELDS]:
             found.mistakes.extend((f"{place}: {name}", _unknown(name)) for name in unknown)
         else:

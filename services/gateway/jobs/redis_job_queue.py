@@ -119,7 +119,8 @@ class RedisJobQueue:
         )
         if word == b"reused":
             raise errors.REQUEST_ID_REUSED.error(
-                "the request id names a job with other content", metadata={"job_id": job_id}
+                "the request id names a job with other work, priority, attempts, retention or key",
+                metadata={"job_id": job_id},
             )
         self._check_room(word, values)
         await self._registry.announce(tenant)
@@ -177,7 +178,7 @@ class RedisJobQueue:
         word, *values = await self._run(self._replay, tenant, job_id, token_hex(8), self._max_waiting, self._max_bytes)
         _check_there(word)
         if word == b"refused":
-            raise errors.JOB_NOT_REPLAYABLE.error("the job is neither dead nor cancelled, or was erased")
+            raise errors.JOB_NOT_REPLAYABLE.error("the job is neither dead nor cancelled, or its work was erased since")
         self._check_room(word, values)
         await self._registry.announce(tenant)
         return stored_job(job_id, values[0])
@@ -366,7 +367,7 @@ def _check_there(word: bytes) -> None:
 
 
 def _gone() -> errors.ScicError:
-    return errors.POSITION_GONE.error("the job has no event at this position any more")
+    return errors.POSITION_GONE.error("the job has no event at this position, or not any more")
 
 
 def _is_position(text: str) -> bool:

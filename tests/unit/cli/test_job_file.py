@@ -76,9 +76,13 @@ def test_what_the_ledger_prints_of_a_request_can_be_submitted_again() -> None:
 @pytest.mark.parametrize(
     ("line", "place", "said"),
     [
-        ("Why?", "line 1", 'must be a request, such as {"question": "Why?"}'),
-        ("[]", "line 1", "must be a request, "),
-        ("[" * 100_000, "line 1", "must be a request, "),
+        (
+            "Why?",
+            "line 1",
+            'must be a request in JSON, such as {"question": "Why?"}; of plain questions, one a line, say --questions',
+        ),
+        ("[]", "line 1", "must be a request in JSON, "),
+        ("[" * 100_000, "line 1", "must be a request in JSON, "),
         ('{"qestion": "a"}', "line 1: qestion", "is not known; did you mean question?"),
         ('{"maxTokens": 5}', "line 1: maxTokens", "is not known; did you mean max_tokens?"),
         ('{"zzz": "a"}', "line 1: zzz", "is not known; there are: question, max_tokens, "),

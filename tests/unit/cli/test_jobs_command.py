@@ -152,7 +152,8 @@ def test_requests_come_from_standard_input(
             (),
             [],
             "scic: q.jsonl: line 3: qestion: is not known; did you mean question?\n"
-            'scic: q.jsonl: line 4: must be a request, such as {"question": "Why?"}\n',
+            'scic: q.jsonl: line 4: must be a request in JSON, such as {"question": "Why?"}; '
+            "of plain questions, one a line, say --questions\n",
             id="lines that cannot be read",
         ),
         pytest.param(
