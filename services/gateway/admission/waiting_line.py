@@ -10,7 +10,7 @@ from services.gateway.admission.priority import Priority
 MOST_SECONDS: Final = 0.5
 """What anybody but a job waits at most. A burst may take so long to be worked off."""
 
-TARGET_SECONDS: Final = 0.15
+TARGET_SECONDS: Final = 0.1
 """What anybody but a job waits at most while more comes than can be done: to wait longer helps nobody, and makes all
 late."""
 
