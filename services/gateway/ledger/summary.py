@@ -39,23 +39,20 @@ def facts_of(response: context.BuildContextResponse) -> Facts:
 
 def summarise(record: pb.Record, facts: Facts) -> pb.RecordSummary:
     """The record, whose reply has these facts, in a line."""
-    request, response, reply = record.request, record.response, facts.summary
+    request, response = record.request, record.response
     failed = record.HasField("error")
-    return pb.RecordSummary(
+    line = pb.RecordSummary(
         record_id=record.record_id,
         request_id=request.request_id or response.request_id,
         create_time=record.create_time,
         key_id=record.key_id,
         question=request.question[:_QUESTION_CHARACTERS],
-        profile=reply.profile or request.profile,
-        profile_version=reply.profile_version,
-        model=reply.model or request.model,
+        profile=request.profile,
+        model=request.model,
         cache=response.cache,
-        token_count=reply.token_count,
-        max_tokens=reply.max_tokens or request.max_tokens,
-        evidence_count=reply.evidence_count,
-        dropped_count=reply.dropped_count,
-        degraded=reply.degraded,
+        max_tokens=request.max_tokens,
         error_reason=errors.from_status(record.error).reason if failed else "",
         duration=record.duration,
     )
+    line.MergeFrom(facts.summary)  # what the reply says holds over what was asked
+    return line
