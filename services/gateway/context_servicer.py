@@ -2,13 +2,12 @@
 
 from typing import cast
 
-import structlog
 from structlog.contextvars import bind_contextvars
 
 from scic.gateway.v1 import context_service_pb2 as pb
 from scic.gateway.v1 import context_service_pb2_grpc as rpc
 from services.chassis.deadline import DeadlinePolicy
-from services.chassis.interceptors import Context
+from services.chassis.interceptors import Context, request_id_of
 from services.gateway.authentication import current_principal
 from services.gateway.recording import Recording
 from services.gateway.text_compression import TextCompression
@@ -26,7 +25,7 @@ class ContextServicer(rpc.ContextServiceServicer):
         self, request: pb.BuildContextRequest, context: Context
     ) -> pb.BuildContextResponse:
         """Builds a context."""
-        _name(request)
+        _name(request, context)
         delivery = await self._contexts.build(current_principal(), request, self._deadlines.of(context))
         return cast("pb.BuildContextResponse", delivery)  # it serializes to one
 
@@ -34,7 +33,7 @@ class ContextServicer(rpc.ContextServiceServicer):
         self, request: pb.PlanContextRequest, context: Context
     ) -> pb.PlanContextResponse:
         """Plans a context."""
-        _name(request.context)
+        _name(request.context, context)
         return await self._contexts.plan(current_principal(), request.context, self._deadlines.of(context))
 
     async def CompressText(  # noqa: N802 - the name of the RPC
@@ -44,9 +43,9 @@ class ContextServicer(rpc.ContextServiceServicer):
         return await self._texts.compress(request, self._deadlines.of(context))
 
 
-def _name(request: pb.BuildContextRequest) -> None:
+def _name(request: pb.BuildContextRequest, context: Context) -> None:
     """Gives the request the name that the logs have, or the logs the name that the request has."""
     if request.request_id:
         bind_contextvars(request_id=request.request_id)
     else:
-        request.request_id = structlog.contextvars.get_contextvars()["request_id"]
+        request.request_id = request_id_of(context)

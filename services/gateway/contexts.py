@@ -115,7 +115,7 @@ class Contexts:
 
     async def build(self, principal: Principal, recipe: Recipe, deadline: Deadline) -> Delivery:
         """The context for a recipe."""
-        use = cache_use(recipe.request, batch=principal.priority is Priority.BATCH)
+        use = cache_use(recipe.shown, batch=principal.priority is Priority.BATCH)
         if use.alone:
             built = await self._compute(principal, recipe, deadline)
             return Delivery(_computed(built, use, pb.CACHE_STATUS_BYPASSED))
@@ -141,7 +141,7 @@ class Contexts:
 
     async def plan(self, principal: Principal, recipe: Recipe, deadline: Deadline) -> pb.PlanContextResponse:
         """What `build` would do now; stores nothing."""
-        use = cache_use(recipe.request, batch=principal.priority is Priority.BATCH)
+        use = cache_use(recipe.shown, batch=principal.priority is Priority.BATCH)
         built, forecast = None, pb.CACHE_STATUS_BYPASSED
         if use.look:
             try:

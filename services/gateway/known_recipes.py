@@ -40,15 +40,7 @@ class KnownRecipes:
         if known is None:
             return None
         self._recipes.move_to_end(key)
-        full, shown = pb.BuildContextRequest(), pb.BuildContextRequest()
-        full.CopyFrom(known.request)
-        shown.CopyFrom(known.shown)
-        for message in (full, shown):
-            message.request_id = request.request_id
-            message.ClearField("cache")
-            if request.HasField("cache"):
-                message.cache.CopyFrom(request.cache)
-        return replace(known, request=full, shown=shown, resolved=resolved, known=True)
+        return replace(known, shown=request, resolved=resolved)
 
     def add(
         self,
@@ -64,7 +56,11 @@ class KnownRecipes:
         """
         if recipe.screen.masks or request.ByteSize() > _LARGEST_BYTES:
             return
-        self._recipes[_key(principal, request, resolved)] = replace(recipe, screen=screen)
+        full = pb.BuildContextRequest()
+        full.CopyFrom(recipe.request)
+        full.ClearField("request_id")
+        full.ClearField("cache")
+        self._recipes[_key(principal, request, resolved)] = replace(recipe, request=full, screen=screen, known=True)
         if len(self._recipes) > _MOST:
             self._recipes.popitem(last=False)
 

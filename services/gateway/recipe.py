@@ -24,7 +24,8 @@ class Recipe:
     """What to do for one request."""
 
     request: pb.BuildContextRequest
-    """The request, defaults written out: the same recipe always has the same request, its id apart."""
+    """The request, defaults written out. Of a recipe that is known without what is this call's own: id and directive of
+    the cache."""
 
     shown: pb.BuildContextRequest
     """The request as it was sent, masked as the profile says: what prompts, replies, caches and records see."""

@@ -7,8 +7,11 @@ from contextvars import Context
 from functools import partial
 from typing import Any, Final, TypeAlias
 
+import hiredis
 from redis.asyncio import Redis, RedisCluster
-from redis.exceptions import NoScriptError, RedisError
+from redis.asyncio.connection import AbstractConnection
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from services.chassis.breaker import Breaker
 from services.gateway.cache.ports import CacheUnavailableError
@@ -19,6 +22,9 @@ RedisCall: TypeAlias = Callable[[Sequence[str], Sequence[Any]], Awaitable[Any]]
 
 _MOST: Final = 64
 """Calls of one batch: what each costs Redis, the others wait for."""
+
+_GATHERING_SECONDS: Final = 0.002
+"""What the next batch waits for more, where the last was of more than one: each batch has a price of its own."""
 
 
 def script_call(
@@ -45,13 +51,18 @@ class _Call:
 
 
 class _Batches:
-    """Sends one batch after the other; a call that comes when none is under way does not wait for another."""
+    """Sends one batch after the other; a call that comes when none is under way does not wait for another.
+
+    So one connection does, and it is kept: taking one out of redis-py's pool and giving it back for each batch, and
+    its packing of commands, cost as much as all else here.
+    """
 
     def __init__(self, redis: Redis, breaker: Breaker, source: str, patience: Patience | None) -> None:
         self._redis = redis
         self._breaker = breaker
         self._patience = patience
         self._script = redis.register_script(source)
+        self._connection: AbstractConnection | None = None
         self._gathered: list[_Call] = []
         self._sending: asyncio.Task[None] | None = None
 
@@ -75,6 +86,8 @@ class _Batches:
                     replies = [type(error)(*error.args) for _ in batch]
                 for one, reply in zip(batch, replies, strict=True):
                     _answer(one, reply)
+                if len(batch) > 1:
+                    await asyncio.sleep(_GATHERING_SECONDS)
         finally:
             self._sending = None
             # Nobody is left, but where this ends before its time.
@@ -98,24 +111,39 @@ class _Batches:
         return batch
 
     async def _send(self, batch: Sequence[_Call]) -> Sequence[Any]:
-        if len(batch) == 1:
-            return [await self._script(keys=batch[0].keys, args=batch[0].args)]
-        replies = await self._pipelined(batch)
+        replies = await self._ask(batch)
         if unknown := [place for place, reply in enumerate(replies) if isinstance(reply, NoScriptError)]:
             # Redis was started anew, and has done nothing for these.
             await self._redis.script_load(self._script.script)
-            again = await self._pipelined([batch[place] for place in unknown])
+            again = await self._ask([batch[place] for place in unknown])
             for place, reply in zip(unknown, again, strict=True):
                 replies[place] = reply
         if all(isinstance(reply, RedisError) for reply in replies):
             raise replies[0]  # so that it counts against Redis
         return replies
 
-    async def _pipelined(self, batch: Sequence[_Call]) -> list[Any]:
-        pipeline = self._redis.pipeline(transaction=False)
-        for one in batch:
-            pipeline.execute_command("EVALSHA", self._script.sha, len(one.keys), *one.keys, *one.args)
-        return await pipeline.execute(raise_on_error=False)
+    async def _ask(self, batch: Sequence[_Call]) -> list[Any]:
+        sha = self._script.sha
+        commands = [hiredis.pack_command(("EVALSHA", sha, len(one.keys), *one.keys, *one.args)) for one in batch]
+        try:
+            return await self._exchange(commands)
+        except RedisConnectionError:
+            # Once more, as `connections.RETRY` has it: the connection may have been lost long ago.
+            return await self._exchange(commands)
+
+    async def _exchange(self, commands: Sequence[bytes]) -> list[Any]:
+        """The replies to commands, in order. Whatever goes wrong closes the connection; the next opens it."""
+        if self._connection is None:
+            self._connection = await self._redis.connection_pool.get_connection()  # type: ignore[no-untyped-call]  # decorated
+        await self._connection.send_packed_command(commands)
+        return [await _reply(self._connection) for _ in commands]
+
+
+async def _reply(connection: AbstractConnection) -> Any:
+    try:
+        return await connection.read_response()
+    except ResponseError as error:
+        return error
 
 
 def _answer(one: _Call, reply: Any) -> None:

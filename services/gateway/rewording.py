@@ -68,7 +68,7 @@ def _make_common(reply: pb.BuildContextResponse) -> None:
 
 
 def _own(reply: pb.BuildContextResponse, recipe: Recipe) -> pb.BuildContextResponse:
-    reply.request_id = recipe.request.request_id
+    reply.request_id = recipe.shown.request_id
     reply.profile_label = recipe.resolved.label
     reply.cache = pb.CACHE_STATUS_HIT
     return reply

@@ -116,6 +116,48 @@ async def test_a_hit_costs_one_round_trip_whichever_tier_answers(world: CacheWor
     assert [calls(after, name) for name in sent[1:2]] == [calls(before, name) for name in sent[1:2]]
 
 
+# What a gateway has at hand need not be sent again.
+
+
+async def bytes_sent(world: CacheWorld) -> int:
+    return int((await world.redis.info("stats"))["total_net_output_bytes"])
+
+
+async def test_a_reply_at_hand_is_asked_for_and_not_sent_again(world: CacheWorld) -> None:
+    reply = random.Random(1).randbytes(100_000)
+    await world.put(CacheKey("a", "m"), entry(reply))
+    for key in (CacheKey("a", "m"), CacheKey("b", "m")):
+        sent = list[int]()
+        for _ in range(2):
+            before = await bytes_sent(world)
+            assert await world.found(key) == reply
+            sent.append(await bytes_sent(world) - before)
+        assert sent[0] > len(reply) > 2 * sent[1]
+    found = await world.cache.claim("acme", CacheKey("a", "m"), ANY, flight="f", lease=60, look=True)
+    assert isinstance(found, Hit)
+    assert found.reply == StoredReply.of(reply)
+    assert unpack(found.reply.packed) == reply
+
+
+async def test_what_another_gateway_has_put_in_its_place_is_sent(world: CacheWorld) -> None:
+    await world.put(A, entry(b"first"))
+    assert await world.found() == b"first"
+    other = world.other()
+    for number in range(50):
+        # Within a millisecond as well as in different ones.
+        await other.put(A, entry(b"reply %d" % number))
+        assert await world.found() == b"reply %d" % number
+
+
+async def test_a_reply_at_hand_dies_with_its_entry(world: CacheWorld) -> None:
+    await world.put(A, entry(b"reply", V, "x"))
+    assert await world.found() == b"reply"
+    await world.other().cache.advance("acme", CorpusChange(V, V + 1, ["x"]))
+    assert await world.found() is None
+    await world.cache.confirm("acme", V + 1)
+    assert await world.found() is None
+
+
 # What ends an entry by time.
 
 

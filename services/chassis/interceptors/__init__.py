@@ -7,10 +7,21 @@ from services.chassis.interceptors.composed import composed
 from services.chassis.interceptors.decoding import Decoding
 from services.chassis.interceptors.errors import Errors
 from services.chassis.interceptors.observation import Observation
-from services.chassis.interceptors.request_context import RequestContext
+from services.chassis.interceptors.request_context import RequestContext, request_id_of
 from services.chassis.interceptors.validation import Validation, check
 
-__all__ = ["Call", "CallInterceptor", "Context", "Method", "chain", "check", "composed", "metadata_of", "reading"]
+__all__ = [
+    "Call",
+    "CallInterceptor",
+    "Context",
+    "Method",
+    "chain",
+    "check",
+    "composed",
+    "metadata_of",
+    "reading",
+    "request_id_of",
+]
 
 
 def chain(*own: CallInterceptor, max_request_bytes: int, log_requests: bool) -> tuple[CallInterceptor, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from structlog.contextvars import bind_contextvars
 
@@ -34,6 +34,14 @@ class RequestContext(CallInterceptor):
             return await call(request, context)
 
         return bound
+
+
+def request_id_of(context: Context) -> str:
+    """Give the id of the request that a call answers.
+
+    Of the metadata it goes back in, since to ask structlog for it goes through everything that is bound in the task.
+    """
+    return next(cast("str", value) for key, value in context.trailing_metadata() if key == REQUEST_ID_KEY)
 
 
 def _request_id(metadata: Metadata) -> str:

@@ -14,6 +14,7 @@ from services.chassis import metrics
 from services.chassis.breaker import Breaker
 from services.chassis.logs import get_logger
 from services.gateway.cache import redis_scripts as scripts
+from services.gateway.cache.held_replies import Held, HeldReplies
 from services.gateway.cache.keys import cache_keys, flight_key, flight_topic
 from services.gateway.cache.packing import MAX_ENTRY_BYTES, UnreadableError, digests, new_epoch, pack
 from services.gateway.cache.ports import (
@@ -67,6 +68,7 @@ class RedisContextCache:
         self._new_documents_ms = _milliseconds(new_documents_seconds)
         self._max_bytes = max_bytes
         self._draw = draw
+        self._held = HeldReplies()
         self._lookup = script_call(redis, breaker, scripts.LOOKUP)
         self._claim = script_call(redis, breaker, scripts.CLAIM)
         self._renew = redis.register_script(scripts.RENEW)
@@ -79,15 +81,16 @@ class RedisContextCache:
 
     async def lookup(self, tenant: str, key: CacheKey, freshness: Freshness) -> Hit | Unverified | None:
         """See ContextCache."""
-        keys, args = cache_keys(tenant), self._demand(key, freshness)
-        stale, *words = await self._lookup(keys, args)
+        held = self._held.get((tenant, key.exact))
+        stale, *words = await self._lookup(cache_keys(tenant), self._demand(key, freshness, held))
         metrics.CACHE_STALE.inc(stale)
         match words:
             case [b"hit", *found]:
                 with _unreadable_is_stale():
-                    return self._hit(*found)
+                    return self._hit((tenant, key.exact), held, *found)
             case [b"unverified"]:
                 return Unverified()
+        self._held.drop((tenant, key.exact))
         return None
 
     async def claim(
@@ -103,12 +106,14 @@ class RedisContextCache:
     ) -> Hit | Shared | Lead | Wait | Unverified:
         """See ContextCache."""
         keys = [*cache_keys(tenant), flight_key(tenant, key.exact)]
-        args: list[_Argument] = [*self._demand(key, freshness), flight, _milliseconds(lease), int(look), new_epoch()]
+        held = self._held.get((tenant, key.exact))
+        args = [*self._demand(key, freshness, held), flight, _milliseconds(lease), int(look), new_epoch()]
         args.append(-1 if waited is None else math.ceil(waited * 1000))
         stale, *words = await self._claim(keys, args)
         metrics.CACHE_STALE.inc(stale)
         match words:
             case [b"lead"]:
+                self._held.drop((tenant, key.exact))
                 return Lead()
             case [b"wait", int(milliseconds)]:
                 return Wait(milliseconds / 1000)
@@ -117,7 +122,7 @@ class RedisContextCache:
         with _unreadable_is_stale():
             match words:
                 case [b"hit", *found]:
-                    return self._hit(*found)
+                    return self._hit((tenant, key.exact), held, *found)
                 case [_, bytes(packed)]:
                     return Shared(StoredReply.read(packed))
         # Whoever leads now puts another in its place.
@@ -170,6 +175,7 @@ class RedisContextCache:
 
     async def erase_documents(self, tenant: str, change: CorpusChange) -> int:
         """See ContextCache. It goes through what the tenant has, in steps of a few MB."""
+        self._held.drop_tenant(tenant)
         await self.advance(tenant, change)
         named = {*change.document_ids}
         everything = change.unnamed or len(named) > _MAX_NAMED
@@ -191,6 +197,7 @@ class RedisContextCache:
 
     async def flush(self, tenant: str) -> int:
         """See ContextCache."""
+        self._held.drop_tenant(tenant)
         clear = partial(self._clear, keys=cache_keys(tenant), args=[new_epoch()])
         return int(await call(self._breaker, clear, BEHIND))
 
@@ -225,15 +232,28 @@ class RedisContextCache:
             # One may be under way, or the user may not ask for it: then it goes with the next one.
             _log.info("redis_log_not_rewritten", error=type(error).__name__)
 
-    def _demand(self, key: CacheKey, freshness: Freshness) -> list[_Argument]:
+    def _demand(self, key: CacheKey, freshness: Freshness, held: Held | None) -> list[_Argument]:
         age = -1 if freshness.max_age is None else _milliseconds(freshness.max_age)
-        return [key.exact, key.meaning, freshness.min_corpus_version, age, self._new_documents_ms]
+        tag = held.tag if held else b""
+        return [key.exact, key.meaning, freshness.min_corpus_version, age, self._new_documents_ms, tag]
 
-    def _hit(self, tier: int, age_ms: int, build_ms: int, left_ms: int, packed: bytes) -> Hit:
+    def _hit(
+        self,
+        name: tuple[str, str],
+        held: Held | None,
+        tier: int,
+        age_ms: int,
+        build_ms: int,
+        left_ms: int,
+        tag: bytes,
+        packed: bytes = b"",
+    ) -> Hit:
         # XFetch, of A. Vattani, F. Chierichetti, K. Lowenstein, "Optimal probabilistic cache stampede prevention",
         # VLDB 2015, with beta = 1: the dearer an entry and the nearer its end, the likelier somebody makes it anew.
         due = -build_ms * math.log(1 - self._draw()) >= left_ms
-        return Hit(StoredReply.read(packed), _TIERS[tier - 1], age_ms / 1000, due)
+        reply = StoredReply.read(packed) if held is None or held.tag != tag else held.reply
+        self._held.keep(name, reply, tag)
+        return Hit(reply, _TIERS[tier - 1], age_ms / 1000, due)
 
 
 @contextmanager

@@ -26,7 +26,7 @@ in milliseconds; a moment that lies too far ahead is of a clock that was set bac
 LIBRARY = """
 local STATE, CHANGES, ENTRIES, ALIASES, USED, EXPIRIES = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local LIFE, LEASE, PENDING, CHANGED, STEP = 691200000, 5000, 64, 50000, 100
-local HEADER, SKEW, HANDED, SWEPT = 31, 1000, 2000, 4194304
+local HEADER, MADE, SKEW, HANDED, SWEPT = 31, 10, 1000, 2000, 4194304
 
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)

@@ -16,7 +16,10 @@ local function judge(state, field, demand)
   if entry.version < demand.version or (demand.age >= 0 and entry.age > demand.age) then return nil end
   if not ahead(state.lease, LEASE) then return {'unverified'} end
   use(field)
-  return {'hit', 0, entry.age, entry.build, entry.left, string.sub(value, entry.body)}
+  local tag = string.sub(value, MADE, MADE + 7) .. string.sub(value, -4)
+  local hit = {'hit', 0, entry.age, entry.build, entry.left, tag}
+  if tag ~= demand.tag then hit[7] = string.sub(value, entry.body) end
+  return hit
 end
 
 local function look(state, exact, meaning, demand)
@@ -42,7 +45,7 @@ local function answer(words)
   return words
 end
 
-local demand = {version = tonumber(ARGV[3]), age = tonumber(ARGV[4]), new = tonumber(ARGV[5])}
+local demand = {version = tonumber(ARGV[3]), age = tonumber(ARGV[4]), new = tonumber(ARGV[5]), tag = ARGV[6]}
 """
 
 LOOKUP = (
@@ -56,20 +59,21 @@ return answer(found or {'none'})
 """
 )
 """ARGV: exact and meaning; version demanded; greatest age or -1, and that while the corpus has moved on, in
-milliseconds. Returns how many entries were found dead, and `hit`, tier, age, what it took to make, life left and the
-packed reply, or `unverified`, or `none`."""
+milliseconds; the tag of the reply that the caller has at hand. Returns how many entries were found dead, and `hit`,
+tier, age, what it took to make, life left, tag and, where that is another, the packed reply; or `unverified`, or
+`none`. A tag is the moment that a reply was made, and the checksum at its end."""
 
 CLAIM = (
     LIBRARY
     + _LOOK
     + """
-local FLIGHT, exact, me, lease = KEYS[7], ARGV[1], ARGV[6], tonumber(ARGV[7])
-local state = read() or begin(ARGV[9])
-if ARGV[8] == '1' then
+local FLIGHT, exact, me, lease = KEYS[7], ARGV[1], ARGV[7], tonumber(ARGV[8])
+local state = read() or begin(ARGV[10])
+if ARGV[9] == '1' then
   local found = look(state, exact, ARGV[2], demand)
   if found then return answer(found) end
 end
-local waited = tonumber(ARGV[10])
+local waited = tonumber(ARGV[11])
 local handed = waited >= 0 and redis.call('HGET', ENTRIES, 'h:' .. exact)
 if handed then
   local writes, known, made = struct.unpack('>I8I8I8', handed)
@@ -91,7 +95,7 @@ end
 local began = state.epoch .. ' ' .. fmt(state.writes) .. ' ' .. fmt(state.known or 0)
 redis.call('HSET', FLIGHT, 'owner', me, 'until', now + lease, 'lease', lease, 'began:' .. me, began)
 redis.call('PEXPIRE', FLIGHT, lease + 60000)
-if ARGV[8] == '1' then redis.call('HINCRBY', STATE, 'misses', 1) end
+if ARGV[9] == '1' then redis.call('HINCRBY', STATE, 'misses', 1) end
 return answer({'lead'})
 """
 )

@@ -69,7 +69,7 @@ class Screen:
 
         Raises ScicError SENSITIVE_CONTENT where it holds something that the policy refuses.
         """
-        if not self._policy.acts:
+        if not self._policy.acts or not text:
             return text
         found = _find(self._detectors, text)
         refused = sorted({value.type.name for value in found if self._action(value) is Action.REFUSE})

@@ -4,13 +4,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from functools import partial
 
-import structlog
 from structlog.contextvars import bind_contextvars
 
 from scic import errors
 from scic.gateway.v1 import job_service_pb2 as pb
 from scic.gateway.v1 import job_service_pb2_grpc as rpc
-from services.chassis.interceptors import Context
+from services.chassis.interceptors import Context, request_id_of
 from services.chassis.work import on_thread
 from services.gateway.authentication import current_principal
 from services.gateway.jobs.job_id import looked_for
@@ -38,7 +37,7 @@ class JobServicer(rpc.JobServiceServicer):
     ) -> pb.SubmitJobResponse:
         """Puts a job in."""
         caller = current_principal()
-        request.request_id = request.request_id or structlog.contextvars.get_contextvars()["request_id"]
+        request.request_id = request.request_id or request_id_of(context)
         bind_contextvars(request_id=request.request_id)
         work = partial(submission_of, caller, request, max_bytes=self._max_bytes)
         # Megabytes take a while to write and to hash: not on the loop.

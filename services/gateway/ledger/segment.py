@@ -47,11 +47,6 @@ class Body:
     data: bytes
 
 
-def facts_of_packed(common: bytes) -> Facts:
-    """The facts of a reply that is packed."""
-    return facts_of(context.BuildContextResponse.FromString(packing.unpack(common)))
-
-
 def compress(serialized: bytes, viewer: Viewer, common: bytes = b"", facts: Facts | None = None) -> Body:
     """A record as it will lie in a segment. Takes a tenth of a millisecond: not for the event loop.
 

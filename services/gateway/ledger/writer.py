@@ -14,9 +14,10 @@ from services.gateway.ledger.adoption import Adoption
 from services.gateway.ledger.archive import Archive, ArchiveUnavailableError
 from services.gateway.ledger.batch import Batch
 from services.gateway.ledger.index import Index
+from services.gateway.ledger.known_facts import KnownFacts
 from services.gateway.ledger.marks import Marks
 from services.gateway.ledger.queue import QueuedRecord, RecordQueue
-from services.gateway.ledger.segment import Body, compress, facts_of_packed
+from services.gateway.ledger.segment import Body, compress
 
 _log = get_logger(__name__)
 
@@ -52,6 +53,7 @@ class LedgerWriter:
         self._clock = clock
         self._random = random
         self._queue = queue
+        self._facts = KnownFacts()
         self._waiting = asyncio.Event()
         self._hurry = asyncio.Event()
         self._settled = asyncio.Condition()
@@ -109,7 +111,7 @@ class LedgerWriter:
     async def _write_tenant(self, tenant: str, records: Sequence[QueuedRecord]) -> None:
         loop = asyncio.get_running_loop()
         try:
-            bodies = await loop.run_in_executor(self._executor, _compress, records)
+            bodies = await loop.run_in_executor(self._executor, self._compress, records)
             batch = Batch(tenant, bodies, self._clock, self._random)
             await self._write_until_done(batch)
         except Exception:  # noqa: BLE001 - a bug must not end all recording
@@ -159,8 +161,7 @@ class LedgerWriter:
         except CacheUnavailableError:
             return None
 
-
-def _compress(records: Sequence[QueuedRecord]) -> list[Body]:
-    # Many have the same: it is looked at once.
-    known = {common: facts_of_packed(common) for common in {record.common for record in records} if common}
-    return [compress(record.data, record.viewer, record.common, known.get(record.common)) for record in records]
+    def _compress(self, records: Sequence[QueuedRecord]) -> list[Body]:
+        # Many have the same: it is looked at once.
+        facts = {common: self._facts.of(common) for common in {record.common for record in records} if common}
+        return [compress(record.data, record.viewer, record.common, facts.get(record.common)) for record in records]

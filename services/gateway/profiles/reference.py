@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 DEFAULT = "default"
 """The name that a request means where it names none."""
@@ -33,6 +34,7 @@ class Reference:
     """How many moves of the label ago: 1 is what it was before the last one."""
 
 
+@lru_cache(1024)
 def parse_reference(text: str) -> Reference | None:
     """What a text names; None where it has another form. Sixteen hexadecimal digits are a version, never a label."""
     form = _FORM.fullmatch(text)
