@@ -46,10 +46,14 @@ class LoopLag:
 
     def since(self, moment: float) -> Lateness:
         """Tell how late timers fired since a moment at which somebody began."""
-        late = [late for fired, late in self._seen if fired >= moment]
         # A timer that is due and has not fired is late, too.
-        late.append(max(time.monotonic() - self._due, 0.0))
-        return Lateness(max(late), sum(late))
+        worst = total = max(time.monotonic() - self._due, 0.0)
+        for fired, late in reversed(self._seen):
+            if fired < moment:
+                break
+            worst = max(worst, late)
+            total += late
+        return Lateness(worst, total)
 
     def _tick(self) -> None:
         self._ticks = True

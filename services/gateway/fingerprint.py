@@ -2,7 +2,6 @@
 
 import hashlib
 import unicodedata
-from functools import lru_cache
 
 import scic
 from scic.gateway.v1 import context_service_pb2 as pb
@@ -16,9 +15,21 @@ _FORMAT = 2
 """Counts up where what is stored under a key changes its form."""
 
 
-@lru_cache(64)
-def _digest(profile: str) -> bytes:
-    return hashlib.blake2b(f"{scic.__version__} {_FORMAT} {profile}".encode(), digest_size=32).digest()
+_MOST_DIGESTS = 64
+
+_digests: dict[int, tuple[Profile, bytes]] = {}
+"""By the identity of a profile, which no other has as long as it stands here: to write it out takes as long as the
+rest of a key."""
+
+
+def _digest(profile: Profile) -> bytes:
+    known = _digests.get(id(profile))
+    if known is None:
+        if len(_digests) >= _MOST_DIGESTS:
+            _digests.clear()
+        text = f"{scic.__version__} {_FORMAT} {profile!r}"
+        known = _digests[id(profile)] = (profile, hashlib.blake2b(text.encode(), digest_size=32).digest())
+    return known[1]
 
 
 def normalise(question: str) -> str:
@@ -47,7 +58,7 @@ def cache_key(
     # Which replies will do changes nothing of the reply.
     terms.ClearField("cache")
     terms.question = normalise(request.question)
-    exact = hashlib.blake2b(digest_size=20, key=_digest(repr(profile)))
+    exact = hashlib.blake2b(digest_size=20, key=_digest(profile))
     visible = caller_of(principal).SerializeToString(deterministic=True)
     exact.update(len(visible).to_bytes(4))
     exact.update(visible)
