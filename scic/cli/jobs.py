@@ -84,14 +84,14 @@ def show(
 def watch(
     job_id: JobId,
     from_: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--from",
             metavar="POSITION",
             help="Go on after this event, such as 1764194023000-0: the position that --json prints of it, or Ctrl-C "
             "of the last one. Default: from the first one kept.",
         ),
-    ] = "",
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, a line for each event.")] = False,
     address: Address = None,
     api_key: ApiKey = None,
@@ -101,7 +101,7 @@ def watch(
 
     Exit code 0: all of it came out well; 1: the job is dead or cancelled, or some of its items failed.
     """
-    if from_ and not _POSITION.fullmatch(from_):
+    if from_ is not None and not _POSITION.fullmatch(from_):
         raise typer.BadParameter(
             f"{from_!r} is no position; one looks like 1764194023000-0, and stands in what --json and Ctrl-C print",
             param_hint="--from",
@@ -110,7 +110,7 @@ def watch(
 
     async def ask() -> None:
         async with connect(address, api_key, data_dir) as client:
-            await following.follow(client, job_id, from_)
+            await following.follow(client, job_id, from_ or "")
 
     try:
         asyncio.run(ask())

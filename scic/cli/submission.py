@@ -53,8 +53,11 @@ class Submission:
         if self._as_json:
             print(one_line(answer), flush=True)
             return
-        known = "" if answer.created else f", known already: {state_word(answer.job)}"
-        print(f"submitted {answer.job.job_id}: {items_words(answer.job)}{known}", flush=True)
+        said = f"{answer.job.job_id}: {items_words(answer.job)}"
+        if answer.created:
+            print(f"submitted {said}", flush=True)
+        else:
+            print(f"not submitted again, known already: {said}, {state_word(answer.job)}", flush=True)
 
     async def put(self, submit: Callable[[], Awaitable[pb.SubmitJobResponse]]) -> pb.SubmitJobResponse:
         """What `submit` returns. Behind other jobs it waits for room, where the mesh has none and says for how long.

@@ -18,6 +18,7 @@ from services.chassis.work import on_thread
 from services.gateway import reply
 from services.gateway.admission.build_gate import BuildGate
 from services.gateway.admission.priority import Priority
+from services.gateway.admission.prospects import Prospects
 from services.gateway.builder import ContextBuilder
 from services.gateway.cache.corpus_versions import CorpusVersions
 from services.gateway.cache.documents import documents_of
@@ -74,6 +75,12 @@ class Contexts:
         self._clock = clock
         self._semantic = semantic
         self._known = KnownRecipes()
+        self._prospects = Prospects()
+
+    def check_room(self, principal: Principal) -> None:
+        """Raises ScicError OVERLOADED where it is likely enough to be the end of it, before anything is done."""
+        if self._gate.is_crowded(principal.priority) and not self._prospects.worth_a_look:
+            raise self._gate.refused(principal.priority)
 
     async def resolve(
         self, principal: Principal, request: pb.BuildContextRequest, *, default_max_tokens: int = 0
@@ -131,13 +138,18 @@ class Contexts:
 
     async def _answer(self, principal: Principal, recipe: Recipe, use: CacheUse, deadline: Deadline) -> Answer:
         ticket = self._ticket(principal, recipe, use, deadline)
-        if self._gate.is_crowded(principal.priority) and not self._flights.is_under_way(ticket):
-            # It could only have what is stored; to lead a flight and to wait in line would cost more, for nothing.
-            with suppress(CacheUnavailableError):
-                if use.look and (hit := await self._look_up(principal, recipe, use, deadline)):
-                    return Answer(hit=hit)
-            raise self._gate.refused(principal.priority)
-        return await self._flights.answer(ticket)
+        if not self._gate.is_crowded(principal.priority):
+            return await self._flights.answer(ticket)
+        if self._flights.is_under_way(ticket):
+            self._prospects.looked(served=True)
+            return await self._flights.answer(ticket)
+        # It could only have what is stored; to lead a flight and to wait in line would cost more, for nothing.
+        with suppress(CacheUnavailableError):
+            hit = await self._look_up(principal, recipe, use, deadline) if use.look else None
+            self._prospects.looked(served=hit is not None)
+            if hit:
+                return Answer(hit=hit)
+        raise self._gate.refused(principal.priority)
 
     async def plan(self, principal: Principal, recipe: Recipe, deadline: Deadline) -> pb.PlanContextResponse:
         """What `build` would do now; stores nothing."""

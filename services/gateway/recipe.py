@@ -139,7 +139,7 @@ def _encoding(model: str, profile: Profile) -> Encoding:
 
 def _no_bound(profile: Profile) -> Never:
     raise errors.INVALID_FIELD.error(
-        f"max_tokens is not given, and the profile {profile.name} names none",
+        f"max_tokens is 0 or not given, and the profile {profile.name} names none",
         field_violations=[("max_tokens", "must be 1 to 1,000,000 where the profile names none")],
     )
 

@@ -37,6 +37,7 @@ class Recording:
         record = records.Record(record_id=self.new_id(), key_id=principal.key_id, create_time=_now())
         common = b""
         try:
+            self.contexts.check_room(principal)
             recipe = await self.contexts.resolve(principal, request)
             shown = recipe.shown
             deadline = deadline.or_default(recipe.profile.deadline_seconds)

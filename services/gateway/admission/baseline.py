@@ -6,7 +6,10 @@ from typing import Final
 
 _EVERY: Final = 15.0
 _EVERY_AT_FIRST: Final = 3.0
-"""How often it is measured while the limit is reached; and until that was tried."""
+"""How often it is measured while the limit is reached; and until one measurement tells about what the last one did."""
+
+_SETTLED: Final = 0.8
+"""What is at least this part of the last one tells about the same. The first finds some of the builds of before."""
 
 _SLOW: Final = 1.5
 """Builds that take so many seconds are not measured: a few of them would take longer than all may wait."""
@@ -45,7 +48,7 @@ class Baseline:
         self._clock = clock
         self._wall = wall
         self._seconds = 0.0
-        self._is_tried = False
+        self._is_tried = self._is_settled = False
         self._moment = 0.0
         self._since: float | None = None
         self._times: list[float] = []
@@ -76,13 +79,15 @@ class Baseline:
                 self._end()
             return
         now = self._wall()
-        phase = now % (_EVERY if self._is_tried else _EVERY_AT_FIRST)
+        phase = now % (_EVERY if self._is_settled else _EVERY_AT_FIRST)
         if not busy or phase >= _BEGINS_WITHIN or now - phase == self._moment:
             return
         self._moment, self._is_tried = now - phase, True
         if typical < _SLOW:
             self._since = self._clock()
             self._times.clear()
+        else:
+            self._is_settled = True
 
     def took(self, began: float, ended: float, typical: float) -> None:
         """Notes a build while it is measured, by the clock's times; those of before take `typical` seconds to end."""
@@ -94,7 +99,8 @@ class Baseline:
 
     def _end(self) -> None:
         if self._times:
-            self._seconds = median(self._times)
+            last, self._seconds = self._seconds, median(self._times)
+            self._is_settled = self._seconds >= _SETTLED * last
         self._since = None
 
     def follow(self, seconds: float) -> None:

@@ -10,7 +10,7 @@ from services.gateway.admission.baseline import Baseline
 _INITIAL: Final = 16
 """It is not exceeded before the baseline was measured: until then that is what builds take among as many."""
 
-_TOLERANCE: Final = 1.5
+_TOLERANCE: Final = 2.0
 """How many times its time alone a build may take before there are too many at a time."""
 
 _LEAST_GRADIENT: Final = 0.5

@@ -229,7 +229,7 @@ def test_without_a_mesh(tmp_path: Path, arguments: tuple[str, ...], sentence: st
         pytest.param((QUESTION, "--api-key", "wrong"), "the API key is not known", id="wrong key"),
         pytest.param((QUESTION, "--api-key", " "), "the API key is not known", id="blank key"),
         pytest.param(
-            (QUESTION, "-n", "0"), r"max_tokens is not given, and the profile default names none", id="no budget"
+            (QUESTION, "-n", "0"), r"max_tokens is 0 or not given, and the profile default names none", id="no budget"
         ),
         pytest.param(
             (QUESTION, "-n", "-5"), r"max_tokens: must be greater than or equal to 0 .*", id="negative budget"
@@ -295,7 +295,7 @@ def test_of_a_mesh_that_compresses(
 @pytest.mark.e2e
 def test_a_plan_is_refused_like_its_context(laptop_mesh: LaptopMesh) -> None:
     done = run_scic("plan", QUESTION, "-n", "0", "--data-dir", str(laptop_mesh.data_dir), check=False)
-    assert_refused(done, r"scic: max_tokens is not given, and the profile default names none")
+    assert_refused(done, r"scic: max_tokens is 0 or not given, and the profile default names none")
 
 
 @pytest.mark.e2e

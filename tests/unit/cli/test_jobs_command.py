@@ -70,7 +70,7 @@ def test_without_watching_it_is_said_how_to_go_on(server: Server, scic: Run, tmp
     (tmp_path / "batch.jsonl").write_text('{"question": "Why?", "profile": "support"}\n', encoding="utf-8")
     server.known = {"night-1"}
     done = scic("jobs", "submit", str(tmp_path / "batch.jsonl"), "--request-id", "night-1")
-    assert (done.code, done.out) == (0, "submitted job1: 1 context, known already: queued\n")
+    assert (done.code, done.out) == (0, "not submitted again, known already: job1: 1 context, queued\n")
     place = f"job1 --address {server.address}"
     assert done.err == f"`scic jobs watch {place}` watches it; `scic jobs results {place}` prints what comes of it\n"
     assert submissions(server)[0].contexts.requests[0].max_tokens == 0, "the profile's"

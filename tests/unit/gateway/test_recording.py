@@ -12,6 +12,7 @@ from scic import errors
 from scic.gateway.v1 import context_service_pb2 as pb
 from scic.type.v1 import message_pb2
 from services.chassis.deadline import Deadline
+from services.gateway.admission.build_gate import BuildGate
 from services.gateway.background import Background
 from services.gateway.builder import ContextBuilder
 from services.gateway.guard.guard import Guard
@@ -98,6 +99,29 @@ async def test_no_record_holds_what_is_masked(world):
     assert built.isolation.pseudonyms
     assert b"secret-7" not in world.record.SerializeToString()
     assert world.record.request.question == "Is it [SECRET_1]?"
+
+
+async def test_where_nothing_can_be_built_and_nobody_is_served_most_are_refused_unread(world, monkeypatch):
+    await world.ask("Why?")
+    looks = list[object]()
+    lookup = world.cache.lookup
+
+    async def looked(*args: Any) -> Any:
+        looks.append(args)
+        return await lookup(*args)
+
+    monkeypatch.setattr(world.cache, "lookup", looked)
+    monkeypatch.setattr(BuildGate, "is_crowded", lambda *_: True)
+    refusals = list[errors.ScicError]()
+    for number in range(600):
+        with pytest.raises(errors.ScicError) as caught:
+            await world.ask(f"Why {number}?")
+        refusals.append(caught.value)
+    assert {(error.reason, error.metadata["resource"]) for error in refusals} == {("OVERLOADED", "builds")}
+    assert 240 < len(looks) < 400, "all of the first 250, then one in eight"
+    assert len(world.ledger.records) == 601, "all are recorded"
+    assert world.ledger.records[1][1].request.question == "Why 0?"
+    assert sum(not record.request.question for _, record in world.ledger.records) == 600 - len(looks)
 
 
 @pytest.mark.parametrize(
