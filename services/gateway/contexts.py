@@ -79,7 +79,7 @@ class Contexts:
 
     def check_room(self, principal: Principal) -> None:
         """Raises ScicError OVERLOADED where it is likely enough to be the end of it, before anything is done."""
-        if self._gate.is_crowded(principal.priority) and not self._prospects.worth_a_look:
+        if self._gate.is_crowded(principal.priority) and not self._prospects.worth_a_look(principal.tenant):
             raise self._gate.refused(principal.priority)
 
     async def resolve(
@@ -141,14 +141,16 @@ class Contexts:
         if not self._gate.is_crowded(principal.priority):
             return await self._flights.answer(ticket)
         if self._flights.is_under_way(ticket):
-            self._prospects.looked(served=True)
-            return await self._flights.answer(ticket)
+            answer = await self._flights.answer(ticket)
+            self._prospects.looked(principal.tenant, served=True)
+            return answer
         # It could only have what is stored; to lead a flight and to wait in line would cost more, for nothing.
-        with suppress(CacheUnavailableError):
-            hit = await self._look_up(principal, recipe, use, deadline) if use.look else None
-            self._prospects.looked(served=hit is not None)
-            if hit:
-                return Answer(hit=hit)
+        if use.look:
+            with suppress(CacheUnavailableError):
+                hit = await self._look_up(principal, recipe, use, deadline)
+                self._prospects.looked(principal.tenant, served=hit is not None)
+                if hit:
+                    return Answer(hit=hit)
         raise self._gate.refused(principal.priority)
 
     async def plan(self, principal: Principal, recipe: Recipe, deadline: Deadline) -> pb.PlanContextResponse:

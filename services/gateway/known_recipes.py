@@ -56,11 +56,7 @@ class KnownRecipes:
         """
         if recipe.screen.masks or request.ByteSize() > _LARGEST_BYTES:
             return
-        full = pb.BuildContextRequest()
-        full.CopyFrom(recipe.request)
-        full.ClearField("request_id")
-        full.ClearField("cache")
-        self._recipes[_key(principal, request, resolved)] = replace(recipe, request=full, screen=screen, known=True)
+        self._recipes[_key(principal, request, resolved)] = replace(recipe, screen=screen, known=True)
         if len(self._recipes) > _MOST:
             self._recipes.popitem(last=False)
 

@@ -24,8 +24,8 @@ class Recipe:
     """What to do for one request."""
 
     request: pb.BuildContextRequest
-    """The request, defaults written out. Of a recipe that is known without what is this call's own: id and directive of
-    the cache."""
+    """The request, defaults written out, without what is this call's own, its id and its directive of the cache: the
+    same recipe always has the same request."""
 
     shown: pb.BuildContextRequest
     """The request as it was sent, masked as the profile says: what prompts, replies, caches and records see."""
@@ -75,6 +75,8 @@ def resolve(
     profile = resolved.profile
     full = pb.BuildContextRequest()
     full.CopyFrom(request)
+    full.ClearField("request_id")
+    full.ClearField("cache")
     full.profile = f"{profile.name}@{profile.version}" if profile.version else profile.name
     full.model = request.model or profile.model
     full.max_tokens = request.max_tokens or profile.max_tokens or default_max_tokens or _no_bound(profile)

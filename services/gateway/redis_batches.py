@@ -24,7 +24,9 @@ _MOST: Final = 64
 """Calls of one batch: what each costs Redis, the others wait for."""
 
 _GATHERING_SECONDS: Final = 0.002
-"""What the next batch waits for more, where the last was of more than one: each batch has a price of its own."""
+_MANY: Final = 3
+"""What the next batch waits for more, where the last was of so many: each batch has a price of its own. Two callers in
+step need not wait for a third."""
 
 
 def script_call(
@@ -51,7 +53,7 @@ class _Call:
 
 
 class _Batches:
-    """Sends one batch after the other; a call that comes when none is under way does not wait for another.
+    """Sends one batch after the other; a call does not wait for others, unless many come.
 
     So one connection does, and it is kept: taking one out of redis-py's pool and giving it back for each batch, and
     its packing of commands, cost as much as all else here.
@@ -86,7 +88,7 @@ class _Batches:
                     replies = [type(error)(*error.args) for _ in batch]
                 for one, reply in zip(batch, replies, strict=True):
                     _answer(one, reply)
-                if len(batch) > 1:
+                if len(batch) >= _MANY:
                     await asyncio.sleep(_GATHERING_SECONDS)
         finally:
             self._sending = None
@@ -135,6 +137,9 @@ class _Batches:
         """The replies to commands, in order. Whatever goes wrong closes the connection; the next opens it."""
         if self._connection is None:
             self._connection = await self._redis.connection_pool.get_connection()  # type: ignore[no-untyped-call]  # decorated
+        if self._connection.should_reconnect():
+            # The server has moved: the pool would see to it, had it the connection back.
+            await self._connection.disconnect()
         await self._connection.send_packed_command(commands)
         return [await _reply(self._connection) for _ in commands]
 

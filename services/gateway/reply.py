@@ -42,7 +42,7 @@ def assemble(
     """
     request, screen = recipe.request, recipe.screen
     return pb.BuildContextResponse(
-        request_id=request.request_id,
+        request_id=recipe.shown.request_id,
         messages=composed.messages,
         evidence=[
             kept[item.index].evidence(item.citation, defused=bool(composed.defused)) for item in composed.evidence

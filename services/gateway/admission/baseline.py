@@ -48,7 +48,7 @@ class Baseline:
         self._clock = clock
         self._wall = wall
         self._seconds = 0.0
-        self._is_tried = self._is_settled = False
+        self._is_tried = self._is_measured = self._is_settled = False
         self._moment = 0.0
         self._since: float | None = None
         self._times: list[float] = []
@@ -100,7 +100,11 @@ class Baseline:
     def _end(self) -> None:
         if self._times:
             last, self._seconds = self._seconds, median(self._times)
-            self._is_settled = self._seconds >= _SETTLED * last
+            # Once and for all: who measured more often than the others would measure them, too.
+            self._is_settled |= self._is_measured and self._seconds >= _SETTLED * last
+            self._is_measured = True
+        else:
+            self._is_settled = True
         self._since = None
 
     def follow(self, seconds: float) -> None:

@@ -14,7 +14,7 @@ TARGET_SECONDS: Final = 0.1
 """What anybody but a job waits at most while more comes than can be done: to wait longer helps nobody, and makes all
 late."""
 
-INTERVAL_SECONDS: Final = 0.3
+INTERVAL_SECONDS: Final = 0.4
 """More comes than can be done where somebody has waited for longer than the target all this time."""
 
 _MOST_WAITING: Final = 1024

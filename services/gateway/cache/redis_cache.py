@@ -90,7 +90,6 @@ class RedisContextCache:
                     return self._hit((tenant, key.exact), held, *found)
             case [b"unverified"]:
                 return Unverified()
-        self._held.drop((tenant, key.exact))
         return None
 
     async def claim(
@@ -113,7 +112,6 @@ class RedisContextCache:
         metrics.CACHE_STALE.inc(stale)
         match words:
             case [b"lead"]:
-                self._held.drop((tenant, key.exact))
                 return Lead()
             case [b"wait", int(milliseconds)]:
                 return Wait(milliseconds / 1000)
@@ -175,8 +173,10 @@ class RedisContextCache:
 
     async def erase_documents(self, tenant: str, change: CorpusChange) -> int:
         """See ContextCache. It goes through what the tenant has, in steps of a few MB."""
-        self._held.drop_tenant(tenant)
-        await self.advance(tenant, change)
+        try:
+            await self.advance(tenant, change)
+        finally:
+            self._held.drop_tenant(tenant)
         named = {*change.document_ids}
         everything = change.unnamed or len(named) > _MAX_NAMED
         if not named and not everything:
@@ -197,9 +197,11 @@ class RedisContextCache:
 
     async def flush(self, tenant: str) -> int:
         """See ContextCache."""
-        self._held.drop_tenant(tenant)
         clear = partial(self._clear, keys=cache_keys(tenant), args=[new_epoch()])
-        return int(await call(self._breaker, clear, BEHIND))
+        try:
+            return int(await call(self._breaker, clear, BEHIND))
+        finally:
+            self._held.drop_tenant(tenant)
 
     async def stats(self, tenant: str) -> cache_service_pb2.GetCacheStatsResponse:
         """See ContextCache."""

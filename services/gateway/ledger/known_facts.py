@@ -12,7 +12,7 @@ _MOST: Final = 1_024
 
 
 class KnownFacts:
-    """Facts by the digest of a packed reply: of the reply itself nothing is kept. For one thread."""
+    """Facts by the digest of a packed reply: of the reply itself digests of documents are kept. For one thread."""
 
     def __init__(self) -> None:
         self._facts: OrderedDict[bytes, Facts] = OrderedDict()

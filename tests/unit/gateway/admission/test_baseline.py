@@ -41,8 +41,24 @@ def test_what_is_much_lower_than_what_was_known_is_measured_again_until_it_holds
     assert moments.baseline.seconds == pytest.approx(0.1)
 
 
-def test_what_holds_at_once_is_measured_seldom(moments: Moments) -> None:
+def test_what_holds_is_measured_seldom_from_the_second_time_on(moments: Moments) -> None:
     moments.go_on(50, seconds=0.6, typical=0.6)
+    assert moments.measured == [3, 6, 15, 30, 45]
+
+
+def test_once_it_held_it_is_measured_when_all_others_measure(moments: Moments) -> None:
+    moments.go_on(20, seconds=0.6, typical=0.6)
+    moments.go_on(50, seconds=0.1, typical=0.2)
+    assert moments.measured == [3, 6, 15, 30, 45]
+
+
+def test_where_no_build_ends_it_is_measured_seldom(moments: Moments) -> None:
+    while moments.now < 50:
+        before = moments.baseline.is_being_measured
+        moments.baseline.look(0.2, busy=True)
+        if moments.baseline.is_being_measured and not before:
+            moments.measured.append(int(moments.now))
+        moments.now += 0.05
     assert moments.measured == [3, 15, 30, 45]
 
 
