@@ -14,7 +14,6 @@ from services.gateway.profile import Profile
 _FORMAT = 2
 """Counts up where what is stored under a key changes its form."""
 
-
 _MOST_DIGESTS = 64
 
 _digests: dict[int, tuple[Profile, bytes]] = {}
@@ -30,6 +29,16 @@ def _digest(profile: Profile) -> bytes:
         text = f"{scic.__version__} {_FORMAT} {profile!r}"
         known = _digests[id(profile)] = (profile, hashlib.blake2b(text.encode(), digest_size=32).digest())
     return known[1]
+
+
+def terms_of(request: pb.BuildContextRequest) -> pb.BuildContextRequest:
+    """A copy of what a request asks for: without its id, and without which stored replies will do. Those are the call's
+    own, and change nothing of the reply."""
+    terms = pb.BuildContextRequest()
+    terms.CopyFrom(request)
+    terms.ClearField("request_id")
+    terms.ClearField("cache")
+    return terms
 
 
 def normalise(question: str) -> str:
@@ -50,13 +59,9 @@ def cache_key(
     The request must be resolved: defaults written out, so that a default and the same value said aloud are equal. The
     whole profile counts, not its name: after a change of its instructions old replies are of another recipe.
     """
-    terms = pb.BuildContextRequest()
-    terms.CopyFrom(request)
-    terms.ClearField("request_id")
+    terms = terms_of(request)
     # It decides which version of the profile answers, and nothing else.
     terms.ClearField("conversation_id")
-    # Which replies will do changes nothing of the reply.
-    terms.ClearField("cache")
     terms.question = normalise(request.question)
     exact = hashlib.blake2b(digest_size=20, key=_digest(profile))
     visible = caller_of(principal).SerializeToString(deterministic=True)

@@ -4,6 +4,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, replace
 
 from scic.gateway.v1 import context_service_pb2 as pb
+from services.gateway.fingerprint import terms_of
 from services.gateway.guard.guard import Screen
 from services.gateway.principal import Principal
 from services.gateway.profiles.ports import ResolvedProfile
@@ -18,7 +19,7 @@ class _Key:
     """Everything that a recipe is made of."""
 
     request: bytes
-    """Serialized, without what differs from call to call."""
+    """Its terms, serialized."""
 
     profile: int
     """Of the profile's object, which the recipe holds: while it is known, no other has that identity."""
@@ -62,8 +63,5 @@ class KnownRecipes:
 
 
 def _key(principal: Principal, request: pb.BuildContextRequest, resolved: ResolvedProfile) -> _Key:
-    asked = pb.BuildContextRequest()
-    asked.CopyFrom(request)
-    asked.ClearField("request_id")
-    asked.ClearField("cache")
-    return _Key(asked.SerializeToString(deterministic=True), id(resolved.profile), principal.groups, principal.sees_all)
+    asked = terms_of(request).SerializeToString(deterministic=True)
+    return _Key(asked, id(resolved.profile), principal.groups, principal.sees_all)

@@ -9,6 +9,7 @@ from scic.gateway.v1 import context_service_pb2 as pb
 from scic.type.v1 import message_pb2, prompt_pb2
 from services.gateway.budget import Budget, BudgetTooSmallError, share_out
 from services.gateway.cache.ports import CacheKey
+from services.gateway.fingerprint import terms_of
 from services.gateway.guard.guard import Screen
 from services.gateway.profile import Profile
 from services.gateway.profiles.ports import ResolvedProfile
@@ -24,8 +25,7 @@ class Recipe:
     """What to do for one request."""
 
     request: pb.BuildContextRequest
-    """The request, defaults written out, without what is this call's own, its id and its directive of the cache: the
-    same recipe always has the same request."""
+    """The request's terms, defaults written out: the same recipe always has the same request."""
 
     shown: pb.BuildContextRequest
     """The request as it was sent, masked as the profile says: what prompts, replies, caches and records see."""
@@ -73,10 +73,7 @@ def resolve(
     each naming its field.
     """
     profile = resolved.profile
-    full = pb.BuildContextRequest()
-    full.CopyFrom(request)
-    full.ClearField("request_id")
-    full.ClearField("cache")
+    full = terms_of(request)
     full.profile = f"{profile.name}@{profile.version}" if profile.version else profile.name
     full.model = request.model or profile.model
     full.max_tokens = request.max_tokens or profile.max_tokens or default_max_tokens or _no_bound(profile)

@@ -14,14 +14,15 @@ class Moments:
         self.measured: list[int] = []
         """At which seconds."""
 
-    def go_on(self, until: float, *, seconds: float, typical: float) -> None:
-        """Looks twenty times a second, and a build ends each time."""
+    def go_on(self, until: float, *, seconds: float | None, typical: float) -> None:
+        """Looks twenty times a second, and a build ends each time; none where there are no `seconds`."""
         while self.now < until:
             before = self.baseline.is_being_measured
             self.baseline.look(typical, busy=True)
             if self.baseline.is_being_measured and not before:
                 self.measured.append(int(self.now))
-            self.baseline.took(self.now - seconds, self.now, typical)
+            if seconds is not None:
+                self.baseline.took(self.now - seconds, self.now, typical)
             self.now += 0.05
 
 
@@ -53,12 +54,7 @@ def test_once_it_held_it_is_measured_when_all_others_measure(moments: Moments) -
 
 
 def test_where_no_build_ends_it_is_measured_seldom(moments: Moments) -> None:
-    while moments.now < 50:
-        before = moments.baseline.is_being_measured
-        moments.baseline.look(0.2, busy=True)
-        if moments.baseline.is_being_measured and not before:
-            moments.measured.append(int(moments.now))
-        moments.now += 0.05
+    moments.go_on(50, seconds=None, typical=0.2)
     assert moments.measured == [3, 15, 30, 45]
 
 
