@@ -347,7 +347,8 @@ RATE_LIMITED: Final = Reason(
     "RATE_LIMITED",
     _CODE.RESOURCE_EXHAUSTED,
     "The tenant has used up its requests or tokens of the window; metadata `rule` names the rule.",
-    "Wait as long as RetryInfo says; without it the request alone is more than the rule allows: ask for fewer tokens.",
+    "Wait as long as RetryInfo says; without it the request alone is more than the rule allows: ask for fewer tokens, "
+    "or make smaller jobs.",
 )
 LIMITS_UNAVAILABLE: Final = Reason(
     "LIMITS_UNAVAILABLE",

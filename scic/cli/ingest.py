@@ -148,7 +148,10 @@ def _report(console: Console, tally: _Tally, skipped: int, seconds: float) -> No
         + (f"; corpus version {tally.corpus_version}" if tally.corpus_version else "")
     )
     if indexed:
-        said = "a cached context may miss new documents for up to a minute; `scic context --fresh` takes none"
+        said = (
+            "a cached context knows what changed, but may miss what is new for up to a minute; "
+            "`scic context --fresh` takes none"
+        )
         console.print(said, highlight=False, soft_wrap=True)
 
 

@@ -16,6 +16,7 @@ from scic import errors
 from scic.cli.connection import Address, ApiKey, DataDir, connect, same_mesh
 from scic.cli.context import DEFAULT_MAX_TOKENS
 from scic.cli.duration import span
+from scic.cli.field_words import in_words
 from scic.cli.follow_job import EXIT_NOT_CLEAN, Follower
 from scic.cli.ingest_files import (
     ExpiresIn,
@@ -276,7 +277,7 @@ def _placing(file: str, items: Sequence[Item]) -> Iterator[None]:
         places = [(_FIELD.fullmatch(field), said) for field, said in error.field_violations]
         if not all(found for found, _ in places):
             raise
-        _tell(file, [(f"{items[int(found[1])].place}: {found[2]}", said) for found, said in places if found])
+        _tell(file, [(f"{items[int(found[1])].place}: {found[2]}", in_words(said)) for found, said in places if found])
 
 
 def _tell(file: str, mistakes: Sequence[tuple[str, str]]) -> NoReturn:

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from scic import errors
-from scic.cli.profile_paths import in_words, path_in_file
+from scic.cli.field_words import in_words
+from scic.cli.profile_paths import path_in_file
 from scic.client.profile_methods import ProfileMethods
 from scic.errors import ScicError
 from scic.gateway.v1 import profile_service_pb2 as pb

@@ -1,21 +1,10 @@
 """What a server says of the fields of a recipe, in the words of the file that the recipe came from."""
 
 import re
-from collections.abc import Mapping
 
 from scic.cli.profile_reading import SENSITIVE_TYPE, word_of
 from scic.gateway.v1 import profile_service_pb2 as pb
 
-_IN_WORDS: Mapping[str, str] = {
-    "^[a-z][a-z0-9_-]{0,63}$": "must be 1 to 64 lower-case letters, digits, '-' or '_', beginning with a letter",
-    "^[a-z][a-z0-9_-]{0,31}$": "must be 1 to 32 lower-case letters, digits, '-' or '_', beginning with a letter",
-    "^[a-z0-9][a-z0-9_-]{0,62}$": "must be 1 to 63 lower-case letters, digits, '-' or '_', beginning with no sign",
-    "^[A-Za-z0-9_-]{1,64}$": "must be 1 to 64 letters, digits, '-' or '_'",
-    "^[0-9a-f]{16}$": "must be a version of 16 hexadecimal digits",
-}
-"""The patterns of the API."""
-
-_PATTERN = re.compile("does not match regex pattern `(.*)`")
 _SOURCE = re.compile(r"^sources\[([0-9]+)\](?:\.name$)?")
 _RULE = re.compile(r"^guard\.rules(?:\[([0-9]+)\](?:\.(?:type|action))?)?")
 _KEYED_SOURCE = re.compile(r"^sources\[(.+?)\]")
@@ -34,12 +23,6 @@ def path_in_file(field: str, profile: pb.Profile) -> str:
 def path_of_change(field: str) -> str:
     """Where in a file the field stands that a comparison names."""
     return _spelt(_KEYED_SOURCE.sub(r"sources.\1", field))
-
-
-def in_words(expectation: str) -> str:
-    """What is expected, without the API's patterns."""
-    pattern = _PATTERN.fullmatch(expectation)
-    return _IN_WORDS.get(pattern[1], expectation) if pattern else expectation
 
 
 def _type_of(profile: pb.Profile, index: int) -> str:

@@ -9,12 +9,12 @@ import typer
 
 from scic import errors
 from scic.cli.connection import Address, ApiKey, DataDir, NoConnectionError, connect
+from scic.cli.field_words import in_words
 from scic.cli.json_output import one_line, print_json
 from scic.cli.options import AsJson
 from scic.cli.profile_file import read_profile, write_profile
 from scic.cli.profile_listing import lines_of_names, lines_of_versions
 from scic.cli.profile_mistakes import Mistake, further_mistakes
-from scic.cli.profile_paths import in_words
 from scic.cli.show_profiles import compared_line, head_lines, move_line, recipe_lines, split_line
 from scic.cli.text_input import name_of, read_text
 from scic.cli.variants import VERSION, find_versions, option_of, read_variants

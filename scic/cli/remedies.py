@@ -8,6 +8,7 @@ import grpc
 
 from scic import errors
 from scic.cli.duration import spoken
+from scic.cli.field_words import in_options
 
 _REMEDIES: Final = MappingProxyType(
     {
@@ -32,7 +33,8 @@ def sentence(error: errors.ScicError) -> str:
 
 def with_remedy(error: errors.ScicError) -> str:
     """The sentence of an error, and what to do where that is known: when to try again, before all."""
+    said = in_options(error)
     if error.retry_after is not None:
-        return f"{error}; try again in {spoken(max(math.ceil(error.retry_after), 1))}"
+        return f"{said}; try again in {spoken(max(math.ceil(error.retry_after), 1))}"
     remedy = _REMEDIES.get(error.reason)
-    return f"{error}; {remedy}" if remedy else str(error)
+    return f"{said}; {remedy}" if remedy else said

@@ -194,6 +194,7 @@ async def test_above_the_limit_a_caller_hears_which_rule_and_when_there_is_room(
         assert error.metadata == {"rule": "per-hour", "limit": "3", "unit": "requests", "window_seconds": "3600"}
         assert error.retry_after is not None
         assert 3600 - LONG < error.retry_after <= 3600
+        assert str(error) == "the tenant's 3 requests in 3600 s (rule per-hour) are used up"
         assert contexts.entered == 3
         async with Client(address, api_key="other") as other:
             await ask(other)
@@ -236,6 +237,9 @@ async def test_a_request_that_can_never_fit_is_told_no_time(server: Valkey) -> N
     async with gateway(server, rule) as (_, address), Client(address, api_key="acme") as client:
         error = await refused(client, max_tokens=101)
         assert (error.reason, error.metadata["rule"], error.retry_after) == ("RATE_LIMITED", "tokens", None)
+        assert str(error) == (
+            "it may take 101 tokens, and the tenant's 100 tokens in 60 s (rule tokens) can never hold as many"
+        )
 
 
 async def test_a_stream_is_one_request_and_has_rules_of_its_own(server: Valkey) -> None:
@@ -471,6 +475,23 @@ async def test_a_job_is_charged_for_its_contexts(server: Valkey) -> None:
         assert (await refused(client)).metadata["rule"] == "builds"
         assert await submit(documents_of(2, request_id="documents")) == "OK"
         assert await submit(documents_of(2, request_id="more documents")) == "submits"
+
+
+@pytest.mark.parametrize(
+    ("contexts", "sentence"),
+    [
+        (4, "it counts as 4 requests, and the tenant's 3 requests in 3600 s (rule builds) can never hold as many"),
+        (3, "it counts as 3 requests, and the tenant's 3 requests in 3600 s (rule builds) have no room for them now"),
+    ],
+    ids=["never fits", "does not fit now"],
+)
+async def test_a_job_above_a_limit_hears_what_it_counts_as(server: Valkey, contexts: int, sentence: str) -> None:
+    rule = Rule("builds", 3600, method="BuildContext", requests=3)
+    async with gateway(server, rule) as (_, address), Client(address, api_key="acme") as client:
+        await ask(client)
+        with pytest.raises(errors.ScicError) as refusal:
+            await client.submit_contexts([pb.BuildContextRequest(question="Why?")] * contexts)
+        assert str(refusal.value) == sentence
 
 
 async def test_documents_of_a_job_are_one_request_as_those_of_a_stream(server: Valkey) -> None:

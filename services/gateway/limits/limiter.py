@@ -19,6 +19,8 @@ from services.gateway.limits.settlements import Settlements
 
 _AWAY_RETRY_SECONDS = 1.0
 
+_COUNTS = {"requests": "counts as", "tokens": "may take"}
+
 
 class Limiter:
     """Applies rules to calls, by a log that all gateways share; opened, it settles in the background."""
@@ -47,7 +49,7 @@ class Limiter:
         """
         for cost in costs:
             if (lacks := cost.never_fits) and not cost.rule.shadow:
-                raise _refused(Refusal(cost.rule, lacks, None))
+                raise _refused(cost, Refusal(cost.rule, lacks, None))
         try:
             outcome = await self._log.charge(tenant, costs)
         except LimitsAwayError:
@@ -58,7 +60,7 @@ class Limiter:
                 return None
             raise
         if isinstance(outcome, Refusal):
-            raise _refused(outcome)
+            raise _refused(next(cost for cost in costs if cost.rule == outcome.rule), outcome)
         for rule in outcome.over:
             metrics.LIMITED.labels(rule.name, "shadow").inc()
         return outcome
@@ -87,14 +89,17 @@ def _let_through(rules: Sequence[Rule]) -> None:
         metrics.LIMITED.labels(rule.name, "open").inc()
 
 
-def _refused(refusal: Refusal) -> errors.ScicError:
+def _refused(cost: Cost, refusal: Refusal) -> errors.ScicError:
     rule, lacks = refusal.rule, refusal.lacks
     metrics.LIMITED.labels(rule.name, "refused").inc()
-    limit = rule.requests if lacks == "requests" else rule.tokens
+    limit, asked = (rule.requests, cost.requests) if lacks == "requests" else (rule.tokens, cost.tokens)
+    # A job counts as many requests as it has contexts, which nobody guesses.
+    asks = "" if asked == 1 else f"it {_COUNTS[lacks]} {asked:,} {lacks}, and "
     if refusal.retry_after is None:
-        message = f"the request may take more than the {limit} {lacks} of {rule.seconds:g} s ({rule.name}) at once"
+        room = "can never hold as many"
     else:
-        message = f"the tenant has used its {limit} {lacks} of {rule.seconds:g} s ({rule.name})"
+        room = "have no room for them now" if asks else "are used up"
+    message = f"{asks}the tenant's {limit:,} {lacks} in {rule.seconds:g} s (rule {rule.name}) {room}"
     return errors.RATE_LIMITED.error(
         message,
         metadata={"rule": rule.name, "limit": str(limit), "unit": lacks, "window_seconds": f"{rule.seconds:g}"},
