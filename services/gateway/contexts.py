@@ -6,8 +6,6 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from google.protobuf.duration_pb2 import Duration
-
 from scic import errors
 from scic.gateway.v1 import cache_pb2
 from scic.gateway.v1 import context_service_pb2 as pb
@@ -40,8 +38,11 @@ _log = get_logger(__name__)
 
 _LONG_BYTES = 4_096
 
-_TIERS = {cache_pb2.CACHE_TIER_EXACT: "exact", cache_pb2.CACHE_TIER_SEMANTIC: "semantic"}
-"""Tiers as metrics name them."""
+_HITS = {
+    cache_pb2.CACHE_TIER_EXACT: metrics.CACHE_HITS.labels("exact"),
+    cache_pb2.CACHE_TIER_SEMANTIC: metrics.CACHE_HITS.labels("semantic"),
+}
+"""By tier."""
 
 
 class Contexts:
@@ -206,9 +207,10 @@ class Contexts:
         if hit := answer.hit:
             delivery = deliver(hit.reply, recipe, exact=hit.tier == cache_pb2.CACHE_TIER_EXACT)
             if delivery is not None:
-                metrics.CACHE_HITS.labels(_TIERS[hit.tier]).inc()
-                delivery.own.cache_report.tier = hit.tier
-                delivery.own.cache_report.age.CopyFrom(_duration(hit.age))
+                _HITS[hit.tier].inc()
+                report = delivery.own.cache_report
+                report.tier = hit.tier
+                report.age.FromNanoseconds(max(int(hit.age * 1e9), 0))
             if hit.due and not self._gate.is_crowded(Priority.LOW):
                 self._spawn(self._refresh(principal, recipe, use))
             return delivery
@@ -274,9 +276,3 @@ def _copy(response: pb.BuildContextResponse) -> pb.BuildContextResponse:
     copy = pb.BuildContextResponse()
     copy.CopyFrom(response)
     return copy
-
-
-def _duration(seconds: float) -> Duration:
-    duration = Duration()
-    duration.FromNanoseconds(max(int(seconds * 1e9), 0))
-    return duration

@@ -41,7 +41,10 @@ class KnownRecipes:
         if known is None:
             return None
         self._recipes.move_to_end(key)
-        return replace(known, shown=request, resolved=resolved)
+        # Thrice as fast as `replace`.
+        return Recipe(
+            known.request, request, resolved, known.screen, known.encoding, known.budget, known.key, known=True
+        )
 
     def add(
         self,

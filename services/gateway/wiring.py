@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from uuid import uuid4
 
 from obstore.store import ObjectStore
 
@@ -47,6 +46,7 @@ from services.gateway.signals import LocalSignals, Signals
 from services.gateway.source import Sources
 from services.gateway.source_declarations import declared_sources
 from services.gateway.storage import StorageUrlError, open_storage
+from services.gateway.unique import unique_word
 from services.prompt.fixed import fixed_tokens
 from services.text.tokens import ENCODING_NAMES, UnknownModelError, encoding_for
 
@@ -123,7 +123,7 @@ async def open_core(settings: GatewaySettings) -> AsyncIterator[Core]:
             gate=BuildGate(settings.max_builds),
             cache=cache,
             versions=CorpusVersions(stages.selector, cache),
-            flights=await stack.enter_async_context(Flights(cache, signals, lambda: uuid4().hex)),
+            flights=await stack.enter_async_context(Flights(cache, signals, unique_word)),
             profiles=profiles.profiles,
             guard=guard,
             deadlines=deadlines,

@@ -1,12 +1,12 @@
 """How messages, the names of documents and epochs are written into the cache."""
 
-import secrets
 from collections.abc import Iterable
 
 from isal import isal_zlib
 from isal.igzip_lib import IsalError
 
 from services.gateway.name_digest import name_digest
+from services.gateway.unique import unique_word
 
 MAX_ENTRY_BYTES = 1 << 20
 """What is stored is at most so large, packed: who looks for all that name a document reads each. A reply has 10 KB."""
@@ -51,4 +51,4 @@ def digests(document_ids: Iterable[str]) -> bytes:
 
 def new_epoch() -> str:
     """A word that no other epoch of a tenant's cache has."""
-    return secrets.token_hex(8)
+    return unique_word()

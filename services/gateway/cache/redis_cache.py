@@ -83,7 +83,8 @@ class RedisContextCache:
         """See ContextCache."""
         held = self._held.get((tenant, key.exact))
         stale, *words = await self._lookup(cache_keys(tenant), self._demand(key, freshness, held))
-        metrics.CACHE_STALE.inc(stale)
+        if stale:
+            metrics.CACHE_STALE.inc(stale)
         match words:
             case [b"hit", *found]:
                 with _unreadable_is_stale():
@@ -109,7 +110,8 @@ class RedisContextCache:
         args = [*self._demand(key, freshness, held), flight, _milliseconds(lease), int(look), new_epoch()]
         args.append(-1 if waited is None else math.ceil(waited * 1000))
         stale, *words = await self._claim(keys, args)
-        metrics.CACHE_STALE.inc(stale)
+        if stale:
+            metrics.CACHE_STALE.inc(stale)
         match words:
             case [b"lead"]:
                 return Lead()

@@ -32,10 +32,14 @@ class CacheUse:
 
 
 _ANY = Freshness()
+_WHATEVER = CacheUse(True, True, False, _ANY, NotStored.NOT_STORED_UNSPECIFIED)
+"""Of most requests."""
 
 
 def cache_use(request: pb.BuildContextRequest, *, batch: bool) -> CacheUse:
     """What the cache may do for a request, by its directive and its question, and whether it is of a job."""
+    if not request.HasField("cache") and not batch and not time_sensitive(request.question):
+        return _WHATEVER
     directive, freshness = request.cache, _ANY
     if request.HasField("cache"):
         max_age = directive.max_age.ToNanoseconds() / 1e9 if directive.HasField("max_age") else None

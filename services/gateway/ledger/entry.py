@@ -51,8 +51,8 @@ def document_digest(document_id: str) -> str:
     return name_digest(document_id).hex()
 
 
-def to_json(entry: Entry) -> dict[str, Any]:
-    """The entry as headers have it; that of an erased one is always the shorter."""
+def to_json(entry: Entry, offset: int = 0) -> dict[str, Any]:
+    """The entry as headers have it, by where its body begins there; that of an erased one is always the shorter."""
     viewer = entry.viewer
     known = {
         "id": entry.record_id,
@@ -63,7 +63,7 @@ def to_json(entry: Entry) -> dict[str, Any]:
     }
     if entry.erased:
         return {**known, "erased": True}
-    place = {"offset": entry.offset, "length": entry.length}
+    place = {"offset": offset, "length": entry.length}
     return {**known, **place, "documents": entry.documents, "summary": b64encode(entry.summary).decode()}
 
 
@@ -88,7 +88,7 @@ def from_json(value: dict[str, Any], segment: str) -> Entry:
 
 def dumps(entry: Entry) -> str:
     """The entry as an index keeps it: with the name of its segment, and without documents, which only headers need."""
-    return _encode({**to_json(entry), "documents": (), "segment": entry.segment})
+    return _encode({**to_json(entry, entry.offset), "documents": (), "segment": entry.segment})
 
 
 def loads(text: str | bytes) -> Entry:

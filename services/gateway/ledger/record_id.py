@@ -2,11 +2,11 @@
 
 import time
 from collections.abc import Callable
-from random import Random, SystemRandom
+from random import Random
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
-_SYSTEM = SystemRandom()
+_RANDOM = Random()  # noqa: S311 - a name need not be a secret
 _TIME_CHARACTERS = 10
 _RANDOM_CHARACTERS = 16
 
@@ -14,9 +14,9 @@ _RANDOM_CHARACTERS = 16
 def new_record_id(clock: Callable[[], float] = time.time, random: Random | None = None) -> str:
     """A new name, 26 characters: milliseconds of `clock` (seconds since 1970), then 80 random bits.
 
-    `random`: by default that of the operating system.
+    `random`: by default one that the operating system has seeded: it is asked once, and not for each name.
     """
-    bits = (random or _SYSTEM).getrandbits(80)
+    bits = (random or _RANDOM).getrandbits(80)
     return _base32(int(clock() * 1000), _TIME_CHARACTERS) + _base32(bits, _RANDOM_CHARACTERS)
 
 

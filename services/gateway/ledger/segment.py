@@ -14,6 +14,8 @@ import json
 import struct
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
+from typing import Any
 
 from google.protobuf.message import DecodeError
 from isal import isal_zlib
@@ -68,14 +70,11 @@ def compress(serialized: bytes, viewer: Viewer, common: bytes = b"", facts: Fact
 
 def pack(bodies: Sequence[Body], segment: str) -> tuple[bytes, list[Entry]]:
     """The segment of some records, and its entries as `unpack` gives them."""
-    offset, entries = 0, list[Entry]()
-    for body in bodies:
-        entries.append(replace(body.entry, offset=offset))
-        offset += len(body.data)
-    header = _header(entries)
+    placed = list(zip(bodies, accumulate((len(body.data) for body in bodies), initial=0), strict=False))
+    header = _header([to_json(body.entry, offset) for body, offset in placed])
     data = b"".join((PREFIX.pack(_MAGIC, len(header)), header, *(body.data for body in bodies)))
     begin = PREFIX.size + len(header)
-    return data, [replace(entry, segment=segment, offset=entry.offset + begin) for entry in entries]
+    return data, [replace(body.entry, segment=segment, offset=begin + offset) for body, offset in placed]
 
 
 def header_size(data: bytes) -> int:
@@ -122,16 +121,16 @@ def blank(data: bytes, segment: str, record_ids: Collection[str]) -> bytes:
     """The segment without some of its records. Raises BrokenSegmentError."""
     begin = header_size(data)
     blanked = bytearray(data)
-    entries = list[Entry]()
+    values = list[dict[str, Any]]()
     for entry in unpack(data, segment):
         if entry.record_id in record_ids and not entry.erased:
             blanked[entry.offset : entry.offset + entry.length] = bytes(entry.length)
-            entries.append(entry.tombstone())
+            values.append(to_json(entry.tombstone()))
         else:
-            entries.append(entry if entry.erased else replace(entry, offset=entry.offset - begin))
-    blanked[PREFIX.size : begin] = _header(entries).ljust(begin - PREFIX.size)
+            values.append(to_json(entry, entry.offset - begin))
+    blanked[PREFIX.size : begin] = _header(values).ljust(begin - PREFIX.size)
     return bytes(blanked)
 
 
-def _header(entries: Sequence[Entry]) -> bytes:
-    return json.dumps([to_json(entry) for entry in entries], separators=(",", ":")).encode()
+def _header(values: Sequence[dict[str, Any]]) -> bytes:
+    return json.dumps(values, separators=(",", ":")).encode()
