@@ -36,7 +36,7 @@ _PATTERNS: Final = MappingProxyType(
 """The patterns of the API."""
 
 _PATTERN: Final = re.compile("does not match regex pattern `(.*)`")
-_RANGE: Final = re.compile(r"must be greater than or equal to (-?[\d.]+s?) and less than or equal to (-?[\d.]+s?)")
+_RANGE: Final = re.compile(r"must be greater than (or equal to )?(-?[\d.]+s?) and less than or equal to (-?[\d.]+s?)")
 _SECONDS: Final = re.compile(r"([0-9]+)s")
 
 
@@ -45,7 +45,7 @@ def in_words(expectation: str) -> str:
     if pattern := _PATTERN.fullmatch(expectation):
         return _PATTERNS.get(pattern[1], expectation)
     if range_ := _RANGE.fullmatch(expectation):
-        return f"must be {_spoken(range_[1])} to {_spoken(range_[2])}"
+        return f"must be {'' if range_[1] else 'above '}{_spoken(range_[2])} to {_spoken(range_[3])}"
     return expectation
 
 
@@ -57,7 +57,7 @@ def in_options(error: ScicError) -> str:
         # A plan has its request in a field of its own.
         name = field.removeprefix("context.").partition("[")[0]
         if option := _OPTIONS.get(name):
-            said = re.sub(rf"(?<![\w.])(?:context\.)?{re.escape(name)}(?![\w.])", option, said)
+            said = re.sub(rf"(?<![\w.])(?:context\.)?{re.escape(name)}(?:\[[0-9]+\])?(?![\w.])", option, said)
     return said
 
 
