@@ -32,10 +32,10 @@ from scic.mesh.packages import installation
 from scic.mesh.ports import free_ports
 from scic.type.v1 import message_pb2, score_pb2
 from services.chassis import metrics
+from services.gateway.callers.principal import Principal, Role
 from services.gateway.ledger.record_id import new_record_id
 from services.gateway.ledger.stored_ledger import StoredLedger
 from services.gateway.ledger.wiring import open_ledger
-from services.gateway.principal import Principal, Role
 
 _RATE = 100
 """Records a second."""

@@ -21,8 +21,8 @@ from services.gateway.cache.ports import (
     Unverified,
     Wait,
 )
+from services.gateway.contexts.stored_reply import StoredReply
 from services.gateway.signals import LocalSignals
-from services.gateway.stored_reply import StoredReply
 
 
 @dataclass

@@ -7,9 +7,9 @@ from uuid import uuid4
 
 from services.chassis.deadline import DeadlinePolicy
 from services.gateway.admission.build_gate import BuildGate
-from services.gateway.builder import ContextBuilder
+from services.gateway.building.builder import ContextBuilder
 from services.gateway.cache.corpus_versions import CorpusVersions
-from services.gateway.contexts import Contexts
+from services.gateway.contexts.contexts import Contexts
 from services.gateway.flight.flights import Flights
 from services.gateway.guard.guard import Guard
 from services.gateway.profiles.ports import Profiles

@@ -14,20 +14,20 @@ from scic.gateway.v1 import context_service_pb2 as context
 from scic.gateway.v1 import ledger_service_pb2 as ledger_pb
 from scic.selector.v1 import selector_service_pb2 as selector
 from scic.type.v1 import compression_pb2, passage_pb2, retention_pb2, score_pb2, source_pb2, span_pb2
+from services.gateway.building.fallback import plain_cut
 from services.gateway.cache.packing import unpack
-from services.gateway.fallback import plain_cut
+from services.gateway.callers.principal import Principal
 from services.gateway.guard.detect import DetectorError, Detectors
 from services.gateway.guard.guard import Guard
 from services.gateway.guard.policy import SensitiveType
 from services.gateway.guard.scan import scan_passage
 from services.gateway.guard.sensitive import Sensitive
-from services.gateway.ladder import Ladder
-from services.gateway.principal import Principal
-from services.gateway.profile import Profile, default_profile
 from services.gateway.profiles.ports import ResolvedProfile
-from services.gateway.recipe import Recipe, resolve
-from services.gateway.source import BUILT_IN, Sources
-from services.gateway.stage_error import StageError
+from services.gateway.profiles.profile import Profile, default_profile
+from services.gateway.recipes.recipe import Recipe, resolve
+from services.gateway.sources.ladder import Ladder
+from services.gateway.sources.source import BUILT_IN, Sources
+from services.gateway.stages.stage_error import StageError
 from services.prompt.wire import compose_response
 from services.text.tokens import encoding_for
 from tests.fake_cache import FakeSelections

@@ -25,19 +25,19 @@ from services.chassis.app import App, Build
 from services.chassis.health import Health
 from services.gateway.admission.request_bound import RequestBound
 from services.gateway.admission.stream_bound import StreamBound
-from services.gateway.authentication import Authentication
 from services.gateway.cache.servicer import CacheServicer
+from services.gateway.callers.authentication import Authentication
+from services.gateway.compress_text.compression import TextCompression
 from services.gateway.connections import compressor_client
-from services.gateway.context_servicer import ContextServicer
-from services.gateway.corpus import Corpus
-from services.gateway.corpus_servicer import CorpusServicer
-from services.gateway.erasure import Erasure
+from services.gateway.contexts.servicer import ContextServicer
+from services.gateway.corpus.corpus import Corpus
+from services.gateway.corpus.erasure import Erasure
+from services.gateway.corpus.servicer import CorpusServicer
 from services.gateway.jobs.servicer import JobServicer
 from services.gateway.ledger.servicer import LedgerServicer
 from services.gateway.limits.wiring import limiting
 from services.gateway.page import page
 from services.gateway.settings import GatewaySettings
-from services.gateway.text_compression import TextCompression
 from services.gateway.wiring import open_core
 
 _APIS = (

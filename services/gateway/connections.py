@@ -13,10 +13,10 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from services.chassis.app import StartupError
 from services.chassis.breaker import Breaker
 from services.chassis.channel import stage_channel
-from services.gateway.ports import Stages
-from services.gateway.redis_calls import redis_breaker
+from services.gateway.redis.calls import redis_breaker
 from services.gateway.settings import GatewaySettings
-from services.gateway.stages import ComposerClient, CompressorClient, SelectorClient
+from services.gateway.stages.over_grpc import ComposerClient, CompressorClient, SelectorClient
+from services.gateway.stages.ports import Stages
 
 _Client = TypeVar("_Client", bound=Redis | RedisCluster)
 

@@ -8,10 +8,10 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import SettingsConfigDict
 
 from services.chassis.settings import ServeSettings
-from services.gateway.authentication import METHODS
+from services.gateway.callers.authentication import METHODS
 from services.gateway.limits.declarations import LimitDeclarationError, declared_limits
-from services.gateway.pin_patterns import expectation_of
-from services.gateway.source_declarations import SourceDeclarationError, declared_sources
+from services.gateway.recipes.pin_patterns import expectation_of
+from services.gateway.sources.declarations import SourceDeclarationError, declared_sources
 
 
 def _pin_pattern(pattern: str) -> str:

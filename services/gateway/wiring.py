@@ -12,16 +12,19 @@ from obstore.store import ObjectStore
 from services.chassis.app import StartupError
 from services.chassis.deadline import DeadlinePolicy
 from services.gateway.admission.build_gate import BuildGate
-from services.gateway.announcer import Announcer
 from services.gateway.background import Background
-from services.gateway.builder import ContextBuilder
+from services.gateway.building.builder import ContextBuilder
+from services.gateway.building.prices import token_price
 from services.gateway.cache.corpus_versions import CorpusVersions
 from services.gateway.cache.no_cache import NoCache, NoSelectionCache
 from services.gateway.cache.ports import ContextCache, SelectionCache
 from services.gateway.cache.redis_cache import RedisContextCache
 from services.gateway.cache.redis_selections import RedisSelectionCache
+from services.gateway.callers.principal import KeyFileError, KeyRing, parse_keys, read_keys
 from services.gateway.connections import guarded_redis, listening_client, redis_client, selector_client, stage_clients
-from services.gateway.contexts import Contexts
+from services.gateway.contexts.contexts import Contexts
+from services.gateway.contexts.recording import Recording
+from services.gateway.corpus.announcer import Announcer
 from services.gateway.flight.flights import Flights
 from services.gateway.guard.detect import default_detectors
 from services.gateway.guard.guard import Guard
@@ -29,22 +32,19 @@ from services.gateway.ingestion.batch import BatchIngester
 from services.gateway.jobs.no_queue import NoQueue
 from services.gateway.jobs.ports import JobQueue
 from services.gateway.jobs.redis_job_queue import RedisJobQueue
-from services.gateway.ladder import Ladder
 from services.gateway.ledger.no_ledger import NoLedger
 from services.gateway.ledger.ports import Ledger
 from services.gateway.ledger.record_id import new_record_id
 from services.gateway.ledger.wiring import open_ledger
-from services.gateway.ports import Stages
-from services.gateway.prices import token_price
-from services.gateway.principal import KeyFileError, KeyRing, parse_keys, read_keys
-from services.gateway.profile import Profile, default_profile
+from services.gateway.profiles.profile import Profile, default_profile
 from services.gateway.profiles.wiring import WiredProfiles, wired_profiles
-from services.gateway.recording import Recording
-from services.gateway.redis_signals import redis_signals
+from services.gateway.redis.signals import redis_signals
 from services.gateway.settings import GatewaySettings
 from services.gateway.signals import LocalSignals, Signals
-from services.gateway.source import Sources
-from services.gateway.source_declarations import declared_sources
+from services.gateway.sources.declarations import declared_sources
+from services.gateway.sources.ladder import Ladder
+from services.gateway.sources.source import Sources
+from services.gateway.stages.ports import Stages
 from services.gateway.storage import StorageUrlError, open_storage
 from services.gateway.unique import unique_word
 from services.prompt.fixed import fixed_tokens

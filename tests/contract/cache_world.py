@@ -9,12 +9,12 @@ import pytest
 from redis.asyncio import Redis, RedisCluster
 
 from services.chassis.breaker import Breaker
-from services.gateway import redis_calls
 from services.gateway.cache.keys import cache_keys, flight_key
 from services.gateway.cache.ports import CacheEntry, CacheKey, CorpusChange, Freshness, Hit, Lead
 from services.gateway.cache.redis_cache import RedisContextCache
 from services.gateway.cache.redis_selections import RedisSelectionCache
-from services.gateway.redis_calls import Patience
+from services.gateway.redis import calls as redis_calls
+from services.gateway.redis.calls import Patience
 from tests.valkey import Valkey
 
 V = 1_795_531_022_249_995

@@ -15,9 +15,9 @@ from scic.gateway.v1 import context_service_pb2 as context
 from scic.gateway.v1 import job_service_pb2 as pb
 from services.chassis.breaker import Breaker
 from services.gateway.admission.priority import Priority
+from services.gateway.callers.principal import Principal, Role
 from services.gateway.jobs.ports import Claim, ItemResult, JobQueue, StoredJob, Submission
 from services.gateway.jobs.redis_job_queue import RedisJobQueue
-from services.gateway.principal import Principal, Role
 from tests.unit.gateway.jobs.memory_queue import FakeQueue
 from tests.valkey import Valkey
 

@@ -14,7 +14,7 @@ from scic.errors import ScicError
 from scic.gateway.v1 import job_service_pb2 as pb
 from services.gateway.jobs.ports import Claim, LostClaimError
 from services.gateway.jobs.redis_names import REGISTRY
-from services.gateway.redis_signals import redis_signals
+from services.gateway.redis.signals import redis_signals
 from tests.contract.job_worlds import (
     BROKEN,
     LEASE,

@@ -18,7 +18,6 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from scic import errors
 from services.chassis import metrics
 from services.chassis.breaker import Breaker
-from services.gateway import redis_batches, redis_calls
 from services.gateway.connections import RETRY
 from services.gateway.limits import redis_log
 from services.gateway.limits.limiter import Limiter
@@ -26,7 +25,9 @@ from services.gateway.limits.ports import Charge, Correction, Cost, LimitsAwayEr
 from services.gateway.limits.redis_log import RedisUsageLog, log_key
 from services.gateway.limits.redis_scripts import CHARGE
 from services.gateway.limits.rule import Rule, Rules
-from services.gateway.redis_calls import Patience
+from services.gateway.redis import batches as redis_batches
+from services.gateway.redis import calls as redis_calls
+from services.gateway.redis.calls import Patience
 from tests.valkey import ALONE, CLUSTER, Valkey
 from tests.waiting import LONG, eventually
 

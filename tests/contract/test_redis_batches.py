@@ -10,10 +10,10 @@ import pytest
 from redis.asyncio import Redis, RedisCluster
 
 from services.chassis.breaker import Breaker
-from services.gateway import redis_batches
 from services.gateway.cache.ports import CacheUnavailableError
-from services.gateway.redis_batches import RedisCall, script_call
-from services.gateway.redis_calls import GatewayBusyError, Patience
+from services.gateway.redis import batches as redis_batches
+from services.gateway.redis.batches import RedisCall, script_call
+from services.gateway.redis.calls import GatewayBusyError, Patience
 from tests.contract.job_worlds import client
 from tests.delaying_proxy import delaying_proxy
 from tests.valkey import ALONE, CLUSTER, Valkey

@@ -10,12 +10,12 @@ import pytest
 from redis.asyncio import Redis
 
 from services.chassis.breaker import Breaker
-from services.gateway import redis_calls
 from services.gateway.cache.keys import cache_keys
 from services.gateway.cache.packing import pack
 from services.gateway.cache.ports import CacheUnavailableError, CorpusChange, Hit
 from services.gateway.cache.redis_cache import RedisContextCache
-from services.gateway.redis_calls import Patience
+from services.gateway.redis import calls as redis_calls
+from services.gateway.redis.calls import Patience
 from tests.contract.cache_world import (
     ANY,
     A,

@@ -21,11 +21,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from redis.asyncio import Redis
 
 from services.chassis.breaker import Breaker
-from services.gateway import redis_calls
 from services.gateway.cache.keys import cache_keys, flight_key
 from services.gateway.cache.ports import CacheEntry, CacheKey, CorpusChange, Freshness, Hit, Lead, Shared, Unverified
 from services.gateway.cache.redis_cache import RedisContextCache
-from services.gateway.redis_calls import Patience
+from services.gateway.redis import calls as redis_calls
+from services.gateway.redis.calls import Patience
 from tests.valkey import ALONE, Valkey
 
 TENANTS = ("acme", "other")

@@ -17,10 +17,10 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from services.chassis.breaker import Breaker
-from services.gateway import redis_calls
 from services.gateway.cache.ports import CacheUnavailableError
 from services.gateway.connections import redis_client
-from services.gateway.redis_calls import BEHIND, Patience, call, redis_breaker
+from services.gateway.redis import calls as redis_calls
+from services.gateway.redis.calls import BEHIND, Patience, call, redis_breaker
 from services.gateway.settings import GatewaySettings
 from tests.delaying_proxy import DelayingProxy, delaying_proxy
 from tests.valkey import ALONE, CLUSTER, Valkey

@@ -9,11 +9,11 @@ from scic.selector.v1 import selector_service_pb2 as selector
 from scic.type.v1 import passage_pb2
 from services.chassis import metrics
 from services.chassis.breaker import Breaker
-from services.gateway import redis_calls
 from services.gateway.cache.packing import MAX_ENTRY_BYTES, pack
 from services.gateway.cache.ports import CacheUnavailableError, CorpusChange
 from services.gateway.cache.redis_selections import RedisSelectionCache
-from services.gateway.redis_calls import Patience
+from services.gateway.redis import calls as redis_calls
+from services.gateway.redis.calls import Patience
 from tests.contract.cache_world import CHANGES, ENTRIES, STATE, A, CacheWorld, V, cache_world, entry
 from tests.valkey import Valkey
 from tests.waiting import eventually

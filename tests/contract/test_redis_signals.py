@@ -6,7 +6,7 @@ from typing import Any
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
-from services.gateway.redis_signals import CHANNEL, redis_signals
+from services.gateway.redis.signals import CHANNEL, redis_signals
 from services.gateway.signals import LocalSignals
 from tests.delaying_proxy import delaying_proxy
 from tests.valkey import Valkey

@@ -29,11 +29,11 @@ from services.composer.app import build as build_composer
 from services.composer.settings import ComposerSettings
 from services.compressor.app import build as build_compressor
 from services.compressor.settings import CompressorSettings
-from services.gateway.builder import ContextBuilder
+from services.gateway.building.builder import ContextBuilder
+from services.gateway.callers.principal import Principal
 from services.gateway.guard.guard import Guard
-from services.gateway.principal import Principal
-from services.gateway.profile import default_profile
-from services.gateway.stage_error import StageError
+from services.gateway.profiles.profile import default_profile
+from services.gateway.stages.stage_error import StageError
 from tests.fake_cache import FakeCache
 from tests.fake_contexts import contexts_of
 from tests.fakes import FakeComposer, FakeCompressor, FakeSelector, OneProfile, WordDetectors, ladder_of

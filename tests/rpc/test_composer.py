@@ -15,7 +15,7 @@ from scic.type.v1 import message_pb2, prompt_pb2, trust_pb2
 from services.chassis.server import start
 from services.composer.app import build
 from services.composer.settings import ComposerSettings
-from services.gateway.fallback import plain_prompt
+from services.gateway.building.fallback import plain_prompt
 from services.prompt.wire import compose_response
 from services.text.tokens import encoding_for
 

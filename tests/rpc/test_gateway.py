@@ -28,27 +28,27 @@ from scic.gateway.v1 import context_service_pb2 as pb
 from scic.gateway.v1 import corpus_service_pb2 as corpus
 from services.chassis.app import App
 from services.chassis.server import start
-from services.gateway.announcer import Announcer
-from services.gateway.authentication import REQUIRED_ROLE, Authentication
 from services.gateway.background import Background
-from services.gateway.builder import ContextBuilder
+from services.gateway.building.builder import ContextBuilder
 from services.gateway.cache.ports import CacheEntry, CacheKey
 from services.gateway.cache.servicer import CacheServicer
-from services.gateway.context_servicer import ContextServicer
-from services.gateway.corpus import Corpus
-from services.gateway.corpus_servicer import CorpusServicer
-from services.gateway.erasure import Erasure
+from services.gateway.callers.authentication import REQUIRED_ROLE, Authentication
+from services.gateway.callers.principal import parse_keys
+from services.gateway.compress_text.compression import TextCompression
+from services.gateway.contexts.recording import Recording
+from services.gateway.contexts.servicer import ContextServicer
+from services.gateway.corpus.announcer import Announcer
+from services.gateway.corpus.corpus import Corpus
+from services.gateway.corpus.erasure import Erasure
+from services.gateway.corpus.servicer import CorpusServicer
 from services.gateway.guard.guard import Guard
 from services.gateway.ingestion.batch import BatchIngester
 from services.gateway.ledger.servicer import LedgerServicer
-from services.gateway.ports import Stages
-from services.gateway.principal import parse_keys
-from services.gateway.profile import default_profile
 from services.gateway.profiles.built_in import BuiltInProfiles
-from services.gateway.recording import Recording
+from services.gateway.profiles.profile import default_profile
 from services.gateway.settings import GatewaySettings
-from services.gateway.source import BUILT_IN
-from services.gateway.text_compression import TextCompression
+from services.gateway.sources.source import BUILT_IN
+from services.gateway.stages.ports import Stages
 from tests.fake_cache import FakeCache
 from tests.fake_contexts import DEADLINES, contexts_of
 from tests.fakes import FakeComposer, FakeJobs, FakeLedger, FakeSelector, PlainCompressor, WordDetectors, ladder_of

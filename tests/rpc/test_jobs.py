@@ -21,13 +21,13 @@ from services.chassis.app import App
 from services.chassis.health import Health
 from services.chassis.page_token import page_token
 from services.chassis.server import start
-from services.gateway.authentication import Authentication
+from services.gateway.callers.authentication import Authentication
+from services.gateway.callers.principal import Principal, Role, parse_keys
 from services.gateway.jobs import watch
 from services.gateway.jobs.no_queue import NoQueue
 from services.gateway.jobs.ports import Claim, ItemResult
 from services.gateway.jobs.servicer import JobServicer
 from services.gateway.jobs.submission import submission_of
-from services.gateway.principal import Principal, Role, parse_keys
 from services.gateway.settings import GatewaySettings
 from services.gateway.signals import LocalSignals
 from tests.unit.gateway.jobs.memory_queue import FakeQueue

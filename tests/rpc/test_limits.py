@@ -25,7 +25,8 @@ from services.chassis.interceptors import Context, Method, composed
 from services.chassis.server import start
 from services.gateway.admission.request_bound import RequestBound
 from services.gateway.admission.stream_bound import StreamBound
-from services.gateway.authentication import METHODS, Authentication
+from services.gateway.callers.authentication import METHODS, Authentication
+from services.gateway.callers.principal import parse_keys
 from services.gateway.connections import RETRY
 from services.gateway.limits.costs import ContextTokens
 from services.gateway.limits.declarations import declared_limits
@@ -34,12 +35,11 @@ from services.gateway.limits.limiter import Limiter
 from services.gateway.limits.redis_log import RedisUsageLog, log_key
 from services.gateway.limits.rule import Rule, Rules
 from services.gateway.limits.wiring import limiting
-from services.gateway.principal import parse_keys
-from services.gateway.profile import default_profile
 from services.gateway.profiles.ports import ResolvedProfile
-from services.gateway.redis_calls import Patience
+from services.gateway.profiles.profile import default_profile
+from services.gateway.redis.calls import Patience
 from services.gateway.settings import GatewaySettings
-from services.gateway.source_declarations import declared_sources
+from services.gateway.sources.declarations import declared_sources
 from tests.valkey import Valkey
 from tests.waiting import LONG, eventually
 

@@ -9,13 +9,13 @@ from scic.errors import ScicError
 from services.chassis.interceptors import Call, CallInterceptor, Context, Method, metadata_of, reading
 from services.gateway.admission.overload import overloaded
 from services.gateway.admission.priority import Priority
-from services.gateway.authentication import caller_in
+from services.gateway.callers.authentication import caller_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from services.chassis.interceptors.calls import Deserializer
-    from services.gateway.principal import KeyRing
+    from services.gateway.callers.principal import KeyRing
 
 _RESOURCE: Final = "requests"
 _SHARES = {Priority.HIGH: 1.0, Priority.NORMAL: 0.95, Priority.LOW: 0.8}

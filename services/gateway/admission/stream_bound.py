@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from services.chassis.interceptors import Call, CallInterceptor, Context, Method
 from services.gateway.admission.overload import overloaded
-from services.gateway.authentication import current_principal
+from services.gateway.callers.authentication import current_principal
 
 if TYPE_CHECKING:
     from collections.abc import Callable

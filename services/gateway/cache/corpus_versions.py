@@ -6,8 +6,8 @@ from scic import errors
 from scic.selector.v1 import selector_service_pb2 as selector
 from services.chassis.deadline import Deadline
 from services.gateway.cache.ports import CacheUnavailableError, ContextCache
-from services.gateway.ports import Selector
-from services.gateway.stage_error import StageError
+from services.gateway.stages.ports import Selector
+from services.gateway.stages.stage_error import StageError
 
 _SHARE = 0.2
 """Part of the time still left that an answer may take."""

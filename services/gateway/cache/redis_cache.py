@@ -29,10 +29,10 @@ from services.gateway.cache.ports import (
     Unverified,
     Wait,
 )
-from services.gateway.redis_batches import script_call
-from services.gateway.redis_calls import BEHIND, call, jittered
-from services.gateway.redis_signals import CHANNEL
-from services.gateway.stored_reply import StoredReply
+from services.gateway.contexts.stored_reply import StoredReply
+from services.gateway.redis.batches import script_call
+from services.gateway.redis.calls import BEHIND, call, jittered
+from services.gateway.redis.signals import CHANNEL
 
 _log = get_logger(__name__)
 

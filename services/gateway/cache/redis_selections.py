@@ -12,7 +12,7 @@ from services.gateway.cache import redis_scripts as scripts
 from services.gateway.cache.documents import documents_of_selection
 from services.gateway.cache.keys import cache_keys
 from services.gateway.cache.packing import MAX_ENTRY_BYTES, UnreadableError, digests, new_epoch, pack, unpack
-from services.gateway.redis_calls import BEHIND, call, jittered
+from services.gateway.redis.calls import BEHIND, call, jittered
 
 
 class RedisSelectionCache:

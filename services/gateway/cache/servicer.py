@@ -4,8 +4,8 @@ from scic import errors
 from scic.gateway.v1 import cache_service_pb2 as pb
 from scic.gateway.v1 import cache_service_pb2_grpc as rpc
 from services.chassis.interceptors import Context
-from services.gateway.authentication import current_principal
 from services.gateway.cache.ports import CacheUnavailableError, ContextCache
+from services.gateway.callers.authentication import current_principal
 
 
 class CacheServicer(rpc.CacheServiceServicer):

@@ -13,16 +13,16 @@ from scic.compressor.v1 import compressor_service_pb2 as compressor
 from scic.gateway.v1 import corpus_service_pb2 as pb
 from scic.selector.v1 import selector_service_pb2 as selector
 from services.chassis import metrics
-from services.gateway.announcer import Announcer
 from services.gateway.cache.ports import LOST_CHANGE, CorpusChange
-from services.gateway.caller import caller_of
+from services.gateway.callers.caller import caller_of
+from services.gateway.callers.principal import Principal
+from services.gateway.corpus.announcer import Announcer
 from services.gateway.guard.detect import Detectors
 from services.gateway.ingestion.chunked import ChunkedDocument, chunk_all
 from services.gateway.ingestion.incoming import IncomingDocument
-from services.gateway.ports import Stages
-from services.gateway.principal import Principal
-from services.gateway.source import Sources
-from services.gateway.stage_error import StageError
+from services.gateway.sources.source import Sources
+from services.gateway.stages.ports import Stages
+from services.gateway.stages.stage_error import StageError
 
 _PREPARE_PASSAGES = 32
 """Passages in one Prepare call: enough to fill the encoder's batches, few enough to spread over replicas."""

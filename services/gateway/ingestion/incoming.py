@@ -10,9 +10,9 @@ from scic import errors
 from scic.gateway.v1 import corpus_service_pb2 as pb
 from scic.type.v1 import source_pb2, trust_pb2
 from services.chassis.interceptors.validation import check
+from services.gateway.callers.principal import Principal
 from services.gateway.chunking import FORMATS, ChunkingError, SourceDocument, format_of
-from services.gateway.principal import Principal
-from services.gateway.source import Source, Sources
+from services.gateway.sources.source import Source, Sources
 
 _DEFAULT_CONTENT_TYPE = "text/plain"
 

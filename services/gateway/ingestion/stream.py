@@ -7,9 +7,9 @@ from typing import TypeAlias
 
 from scic import errors
 from scic.gateway.v1 import corpus_service_pb2 as pb
+from services.gateway.callers.principal import Principal
 from services.gateway.ingestion.batch import BatchIngester, failed
 from services.gateway.ingestion.incoming import IncomingDocument, read
-from services.gateway.principal import Principal
 
 _BATCH_DOCUMENTS = 32
 _BATCH_BYTES = 1 << 20

@@ -12,13 +12,13 @@ from scic import errors
 from scic.gateway.v1 import job_service_pb2 as pb
 from services.chassis import metrics
 from services.chassis.logs import get_logger
+from services.gateway.callers.principal import KeyRing
 from services.gateway.jobs.insistence import insist
 from services.gateway.jobs.owner import present_owner
 from services.gateway.jobs.ports import Claim, ItemResult, JobQueue, LostClaimError, job_topic
 from services.gateway.jobs.retriable import is_busy, is_retriable
 from services.gateway.jobs.visibility import ROLE_OF
 from services.gateway.jobs.work import TurnOverError, Work
-from services.gateway.principal import KeyRing
 from services.gateway.signals import Signals
 
 _BEATS = 3

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 from scic import errors
 from scic.gateway.v1 import job_service_pb2 as pb
 from services.chassis.page_token import ForeignPageTokenError, last_listed, page_token
+from services.gateway.callers.principal import Principal
 from services.gateway.jobs.ports import JobQueue, StoredJob
 from services.gateway.jobs.visibility import is_visible
-from services.gateway.principal import Principal
 
 _JOBS = 100
 _RESULTS = 20

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from scic import errors
 from services.gateway.admission.priority import Priority
-from services.gateway.principal import KeyRing, Principal, Role
+from services.gateway.callers.principal import KeyRing, Principal, Role
 
 
 def present_owner(keys: KeyRing, submitted: Principal, role: Role) -> Principal:

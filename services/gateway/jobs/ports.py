@@ -7,7 +7,7 @@ from typing import Protocol
 from google.rpc import status_pb2
 
 from scic.gateway.v1 import job_service_pb2 as pb
-from services.gateway.principal import Principal
+from services.gateway.callers.principal import Principal
 
 
 @dataclass(frozen=True, slots=True)

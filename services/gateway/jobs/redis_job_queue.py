@@ -25,7 +25,7 @@ from services.gateway.jobs.redis_names import job_keys, tenant_keys
 from services.gateway.jobs.redis_registry import RedisRegistry
 from services.gateway.jobs.redis_values import GONE, packed, packed_result, unpacked, unpacked_result
 from services.gateway.jobs.turns import Facts, Turns
-from services.gateway.redis_calls import BEHIND, call
+from services.gateway.redis.calls import BEHIND, call
 
 _Result = TypeVar("_Result")
 

@@ -11,7 +11,7 @@ from scic.gateway.v1 import job_service_pb2 as pb
 from scic.gateway.v1 import job_service_pb2_grpc as rpc
 from services.chassis.interceptors import Context, request_id_of
 from services.chassis.work import on_thread
-from services.gateway.authentication import current_principal
+from services.gateway.callers.authentication import current_principal
 from services.gateway.jobs.job_id import looked_for
 from services.gateway.jobs.listing import job_page, result_page
 from services.gateway.jobs.ports import JobQueue, StoredJob

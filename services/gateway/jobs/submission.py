@@ -2,10 +2,10 @@
 
 from scic import errors
 from scic.gateway.v1 import job_service_pb2 as pb
+from services.gateway.callers.principal import Principal
 from services.gateway.jobs.job_id import content_digest, job_id
 from services.gateway.jobs.ports import Submission
 from services.gateway.jobs.visibility import check_role
-from services.gateway.principal import Principal
 
 _PRIORITY = 3
 _ATTEMPTS = 3

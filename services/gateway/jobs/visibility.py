@@ -2,8 +2,8 @@
 
 from scic import errors
 from scic.gateway.v1 import job_service_pb2 as pb
+from services.gateway.callers.principal import Principal, Role
 from services.gateway.jobs.ports import StoredJob
-from services.gateway.principal import Principal, Role
 
 ROLE_OF: dict[pb.JobKind.ValueType, Role] = {pb.JOB_KIND_CONTEXTS: Role.READER, pb.JOB_KIND_DOCUMENTS: Role.WRITER}
 """What a key must be to have a job of a kind done."""

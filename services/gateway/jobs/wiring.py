@@ -4,12 +4,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from scic.gateway.v1 import job_service_pb2 as pb
+from services.gateway.callers.principal import KeyRing
 from services.gateway.jobs.attempt import Attempts
 from services.gateway.jobs.ports import JobQueue
 from services.gateway.jobs.work_contexts import Contexts, ContextWork
 from services.gateway.jobs.work_documents import DocumentWork, Ingester
 from services.gateway.jobs.worker import Worker
-from services.gateway.principal import KeyRing
 from services.gateway.signals import Signals
 
 

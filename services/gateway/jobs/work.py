@@ -9,9 +9,9 @@ from typing import Protocol, TypeVar
 
 from scic import errors
 from services.chassis.logs import get_logger
+from services.gateway.callers.principal import Principal
 from services.gateway.jobs.ports import Claim, ItemResult, LostClaimError
 from services.gateway.jobs.retriable import is_busy
-from services.gateway.principal import Principal
 
 _Item = TypeVar("_Item")
 

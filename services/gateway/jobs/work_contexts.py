@@ -10,12 +10,12 @@ from scic.gateway.v1 import context_service_pb2 as context_pb
 from scic.gateway.v1 import job_service_pb2 as pb
 from services.chassis.deadline import Deadline
 from services.gateway.cache.documents import documents_of
-from services.gateway.delivery import Delivery
+from services.gateway.callers.principal import Principal
+from services.gateway.contexts.delivery import Delivery
 from services.gateway.jobs.job_id import item_request_id
 from services.gateway.jobs.ports import Claim, ItemResult
 from services.gateway.jobs.retriable import is_passing, is_retriable
 from services.gateway.jobs.work import Done, Tenure, do_all
-from services.gateway.principal import Principal
 
 _AT_A_TIME = 4
 _SECONDS = 60.0

@@ -8,13 +8,13 @@ from scic import errors
 from scic.gateway.v1 import corpus_service_pb2 as corpus_pb
 from scic.gateway.v1 import job_service_pb2 as pb
 from services.chassis.work import on_thread
+from services.gateway.callers.principal import Principal
 from services.gateway.ingestion.batch import failed
 from services.gateway.ingestion.incoming import IncomingDocument, read
 from services.gateway.jobs.ports import Claim, ItemResult
 from services.gateway.jobs.retriable import is_retriable
 from services.gateway.jobs.work import Done, Tenure, do_all
-from services.gateway.principal import Principal
-from services.gateway.source import Sources
+from services.gateway.sources.source import Sources
 
 _BATCHES_AT_A_TIME = 3
 _BATCH_DOCUMENTS = 32

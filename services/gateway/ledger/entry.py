@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from scic.gateway.v1 import ledger_service_pb2 as pb
+from services.gateway.corpus.name_digest import name_digest
 from services.gateway.ledger.viewer import Viewer
-from services.gateway.name_digest import name_digest
 
 
 @dataclass(frozen=True, slots=True)

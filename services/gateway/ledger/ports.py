@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from scic.gateway.v1 import ledger_service_pb2 as pb
-from services.gateway.principal import Principal
+from services.gateway.callers.principal import Principal
 
 
 class Records(Protocol):

@@ -7,6 +7,7 @@ from concurrent.futures import Executor
 from scic import errors
 from scic.gateway.v1 import ledger_service_pb2 as pb
 from services.chassis.logs import get_logger
+from services.gateway.callers.principal import Principal
 from services.gateway.ledger import segment as segments
 from services.gateway.ledger.adoption import Adoption
 from services.gateway.ledger.archive import Archive, ArchiveUnavailableError, SegmentMissingError
@@ -15,7 +16,6 @@ from services.gateway.ledger.index import Index
 from services.gateway.ledger.listing import is_wanted, listed_before, page_size, token_after
 from services.gateway.ledger.rebuilding import Rebuilding
 from services.gateway.ledger.record_id import first_record_id
-from services.gateway.principal import Principal
 
 _log = get_logger(__name__)
 

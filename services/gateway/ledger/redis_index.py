@@ -16,7 +16,7 @@ from services.gateway.ledger.entry import Entry, dumps, loads
 from services.gateway.ledger.index import Lease, Status
 from services.gateway.ledger.marks import Marks
 from services.gateway.ledger.record_id import first_record_id
-from services.gateway.redis_calls import BEHIND, Patience, call
+from services.gateway.redis.calls import BEHIND, Patience, call
 
 _EVERYTHING = "*"
 _STRAY_MS = 30_000

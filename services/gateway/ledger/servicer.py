@@ -9,10 +9,10 @@ from scic.gateway.v1 import ledger_service_pb2_grpc as rpc
 from services.chassis.deadline import Deadline, DeadlinePolicy
 from services.chassis.interceptors import Context
 from services.chassis.work import on_thread
-from services.gateway.authentication import current_principal
+from services.gateway.callers.authentication import current_principal
+from services.gateway.callers.principal import Principal
 from services.gateway.ledger.diff import diff
 from services.gateway.ledger.ports import Ledger
-from services.gateway.principal import Principal
 
 
 class Replay(Protocol):

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from scic import errors
 from scic.gateway.v1 import ledger_service_pb2 as pb
 from services.gateway.cache.ports import CacheUnavailableError
+from services.gateway.callers.principal import Principal
 from services.gateway.ledger.archive import ArchiveUnavailableError
 from services.gateway.ledger.eraser import Eraser
 from services.gateway.ledger.queue import QueuedRecord
@@ -13,7 +14,6 @@ from services.gateway.ledger.reader import LedgerReader
 from services.gateway.ledger.segment import BrokenSegmentError
 from services.gateway.ledger.viewer import Viewer
 from services.gateway.ledger.writer import LedgerWriter
-from services.gateway.principal import Principal
 
 
 class StoredLedger:

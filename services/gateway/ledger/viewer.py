@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Self
 
-from services.gateway.principal import Principal
+from services.gateway.callers.principal import Principal
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from services.gateway.ledger.rebuilding import Rebuilding
 from services.gateway.ledger.redis_index import RedisIndex
 from services.gateway.ledger.stored_ledger import StoredLedger
 from services.gateway.ledger.writer import LedgerWriter
-from services.gateway.redis_calls import redis_breaker
+from services.gateway.redis.calls import redis_breaker
 
 _LAST_FLUSH_SECONDS = 2.0
 

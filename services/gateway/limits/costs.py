@@ -10,9 +10,9 @@ import structlog
 from scic.errors import ScicError
 from scic.gateway.v1 import context_service_pb2 as pb
 from scic.gateway.v1 import job_service_pb2 as jobs
+from services.gateway.callers.principal import Principal
 from services.gateway.jobs.job_id import item_request_id, job_id
 from services.gateway.limits.rule import SUBMITTED_WORK
-from services.gateway.principal import Principal
 from services.gateway.profiles.ports import Profiles
 
 Estimate: TypeAlias = Callable[[Principal, Any], Awaitable[int]]

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from services.gateway.callers.principal import TENANT_PATTERN
 from services.gateway.limits.rule import ANY, SUBMIT, SUBMITTED_WORK, Rule, Rules
-from services.gateway.principal import TENANT_PATTERN
 
 _MOST_RULES = 1000
 _MOST_AT_ONCE = 16

@@ -6,12 +6,12 @@ from typing import Any, Final
 
 from services.chassis.interceptors import Call, CallInterceptor, Context, Method
 from services.gateway.admission.overload import overloaded
-from services.gateway.authentication import current_principal
+from services.gateway.callers.authentication import current_principal
+from services.gateway.callers.principal import Principal
 from services.gateway.limits.costs import Estimate, did_nothing, may_go_on, used_tokens, work_of
 from services.gateway.limits.limiter import Limiter
 from services.gateway.limits.ports import Charge, Cost, LimitsBusyError
 from services.gateway.limits.rule import ANY
-from services.gateway.principal import Principal
 
 _RESOURCE: Final = "limits"
 

@@ -12,8 +12,8 @@ from services.gateway.cache.ports import CacheUnavailableError
 from services.gateway.limits.ports import Charge, Correction, Cost, Entry, LimitsAwayError, LimitsBusyError, Refusal
 from services.gateway.limits.redis_scripts import CHARGE, SETTLE
 from services.gateway.limits.rule import Rule
-from services.gateway.redis_batches import script_call
-from services.gateway.redis_calls import ON_THE_PATH, GatewayBusyError, Patience, call
+from services.gateway.redis.batches import script_call
+from services.gateway.redis.calls import ON_THE_PATH, GatewayBusyError, Patience, call
 
 _TOLD_MILLISECONDS = 2_000
 """How long what a call was told is kept, for its repetition; that comes at once or never."""

@@ -3,7 +3,7 @@
 from contextlib import AsyncExitStack
 
 from services.chassis.interceptors import CallInterceptor
-from services.gateway.authentication import METHODS
+from services.gateway.callers.authentication import METHODS
 from services.gateway.connections import guarded_redis
 from services.gateway.limits.costs import ContextTokens
 from services.gateway.limits.declarations import declared_limits

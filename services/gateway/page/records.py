@@ -12,9 +12,9 @@ from structlog.contextvars import bind_contextvars
 from scic import errors
 from scic.gateway.v1 import ledger_service_pb2 as pb
 from services.chassis.interceptors import check
-from services.gateway.authentication import bearer
+from services.gateway.callers.authentication import bearer
+from services.gateway.callers.principal import KeyRing, Principal, Role
 from services.gateway.ledger.ports import Records
-from services.gateway.principal import KeyRing, Principal, Role
 
 _DEADLINE_SECONDS = 10.0
 """Below the edge's 15 s, so that the page hears what took too long."""

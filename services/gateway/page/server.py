@@ -7,12 +7,12 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from services.gateway.callers.principal import KeyRing
 from services.gateway.ledger.ports import Records
 from services.gateway.page.assets import Asset, read_assets
 from services.gateway.page.confinement import confine
 from services.gateway.page.observation import observed
 from services.gateway.page.records import RecordRoutes
-from services.gateway.principal import KeyRing
 
 _HEALTH = "/ledger/healthz"
 _SHUTDOWN_SECONDS = 5.0

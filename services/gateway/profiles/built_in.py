@@ -1,8 +1,8 @@
 """The profile that every gateway has, and a gateway that has no other."""
 
 from scic.gateway.v1 import profile_service_pb2 as pb
-from services.gateway.profile import Profile
 from services.gateway.profiles.ports import ResolvedProfile
+from services.gateway.profiles.profile import Profile
 from services.gateway.profiles.reference import DEFAULT, LIVE, Reference, parse_reference
 from services.gateway.profiles.refusals import unknown_profile
 

@@ -7,11 +7,11 @@ from typing import TypeVar
 
 from scic import errors
 from scic.gateway.v1 import profile_service_pb2 as pb
-from services.gateway.profile import Profile
 from services.gateway.profiles.built_in import BUILT_IN, built_in_version, names_built_in
 from services.gateway.profiles.known import KnownProfiles
 from services.gateway.profiles.placement import Placement
 from services.gateway.profiles.ports import ProfileStore
+from services.gateway.profiles.profile import Profile
 from services.gateway.profiles.reference import LIVE, Reference, parse_reference
 from services.gateway.profiles.refusals import profile_not_found, shared_profile_answers
 

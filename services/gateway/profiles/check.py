@@ -7,9 +7,9 @@ from typing import Any, Protocol
 
 from scic.gateway.v1 import profile_service_pb2 as pb
 from scic.type.v1 import prompt_pb2
-from services.gateway.pin_patterns import MOST_PATTERNS, expectation_of
-from services.gateway.profile import Profile
+from services.gateway.profiles.profile import Profile
 from services.gateway.profiles.recipe import domain_profile, merged_sources
+from services.gateway.recipes.pin_patterns import MOST_PATTERNS, expectation_of
 from services.prompt.tool import ToolError, read_parameters
 from services.prompt.wire import read_tools
 from services.text.tokens import ENCODING_NAMES, Encoding, UnknownModelError, encoding_for

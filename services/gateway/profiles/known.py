@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Self
 
 from scic.gateway.v1 import profile_service_pb2 as pb
-from services.gateway.profile import Profile
 from services.gateway.profiles.followed import Followed
 from services.gateway.profiles.placement import Placement
 from services.gateway.profiles.ports import ProfileStore
+from services.gateway.profiles.profile import Profile
 from services.gateway.profiles.recipe import domain_profile
 
 _LABELS = 20_000

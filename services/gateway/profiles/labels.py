@@ -7,7 +7,7 @@ from math import fsum
 
 from scic import errors
 from scic.gateway.v1 import profile_service_pb2 as pb
-from services.gateway.principal import Principal
+from services.gateway.callers.principal import Principal
 from services.gateway.profiles.known import KnownProfiles
 from services.gateway.profiles.placement import Placement, place
 from services.gateway.profiles.ports import ProfileStore

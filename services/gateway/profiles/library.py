@@ -1,10 +1,10 @@
 """Finds the recipe of a request among what tenants have published."""
 
 from scic import errors
-from services.gateway.profile import Profile
 from services.gateway.profiles.built_in import BUILT_IN, names_built_in
 from services.gateway.profiles.known import KnownProfiles
 from services.gateway.profiles.ports import ProfileStore, ResolvedProfile
+from services.gateway.profiles.profile import Profile
 from services.gateway.profiles.reference import DEFAULT, Reference, parse_reference
 from services.gateway.profiles.refusals import Moves, unknown_profile
 

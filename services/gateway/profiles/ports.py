@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 from scic.gateway.v1 import profile_service_pb2 as pb
-from services.gateway.profile import Profile
 from services.gateway.profiles.placement import Placement
+from services.gateway.profiles.profile import Profile
 
 
 @dataclass(frozen=True, slots=True)

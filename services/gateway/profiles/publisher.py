@@ -8,13 +8,13 @@ from scic import errors
 from scic.gateway.v1 import profile_service_pb2 as pb
 from services.chassis.logs import get_logger
 from services.chassis.work import on_thread
-from services.gateway.principal import Principal
-from services.gateway.profile import Profile
+from services.gateway.callers.principal import Principal
 from services.gateway.profiles.catalogue import Catalogue, labelled
 from services.gateway.profiles.check import FixedTokens, mistakes
 from services.gateway.profiles.known import KnownProfiles
 from services.gateway.profiles.labels import Labels
 from services.gateway.profiles.ports import ProfileStore
+from services.gateway.profiles.profile import Profile
 from services.gateway.profiles.refusals import refused
 from services.gateway.profiles.retention import Retention
 from services.gateway.profiles.version import normalised, version_of

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 from scic.gateway.v1 import profile_service_pb2 as pb
 from services.gateway.guard.policy import GuardPolicy
-from services.gateway.pin_patterns import MOST_PATTERNS
-from services.gateway.profile import Profile
-from services.gateway.source import Source, Sources
+from services.gateway.profiles.profile import Profile
+from services.gateway.recipes.pin_patterns import MOST_PATTERNS
+from services.gateway.sources.source import Source, Sources
 
 _DECIMALS = 6
 """Numbers travel in 32 bits: 0.3 comes as 0.30000001, and shares that sum to 1 would sum to more."""

@@ -6,13 +6,13 @@ from scic import errors
 from scic.gateway.v1 import profile_service_pb2 as pb
 from scic.gateway.v1 import profile_service_pb2_grpc as rpc
 from services.chassis.interceptors import Context
-from services.gateway.authentication import current_principal
-from services.gateway.profile import Profile
+from services.gateway.callers.authentication import current_principal
 from services.gateway.profiles.built_in import built_in_version, names_built_in
 from services.gateway.profiles.catalogue import Catalogue
 from services.gateway.profiles.diff import changes
 from services.gateway.profiles.labels import Labels
 from services.gateway.profiles.listing import page
+from services.gateway.profiles.profile import Profile
 from services.gateway.profiles.publisher import Publisher
 from services.gateway.profiles.reference import parse_reference
 

@@ -9,7 +9,6 @@ from typing import Any
 from obstore.store import ObjectStore
 
 from scic.gateway.v1 import profile_service_pb2_grpc as rpc
-from services.gateway.profile import Profile
 from services.gateway.profiles.built_in import BuiltInProfiles
 from services.gateway.profiles.catalogue import Catalogue
 from services.gateway.profiles.check import FixedTokens
@@ -17,6 +16,7 @@ from services.gateway.profiles.known import KnownProfiles
 from services.gateway.profiles.labels import Labels
 from services.gateway.profiles.library import ProfileLibrary
 from services.gateway.profiles.ports import ErasableProfiles
+from services.gateway.profiles.profile import Profile
 from services.gateway.profiles.publisher import Publisher
 from services.gateway.profiles.retention import Retention
 from services.gateway.profiles.servicer import NoStorageProfileServicer, ProfileServicer

@@ -16,10 +16,10 @@ from services.chassis.app import App
 from services.chassis.health import Health
 from services.chassis.logs import configure_logs
 from services.chassis.server import start
-from services.gateway.authentication import Authentication
+from services.gateway.callers.authentication import Authentication
+from services.gateway.callers.principal import parse_keys
 from services.gateway.ledger.servicer import LedgerServicer
 from services.gateway.ledger.wiring import open_ledger
-from services.gateway.principal import parse_keys
 from services.gateway.settings import GatewaySettings
 from tests.fake_contexts import DEADLINES
 from tests.unit.gateway.ledger.records import ADMIN, NOON, record

@@ -25,7 +25,7 @@ from scic.mesh.paths import MeshPaths
 from scic.mesh.ports import LOOPBACK, free_ports, is_free
 from scic.mesh.spec import Probe, ProbeKind
 from scic.mesh.state import MeshState, ProcessRecord, read_state, write_state
-from services.gateway.principal import read_keys
+from services.gateway.callers.principal import read_keys
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from services.gateway.authentication import REQUIRED_ROLE
+from services.gateway.callers.authentication import REQUIRED_ROLE
 from tests.laptop import ROOT
 
 JOBS = "/scic.gateway.v1.JobService"

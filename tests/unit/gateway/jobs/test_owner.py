@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from scic import ScicError
 from services.gateway.admission.priority import Priority
+from services.gateway.callers.principal import KeyRing, Principal, Role
 from services.gateway.jobs.owner import present_owner
-from services.gateway.principal import KeyRing, Principal, Role
 
 groups = st.frozensets(st.sampled_from(["hr", "sales", "it"]))
 

@@ -10,10 +10,10 @@ from structlog.testing import capture_logs
 from scic import errors
 from scic.gateway.v1 import job_service_pb2 as pb
 from services.chassis import metrics
+from services.gateway.callers.principal import Principal, Role
 from services.gateway.jobs import backoff
 from services.gateway.jobs.ports import Claim
 from services.gateway.jobs.submission import submission_of
-from services.gateway.principal import Principal, Role
 from tests.unit.gateway.jobs.world import ANNA, BEN, BOTH, UNAVAILABLE, Gate, World, fails
 from tests.waiting import eventually
 

@@ -13,7 +13,8 @@ from scic.gateway.v1 import corpus_service_pb2 as corpus_pb
 from scic.gateway.v1 import job_service_pb2 as pb
 from scic.type.v1 import degradation_pb2
 from services.chassis.deadline import Deadline
-from services.gateway.delivery import Delivery
+from services.gateway.callers.principal import KeyRing, Principal, Role
+from services.gateway.contexts.delivery import Delivery
 from services.gateway.ingestion.batch import failed
 from services.gateway.ingestion.incoming import IncomingDocument
 from services.gateway.jobs.attempt import Attempts
@@ -21,9 +22,8 @@ from services.gateway.jobs.submission import submission_of
 from services.gateway.jobs.work_contexts import ContextWork
 from services.gateway.jobs.work_documents import DocumentWork
 from services.gateway.jobs.worker import Worker
-from services.gateway.principal import KeyRing, Principal, Role
 from services.gateway.signals import LocalSignals
-from services.gateway.source import BUILT_IN, Sources
+from services.gateway.sources.source import BUILT_IN, Sources
 from tests.unit.gateway.jobs.memory_queue import FakeQueue
 from tests.waiting import eventually
 

@@ -8,9 +8,9 @@ from scic import errors
 from scic.gateway.v1 import context_service_pb2 as context
 from scic.gateway.v1 import ledger_service_pb2 as pb
 from scic.type.v1 import degradation_pb2, message_pb2, score_pb2
+from services.gateway.callers.principal import Principal, Role
 from services.gateway.ledger.record_id import new_record_id
 from services.gateway.ledger.stored_ledger import StoredLedger
-from services.gateway.principal import Principal, Role
 from tests.waiting import LONG
 
 READER = frozenset({Role.READER})

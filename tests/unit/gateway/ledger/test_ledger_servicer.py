@@ -11,12 +11,12 @@ from scic import errors
 from scic.errors import ScicError
 from scic.gateway.v1 import context_service_pb2 as context
 from scic.gateway.v1 import ledger_service_pb2 as pb
-from services.gateway import authentication
+from services.gateway.callers import authentication
+from services.gateway.callers.principal import Principal
 from services.gateway.ledger.no_ledger import NoLedger
 from services.gateway.ledger.servicer import LedgerServicer
 from services.gateway.ledger.stored_ledger import StoredLedger
 from services.gateway.ledger.wiring import open_ledger
-from services.gateway.principal import Principal
 from tests.fake_contexts import DEADLINES
 from tests.unit.gateway.ledger.records import ADMIN, NOBODY, Clock, record
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from services.gateway.callers.principal import Principal
 from services.gateway.ledger.viewer import Viewer
-from services.gateway.principal import Principal
 from tests.unit.gateway.ledger.records import ADMIN, NOBODY, READER, SALES, SALES_TOO, SUPPORT
 
 

@@ -8,12 +8,12 @@ from structlog.contextvars import bound_contextvars
 from scic import errors
 from scic.gateway.v1 import context_service_pb2 as pb
 from scic.gateway.v1 import job_service_pb2 as jobs
+from services.gateway.callers.principal import Principal
 from services.gateway.limits import costs
 from services.gateway.limits.costs import ContextTokens, Work, may_go_on, work_of
-from services.gateway.principal import Principal
-from services.gateway.profile import Profile, default_profile
 from services.gateway.profiles.ports import ResolvedProfile
-from services.gateway.source_declarations import declared_sources
+from services.gateway.profiles.profile import Profile, default_profile
+from services.gateway.sources.declarations import declared_sources
 
 ACME = Principal("key", "acme", frozenset())
 

@@ -10,7 +10,7 @@ from scic.gateway.v1 import ledger_service_pb2 as pb
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from services.gateway.principal import Principal
+    from services.gateway.callers.principal import Principal
 
 PAGE_SIZE = 20
 

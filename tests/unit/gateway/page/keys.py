@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from services.gateway.principal import KeyRing, Principal, Role
+from services.gateway.callers.principal import KeyRing, Principal, Role
 
 READER, WRITER, STRANGER = "reader-key-of-acme", "writer-key-of-acme", "reader-key-of-globex"
 

@@ -12,12 +12,12 @@ from obstore.store import MemoryStore
 
 from scic import errors
 from scic.gateway.v1 import profile_service_pb2 as pb
-from services.gateway.principal import Principal, Role
-from services.gateway.profile import Profile, default_profile
+from services.gateway.callers.principal import Principal, Role
 from services.gateway.profiles.catalogue import Catalogue
 from services.gateway.profiles.known import KnownProfiles
 from services.gateway.profiles.labels import Labels
 from services.gateway.profiles.library import ProfileLibrary
+from services.gateway.profiles.profile import Profile, default_profile
 from services.gateway.profiles.publisher import Publisher
 from services.gateway.profiles.retention import Retention
 from services.gateway.profiles.store import ObjectProfileStore

@@ -12,9 +12,9 @@ from scic.client.profile_methods import ProfileMethods
 from scic.gateway.v1 import profile_service_pb2_grpc as rpc
 from services.chassis.app import App
 from services.chassis.server import start
-from services.gateway.authentication import Authentication
 from services.gateway.background import Background
-from services.gateway.principal import parse_keys
+from services.gateway.callers.authentication import Authentication
+from services.gateway.callers.principal import parse_keys
 from services.gateway.profiles.ports import Profiles
 from services.gateway.profiles.wiring import wired_profiles
 from services.gateway.settings import GatewaySettings

@@ -8,7 +8,7 @@ from scic.errors import ScicError
 from services.gateway.profiles.built_in import built_in_version
 from services.gateway.profiles.check import mistakes
 from services.gateway.profiles.recipe import domain_profile
-from services.gateway.source_declarations import declared_sources
+from services.gateway.sources.declarations import declared_sources
 from tests.unit.gateway.profiles.kit import BASE, SHARED, gateway, no_tokens
 
 BASES = [

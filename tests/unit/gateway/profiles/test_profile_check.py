@@ -11,7 +11,7 @@ from scic.gateway.v1 import profile_service_pb2 as pb
 from scic.type.v1 import guard_pb2, prompt_pb2
 from services.gateway.profiles.check import mistakes
 from services.gateway.profiles.refusals import refused
-from services.gateway.source_declarations import declared_sources
+from services.gateway.sources.declarations import declared_sources
 from services.prompt.fixed import fixed_tokens
 from tests.unit.gateway.profiles.kit import BASE, no_tokens
 from tests.unit.gateway.profiles.recipes import RECIPES

@@ -1,0 +1,1 @@
+"""CompressText: one text, shortened to a size."""

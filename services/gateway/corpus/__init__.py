@@ -1,0 +1,1 @@
+"""The tenant's documents: shown, counted, removed from every place."""

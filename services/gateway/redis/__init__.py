@@ -1,0 +1,1 @@
+"""Redis, as the gateway speaks to it."""

@@ -1,0 +1,1 @@
+"""What is searched, and the ladder where a source fails."""

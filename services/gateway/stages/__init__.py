@@ -1,0 +1,1 @@
+"""The three stages: what is asked of them, and over gRPC."""
