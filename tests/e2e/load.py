@@ -21,8 +21,8 @@ from tests.laptop import LaptopMesh
 from tests.waiting import LONG, eventually
 
 WORKERS = 10
-_PAUSE = 0.1
-"""Seconds between a worker's calls: a hundred calls a second leave processes the time to start."""
+_PAUSE = 0.2
+"""Seconds between a worker's calls: fifty calls a second leave processes the time to start."""
 _DEADLINE = 20.0
 # The client's one retry would hide what the mesh loses.
 _NO_RETRY = (("grpc.enable_retries", 0),)

@@ -58,7 +58,7 @@ class WeaviateStore:
         self._connection = Connection(address)
         self._schema = Schema(self._connection, prefix)
         self._states = States(self._connection, self._schema)
-        turns = Turns(redis, prefix=prefix.lower(), wait=turn_wait)
+        self._turns = turns = Turns(redis, prefix=prefix.lower(), wait=turn_wait)
         self._records = Records(self._connection, self._schema, self._states, turns)
         self._garbage = Garbage(self._connection, self._schema, self._states, turns, clock)
         self._writer = Writer(self._connection, self._schema, self._states, self._records, self._garbage, turns, clock)
@@ -198,6 +198,7 @@ class WeaviateStore:
 
     async def close(self) -> None:
         """Close the connections. The store cannot be used afterwards."""
+        await self._turns.close()
         await self._connection.close()
 
 
