@@ -21,7 +21,7 @@ from services.gateway.cache.ports import (
     Unverified,
     Wait,
 )
-from services.gateway.contexts.stored_reply import StoredReply
+from services.gateway.cache.stored_reply import StoredReply
 from services.gateway.signals import LocalSignals
 
 

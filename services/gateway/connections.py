@@ -54,7 +54,7 @@ async def stage_clients(settings: GatewaySettings, stack: AsyncExitStack, purpos
 def redis_client(settings: GatewaySettings, stack: AsyncExitStack) -> Redis | RedisCluster | None:
     """A client of the Redis that the settings name, closed with the stack; None where they name none.
 
-    Raises StartupError. Its commands have no time limit of their own, so each is made by `redis_calls.call`: with
+    Raises StartupError. Its commands have no time limit of their own, so each is made by `redis.calls.call`: with
     `socket_timeout` redis-py stands `asyncio.wait_for` around every write, which on Python 3.11 swallows a cancellation
     that comes as the write ends.
     """
@@ -72,7 +72,7 @@ async def guarded_redis(
 
 
 def listening_client(settings: GatewaySettings, stack: AsyncExitStack) -> Redis | None:
-    """A client for `redis_signals`: of any node of a cluster, its commands without a time limit."""
+    """A client for `redis.signals`: of any node of a cluster, its commands without a time limit."""
     connect = partial(Redis.from_url, socket_timeout=None, socket_connect_timeout=_CONNECT_SECONDS)
     return _opened(connect, settings, stack)
 

@@ -28,7 +28,7 @@ from services.selector.weaviate.store import WeaviateStore
 from services.text.encoder import Encoder
 from services.text.model import model_file
 
-_REDIS_TIMEOUT = 2.0
+_CONNECT_SECONDS = 2.0
 """Seconds that a command of the writers' lock may take."""
 _EMBEDDINGS_TIMEOUT = 20.0
 """Seconds that one call of a remote model may take, retries not counted."""
@@ -77,8 +77,9 @@ def _weaviate(settings: SelectorSettings, stack: AsyncExitStack) -> WeaviateStor
     assert settings.redis_url is not None, "the settings demand it"
     kind = RedisCluster if settings.redis_cluster else Redis
     try:
+        # Who calls bounds each command: with `socket_timeout` redis-py swallows cancellations on Python 3.11.
         redis = kind.from_url(
-            settings.redis_url.get_secret_value(), socket_timeout=_REDIS_TIMEOUT, socket_connect_timeout=_REDIS_TIMEOUT
+            settings.redis_url.get_secret_value(), socket_timeout=None, socket_connect_timeout=_CONNECT_SECONDS
         )
     except ValueError:
         # Its text may quote the password.

@@ -18,7 +18,7 @@ from redis.asyncio import Redis, RedisCluster
 from scic.errors import ScicError
 from scic.gateway.v1 import ledger_service_pb2 as pb
 from scic.gateway.v1.context_service_pb2 import CACHE_STATUS_HIT, CACHE_STATUS_MISS, BuildContextResponse
-from services.gateway.contexts.stored_reply import StoredReply
+from services.gateway.cache.stored_reply import StoredReply
 from services.gateway.ledger.segment import unpack
 from services.gateway.ledger.stored_ledger import StoredLedger
 from services.gateway.ledger.wiring import open_ledger

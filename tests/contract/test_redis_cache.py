@@ -15,7 +15,7 @@ from services.gateway.cache.keys import cache_keys, flight_key
 from services.gateway.cache.packing import MAX_ENTRY_BYTES, digests, pack, unpack
 from services.gateway.cache.ports import CacheKey, CorpusChange, Freshness, Hit, Lead, Shared, Unverified
 from services.gateway.cache.redis_cache import RedisContextCache
-from services.gateway.contexts.stored_reply import StoredReply
+from services.gateway.cache.stored_reply import StoredReply
 from services.gateway.settings import GatewaySettings
 from tests.contract.cache_world import (
     ALIASES,

@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 
 from services.gateway.cache.keys import flight_key, flight_topic
 from services.gateway.cache.ports import CacheKey, Freshness, Hit, Lead, Shared, Wait
-from services.gateway.contexts.stored_reply import StoredReply
+from services.gateway.cache.stored_reply import StoredReply
 from services.gateway.redis.signals import redis_signals
 from tests.contract.cache_world import ANY, ENTRIES, A, CacheWorld, V, cache_world, entry, names
 from tests.valkey import Valkey

@@ -1,11 +1,13 @@
 """Writers of a corpus take turns, by locks that a Redis which dies may keep."""
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 import pytest
 from redis.asyncio import Redis, RedisCluster
+from redis.asyncio.lock import Lock
 
 from services.selector.errors import StoreBusyError, StoreUnavailableError
 from services.selector.weaviate.turns import Turns
@@ -46,12 +48,32 @@ async def test_a_turn_during_which_redis_dies_is_over_when_it_is_back(server: Va
 
 async def test_a_writer_that_left_while_it_asked_for_its_turn_has_none(server: Valkey) -> None:
     async with selector(server, wait=10) as one, selector(server, wait=10) as other:
+        for turns in (one, other):
+            async with turns.turn("warm"):
+                pass
+        server.signal(signal.SIGSTOP)
         asking = asyncio.create_task(one.turn("acme").__aenter__())
-        await asyncio.sleep(0)
-        while not asking.done():
-            asking.cancel()
-            with suppress(asyncio.CancelledError):
-                await asking
+        await asyncio.sleep(0.3)  # so that it is on its way
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        server.signal(signal.SIGCONT)
+        async with other.turn("acme"):
+            pass
+
+
+async def test_a_turn_whose_answer_was_lost_is_over_soon(server: Valkey, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What redis-py asks again when a connection breaks, it takes for somebody else's."""
+    acquire = Lock.do_acquire
+
+    async def taken_unheard(lock: Lock, token: bytes) -> bool:
+        return await acquire(lock, token) and False
+
+    async with selector(server, wait=0.2) as one, selector(server, wait=10) as other:
+        with monkeypatch.context() as patch:
+            patch.setattr(Lock, "do_acquire", taken_unheard)
+            with pytest.raises(StoreBusyError):
+                await one.turn("acme").__aenter__()
         async with other.turn("acme"):
             pass
 

@@ -194,7 +194,7 @@ async def test_above_the_limit_a_caller_hears_which_rule_and_when_there_is_room(
         assert error.metadata == {"rule": "per-hour", "limit": "3", "unit": "requests", "window_seconds": "3600"}
         assert error.retry_after is not None
         assert 3600 - LONG < error.retry_after <= 3600
-        assert str(error) == "the tenant's 3 requests in 3600 s (rule per-hour) are used up"
+        assert str(error) == "rule per-hour allows 3 requests in 3600 s, and they are used up"
         assert contexts.entered == 3
         async with Client(address, api_key="other") as other:
             await ask(other)
@@ -238,7 +238,7 @@ async def test_a_request_that_can_never_fit_is_told_no_time(server: Valkey) -> N
         error = await refused(client, max_tokens=101)
         assert (error.reason, error.metadata["rule"], error.retry_after) == ("RATE_LIMITED", "tokens", None)
         assert str(error) == (
-            "it may take 101 tokens, and the tenant's 100 tokens in 60 s (rule tokens) can never hold as many"
+            "the call may take 101 tokens; rule tokens allows 100 tokens in 60 s, so it can never pass"
         )
 
 
@@ -480,8 +480,8 @@ async def test_a_job_is_charged_for_its_contexts(server: Valkey) -> None:
 @pytest.mark.parametrize(
     ("contexts", "sentence"),
     [
-        (4, "it counts as 4 requests, and the tenant's 3 requests in 3600 s (rule builds) can never hold as many"),
-        (3, "it counts as 3 requests, and the tenant's 3 requests in 3600 s (rule builds) have no room for them now"),
+        (4, "the call counts as 4 requests; rule builds allows 3 requests in 3600 s, so it can never pass"),
+        (3, "the call counts as 3 requests; rule builds allows 3 requests in 3600 s, and has no room for it now"),
     ],
     ids=["never fits", "does not fit now"],
 )

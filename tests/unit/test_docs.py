@@ -36,6 +36,15 @@ def test_links_lead_somewhere(document):
         assert (ROOT / document).parent.joinpath(target).exists(), f"{document} links to {target}, which is not there"
 
 
+@pytest.mark.parametrize("document", DOCUMENTS, ids=str)
+def test_files_of_services_that_are_named_are_there(document):
+    text = (ROOT / document).read_text(encoding="utf-8")
+    for named in re.findall(
+        r"`(?:services/)?((?:gateway|selector|compressor|composer|chassis)/[a-z_/]+(?:\.py)?)`", text
+    ):
+        assert (ROOT / "services" / named).exists(), f"{document} names {named}, which is not there"
+
+
 @pytest.mark.parametrize(
     "command", re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
 )

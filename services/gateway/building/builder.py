@@ -16,15 +16,12 @@ from services.chassis.deadline import Deadline
 from services.chassis.work import on_thread
 from services.gateway.building import reply
 from services.gateway.building.candidate import Candidate, candidates
-from services.gateway.building.cost import of_cutting, of_no_summary
 from services.gateway.building.decision import what_stood_in
 from services.gateway.building.fallback import plain_cut, plain_prompt
 from services.gateway.building.kept import Kept, kept
 from services.gateway.building.prices import token_price
 from services.gateway.building.run import STAGES, Run
 from services.gateway.building.sections import budget_sections
-from services.gateway.building.step import Step
-from services.gateway.building.timetable import Timetable
 from services.gateway.callers.principal import Principal
 from services.gateway.guard.guard import Screen
 from services.gateway.guard.scan import is_scanned
@@ -35,6 +32,9 @@ from services.gateway.sources.ladder import Ladder
 from services.gateway.sources.search import Search
 from services.gateway.stages.ports import Composer, Compressor
 from services.gateway.stages.stage_error import StageError
+from services.gateway.steps.cost import of_cutting, of_no_summary
+from services.gateway.steps.step import Step
+from services.gateway.steps.timetable import Timetable
 from services.prompt.fixed import frame_tokens
 
 _Reply = TypeVar("_Reply")

@@ -11,9 +11,9 @@ from scic.gateway.v1 import context_service_pb2 as pb
 from scic.type.v1 import degradation_pb2
 from services.chassis import metrics
 from services.chassis.deadline import Deadline
-from services.gateway.building.step import TIME_SHARES, Step
-from services.gateway.building.timetable import Timetable
 from services.gateway.recipes.recipe import Recipe
+from services.gateway.steps.step import TIME_SHARES, Step
+from services.gateway.steps.timetable import Timetable
 
 STAGES = {
     Step.SEARCH: degradation_pb2.STAGE_SELECT,

@@ -5,7 +5,7 @@ import time
 from collections import OrderedDict
 from typing import Final, NamedTuple
 
-from services.gateway.contexts.stored_reply import StoredReply
+from services.gateway.cache.stored_reply import StoredReply
 
 _SECONDS: Final = 10.0
 """What was not given out for so long is let go: an erasure must not leave it here."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from isal import isal_zlib
 from isal.igzip_lib import IsalError
 
-from services.gateway.corpus.name_digest import name_digest
+from services.gateway.name_digest import name_digest
 from services.gateway.unique import unique_word
 
 MAX_ENTRY_BYTES = 1 << 20

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from scic.gateway.v1 import cache_pb2, cache_service_pb2
 from scic.selector.v1 import selector_service_pb2 as selector
-from services.gateway.contexts.stored_reply import StoredReply
+from services.gateway.cache.stored_reply import StoredReply
 
 
 class CacheUnavailableError(Exception):

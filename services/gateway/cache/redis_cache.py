@@ -29,7 +29,7 @@ from services.gateway.cache.ports import (
     Unverified,
     Wait,
 )
-from services.gateway.contexts.stored_reply import StoredReply
+from services.gateway.cache.stored_reply import StoredReply
 from services.gateway.redis.batches import script_call
 from services.gateway.redis.calls import BEHIND, call, jittered
 from services.gateway.redis.signals import CHANNEL

@@ -38,7 +38,8 @@ _WHATEVER = CacheUse(True, True, False, _ANY, NotStored.NOT_STORED_UNSPECIFIED)
 
 def cache_use(request: pb.BuildContextRequest, *, batch: bool) -> CacheUse:
     """What the cache may do for a request, by its directive and its question, and whether it is of a job."""
-    if not request.HasField("cache") and not batch and not time_sensitive(request.question):
+    timely = time_sensitive(request.question)
+    if not (batch or timely or request.HasField("cache")):
         return _WHATEVER
     directive, freshness = request.cache, _ANY
     if request.HasField("cache"):
@@ -46,7 +47,7 @@ def cache_use(request: pb.BuildContextRequest, *, batch: bool) -> CacheUse:
         freshness = Freshness(min_corpus_version=directive.min_corpus_version, max_age=max_age)
     if directive.mode == _Directive.MODE_BYPASS:
         return CacheUse(False, False, True, freshness, NotStored.NOT_STORED_DIRECTIVE)
-    if time_sensitive(request.question):
+    if timely:
         return CacheUse(False, False, False, freshness, NotStored.NOT_STORED_TIME_SENSITIVE)
     look = directive.mode != _Directive.MODE_REFRESH
     if batch:

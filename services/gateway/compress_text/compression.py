@@ -14,7 +14,6 @@ from scic.type.v1 import compression_pb2, degradation_pb2
 from services.chassis import metrics
 from services.chassis.deadline import Deadline
 from services.chassis.work import on_thread
-from services.gateway.building.cost import of_cutting, of_words_alone
 from services.gateway.building.decision import Decision, level, sentence, what_stood_in, write_costs
 from services.gateway.building.fallback import plain_cut
 from services.gateway.building.prices import token_price
@@ -25,6 +24,7 @@ from services.gateway.recipes.pin_patterns import MOST_PATTERNS
 from services.gateway.recipes.recipe import encoding_of
 from services.gateway.stages.ports import Compressor
 from services.gateway.stages.stage_error import StageError
+from services.gateway.steps.cost import of_cutting, of_words_alone
 from services.text.tokens import Encoding
 
 _PREPARE_PASSAGES: Final = 32

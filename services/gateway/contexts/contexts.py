@@ -25,12 +25,12 @@ from services.gateway.cache.ports import CacheEntry, CacheKey, CacheUnavailableE
 from services.gateway.cache.use import CacheUse, NotStored, cache_use, why_not_stored
 from services.gateway.callers.principal import Principal
 from services.gateway.contexts.delivery import Delivery
-from services.gateway.contexts.fingerprint import cache_key
 from services.gateway.contexts.rewording import common, deliver, reword
 from services.gateway.flight.flights import Flights
 from services.gateway.flight.ticket import Answer, Built, Ticket
 from services.gateway.guard.guard import Guard
 from services.gateway.profiles.ports import Profiles, ResolvedProfile
+from services.gateway.recipes.fingerprint import cache_key
 from services.gateway.recipes.known import KnownRecipes
 from services.gateway.recipes.recipe import Recipe, resolve
 

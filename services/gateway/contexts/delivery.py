@@ -1,7 +1,7 @@
 """A reply on its way to one caller."""
 
 from scic.gateway.v1 import context_service_pb2 as pb
-from services.gateway.contexts.stored_reply import StoredReply
+from services.gateway.cache.stored_reply import StoredReply
 
 
 class Delivery:

@@ -4,8 +4,8 @@ from functools import lru_cache
 
 from scic.gateway.v1 import context_service_pb2 as pb
 from scic.type.v1 import message_pb2
+from services.gateway.cache.stored_reply import StoredReply
 from services.gateway.contexts.delivery import Delivery
-from services.gateway.contexts.stored_reply import StoredReply
 from services.gateway.recipes.recipe import Recipe
 from services.prompt.defuse import defuse_speech
 

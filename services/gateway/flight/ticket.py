@@ -7,7 +7,7 @@ from scic.gateway.v1 import context_service_pb2 as pb
 from services.chassis.deadline import Deadline
 from services.gateway.cache.keys import flight_topic
 from services.gateway.cache.ports import CacheEntry, CacheKey, Freshness, Hit
-from services.gateway.contexts.stored_reply import StoredReply
+from services.gateway.cache.stored_reply import StoredReply
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from google.rpc import status_pb2
 from scic.gateway.v1 import job_service_pb2 as pb
 from services.gateway.admission.priority import Priority
 from services.gateway.callers.principal import Principal, Role
-from services.gateway.corpus.name_digest import name_digest
 from services.gateway.jobs.ports import Event, StoredJob, Submission
+from services.gateway.name_digest import name_digest
 
 _FIELDS = (
     "request", "kind", "state", "priority", "attempts", "max_attempts", "items", "done", "failed", "error",

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from scic.gateway.v1 import ledger_service_pb2 as pb
-from services.gateway.corpus.name_digest import name_digest
 from services.gateway.ledger.viewer import Viewer
+from services.gateway.name_digest import name_digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def document_digest(document_id: str) -> str:
     return name_digest(document_id).hex()
 
 
-def to_json(entry: Entry, offset: int = 0) -> dict[str, Any]:
+def to_json(entry: Entry, offset: int) -> dict[str, Any]:
     """The entry as headers have it, by where its body begins there; that of an erased one is always the shorter."""
     viewer = entry.viewer
     known = {

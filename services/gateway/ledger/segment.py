@@ -125,7 +125,7 @@ def blank(data: bytes, segment: str, record_ids: Collection[str]) -> bytes:
     for entry in unpack(data, segment):
         if entry.record_id in record_ids and not entry.erased:
             blanked[entry.offset : entry.offset + entry.length] = bytes(entry.length)
-            values.append(to_json(entry.tombstone()))
+            values.append(to_json(entry.tombstone(), 0))
         else:
             values.append(to_json(entry, entry.offset - begin))
     blanked[PREFIX.size : begin] = _header(values).ljust(begin - PREFIX.size)

@@ -19,7 +19,7 @@ from services.gateway.limits.settlements import Settlements
 
 _AWAY_RETRY_SECONDS = 1.0
 
-_COUNTS = {"requests": "counts as", "tokens": "may take"}
+_VERBS = {"requests": "counts as", "tokens": "may take"}
 
 
 class Limiter:
@@ -93,13 +93,13 @@ def _refused(cost: Cost, refusal: Refusal) -> errors.ScicError:
     rule, lacks = refusal.rule, refusal.lacks
     metrics.LIMITED.labels(rule.name, "refused").inc()
     limit, asked = (rule.requests, cost.requests) if lacks == "requests" else (rule.tokens, cost.tokens)
-    # A job counts as many requests as it has contexts, which nobody guesses.
-    asks = "" if asked == 1 else f"it {_COUNTS[lacks]} {asked:,} {lacks}, and "
-    if refusal.retry_after is None:
-        room = "can never hold as many"
+    allows = f"rule {rule.name} allows {limit:,} {lacks} in {rule.seconds:g} s"
+    if asked == 1:
+        message = f"{allows}, and they are used up"
     else:
-        room = "have no room for them now" if asks else "are used up"
-    message = f"{asks}the tenant's {limit:,} {lacks} in {rule.seconds:g} s (rule {rule.name}) {room}"
+        # A job counts as many requests as it has contexts, which nobody guesses.
+        room = "so it can never pass" if refusal.retry_after is None else "and has no room for it now"
+        message = f"the call {_VERBS[lacks]} {asked:,} {lacks}; {allows}, {room}"
     return errors.RATE_LIMITED.error(
         message,
         metadata={"rule": rule.name, "limit": str(limit), "unit": lacks, "window_seconds": f"{rule.seconds:g}"},

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 
 from scic.gateway.v1 import context_service_pb2 as pb
 from services.gateway.callers.principal import Principal
-from services.gateway.contexts.fingerprint import terms_of
 from services.gateway.guard.guard import Screen
 from services.gateway.profiles.ports import ResolvedProfile
+from services.gateway.recipes.fingerprint import terms_of
 from services.gateway.recipes.recipe import Recipe
 
 _MOST = 4_096
@@ -41,9 +41,16 @@ class KnownRecipes:
         if known is None:
             return None
         self._recipes.move_to_end(key)
-        # Thrice as fast as `replace`.
+        # For each hit: `replace` takes three times as long.
         return Recipe(
-            known.request, request, resolved, known.screen, known.encoding, known.budget, known.key, known=True
+            request=known.request,
+            shown=request,
+            resolved=resolved,
+            screen=known.screen,
+            encoding=known.encoding,
+            budget=known.budget,
+            key=known.key,
+            known=True,
         )
 
     def add(

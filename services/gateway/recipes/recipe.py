@@ -8,11 +8,11 @@ from scic import errors
 from scic.gateway.v1 import context_service_pb2 as pb
 from scic.type.v1 import message_pb2, prompt_pb2
 from services.gateway.cache.ports import CacheKey
-from services.gateway.contexts.fingerprint import terms_of
 from services.gateway.guard.guard import Screen
 from services.gateway.profiles.ports import ResolvedProfile
 from services.gateway.profiles.profile import Profile
 from services.gateway.recipes.budget import Budget, BudgetTooSmallError, share_out
+from services.gateway.recipes.fingerprint import terms_of
 from services.gateway.recipes.screened import screened
 from services.gateway.sources.source import Sources
 from services.prompt.defuse import defuse_speech

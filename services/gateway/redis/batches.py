@@ -18,7 +18,7 @@ from services.gateway.cache.ports import CacheUnavailableError
 from services.gateway.redis.calls import QUEUE_SECONDS, GatewayBusyError, Patience, call
 
 RedisCall: TypeAlias = Callable[[Sequence[str], Sequence[Any]], Awaitable[Any]]
-"""Calls a script with keys and arguments. Raises CacheUnavailableError, see `redis_calls.call`."""
+"""Calls a script with keys and arguments. Raises CacheUnavailableError, see `redis.calls.call`."""
 
 _MOST: Final = 64
 """Calls of one batch: what each costs Redis, the others wait for."""

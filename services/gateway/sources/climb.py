@@ -9,9 +9,9 @@ from google.protobuf.duration_pb2 import Duration
 from scic.gateway.v1 import context_service_pb2 as pb
 from scic.selector.v1 import selector_service_pb2 as selector
 from scic.type.v1 import passage_pb2, span_pb2, trust_pb2
-from services.gateway.building.cost import of_sources
 from services.gateway.sources.search import Search
 from services.gateway.sources.source import Source
+from services.gateway.steps.cost import of_sources
 
 Rung = pb.SourceReport.Rung
 Passages = list[selector.ScoredPassage]

@@ -14,7 +14,6 @@ from scic.selector.v1 import selector_service_pb2 as selector
 from services.chassis import metrics
 from services.chassis.deadline import FAIR_SECONDS, Deadline
 from services.chassis.logs import get_logger
-from services.gateway.building.step import TIME_SHARES, Step
 from services.gateway.cache.ports import CacheUnavailableError, SelectionCache
 from services.gateway.sources.breakers import SourceBreakers
 from services.gateway.sources.climb import Climb, Passages, Rung, Selected, Stand
@@ -22,6 +21,7 @@ from services.gateway.sources.search import Search
 from services.gateway.sources.source import Sources
 from services.gateway.stages.ports import Selector
 from services.gateway.stages.stage_error import StageError
+from services.gateway.steps.step import TIME_SHARES, Step
 
 _log = get_logger(__name__)
 

@@ -8,7 +8,7 @@ import scic
 from scic.selector.v1 import selector_service_pb2 as selector
 from services.gateway.callers.caller import caller_of
 from services.gateway.callers.principal import Principal
-from services.gateway.contexts.fingerprint import normalise
+from services.gateway.recipes.fingerprint import normalise
 from services.gateway.recipes.recipe import Recipe
 from services.gateway.sources.source import Source, Sources
 

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
-from redis.exceptions import LockError, RedisClusterException, RedisError
+from redis.exceptions import LockError
 
 from services.chassis.logs import get_logger
 from services.selector.errors import StoreBusyError, StoreUnavailableError
+from services.selector.weaviate.left_locks import AWAY, LeftLocks
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator
 
     from redis.asyncio import Redis
     from redis.asyncio.cluster import RedisCluster
+    from redis.asyncio.lock import Lock
 
 _log = get_logger(__name__)
 
@@ -26,9 +28,8 @@ _LEASE: Final = 60.0
 _SECTION: Final = 40.0
 """Seconds that a turn may take: less than the lease, by more than a request that is still under way may live."""
 _POLL: Final = 0.01
-_AGAIN: Final = 0.25
-"""Seconds until a lock that Redis did not open is tried again."""
-_AWAY: Final = (RedisError, RedisClusterException, OSError)
+_PATIENCE: Final = 2.0
+"""Seconds that Redis may take for a command."""
 
 
 class Turns:
@@ -45,14 +46,11 @@ class Turns:
         self._wait = wait
         self._local: dict[str, asyncio.Lock] = {}
         self._users: Counter[str] = Counter()
-        self._opening: set[asyncio.Task[None]] = set()
+        self._left = LeftLocks(lease=_LEASE)
 
     async def close(self) -> None:
-        """Leave what could not be opened to its lease."""
-        for task in self._opening:
-            task.cancel()
-        if self._opening:
-            await asyncio.wait(self._opening)
+        """Leave no lock behind, as far as Redis answers."""
+        await self._left.close()
 
     @asynccontextmanager
     async def turn(self, tenant: str) -> AsyncIterator[None]:
@@ -75,7 +73,8 @@ class Turns:
     @asynccontextmanager
     async def _waiting(self, tenant: str, local: asyncio.Lock) -> AsyncIterator[None]:
         try:
-            await asyncio.wait_for(local.acquire(), self._wait)
+            async with asyncio.timeout(self._wait):
+                await local.acquire()
         except TimeoutError as error:
             raise _busy(tenant) from error
         try:
@@ -88,51 +87,37 @@ class Turns:
         lock = self._redis.lock(
             f"{self._prefix}-turn:{{{tenant}}}", timeout=_LEASE, sleep=_POLL, blocking_timeout=self._wait
         )
-        mine = uuid4().hex
+        mine, freed = uuid4().hex, False
         try:
-            with self._opened_later(lock, mine):
+            await self._take(lock, mine, tenant)
+            try:
+                yield
+            finally:
+                freed = await self._free(lock, tenant)
+        finally:
+            if not freed:
+                # The answer that it was taken may be lost, or nobody may have waited for it.
+                self._left.add(lock, mine)
+
+    async def _take(self, lock: Lock, mine: str, tenant: str) -> None:
+        try:
+            async with asyncio.timeout(self._wait + _PATIENCE):
                 taken = await lock.acquire(token=mine)
-        except _AWAY as error:
+        except AWAY as error:
             raise StoreUnavailableError(f"writers take turns by Redis, which does not answer: {error}") from error
         if not taken:
             raise _busy(tenant)
+
+    async def _free(self, lock: Lock, tenant: str) -> bool:
+        """Whether it needs no more opening."""
         try:
-            yield
-        finally:
-            try:
-                with self._opened_later(lock, mine):
-                    await lock.release()
-            except _AWAY as error:
-                # What was done is done.
-                _log.warning("write_lock_lost", tenant=tenant, error=type(error).__name__)
-
-    @contextmanager
-    def _opened_later(self, lock: Any, mine: str) -> Iterator[None]:
-        """Around a command that may have been done although nobody heard of it: then nobody could write for a lease."""
-        try:
-            yield
-        except LockError:
-            raise
-        except (*_AWAY, asyncio.CancelledError):
-            task = asyncio.create_task(_open(lock, mine))
-            self._opening.add(task)
-            task.add_done_callback(self._opening.discard)
-            raise
-
-
-async def _open(lock: Any, mine: str) -> None:
-    """Opens a lock as soon as Redis answers; one that is not ours, or no longer, stays as it is."""
-    with suppress(TimeoutError, LockError):
-        async with asyncio.timeout(_LEASE):
-            while True:
-                try:
-                    await lock.do_release(mine)
-                except LockError:
-                    raise
-                except _AWAY:
-                    await asyncio.sleep(_AGAIN)
-                else:
-                    return
+            async with asyncio.timeout(_PATIENCE):
+                await lock.release()
+        except AWAY as error:
+            # What was done is done.
+            _log.warning("write_lock_lost", tenant=tenant, error=type(error).__name__)
+            return isinstance(error, LockError)
+        return True
 
 
 def _busy(tenant: str) -> StoreBusyError:

@@ -231,8 +231,8 @@ def test_without_a_mesh(tmp_path: Path, arguments: tuple[str, ...], sentence: st
         pytest.param(
             (QUESTION, "-n", "0"), r"--max-tokens is 0 or not given, and the profile default names none", id="no budget"
         ),
-        pytest.param((QUESTION, "-n", "-5"), r"--max-tokens: must be 0 to 1000000", id="negative budget"),
-        pytest.param((QUESTION, "-n", "1000001"), r"--max-tokens: must be 0 to 1000000", id="budget too large"),
+        pytest.param((QUESTION, "-n", "-5"), r"--max-tokens: must be 0 to 1,000,000", id="negative budget"),
+        pytest.param((QUESTION, "-n", "1000001"), r"--max-tokens: must be 0 to 1,000,000", id="budget too large"),
         pytest.param(
             (QUESTION, "-n", "20"),
             r"--max-tokens is 20, but the prompt needs \d+ without any evidence",
@@ -272,7 +272,7 @@ def test_of_a_mesh(laptop_mesh: LaptopMesh, tmp_path: Path, arguments: tuple[str
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        pytest.param(("good.md", "-n", "0"), r"--max-tokens: must be above 0 to 1000000", id="no tokens"),
+        pytest.param(("good.md", "-n", "0"), r"--max-tokens: must be above 0 and at most 1,000,000", id="no tokens"),
         pytest.param(("good.md", "--model", "gpt-99"), r"model is 'gpt-99', which is not known; .*", id="model"),
         pytest.param(("paper.pdf",), r"'application/pdf' is not read as text; .*", id="PDF"),
         pytest.param(("good.md", "--pin", "("), r"--pin must be an RE2 pattern .*", id="pattern"),

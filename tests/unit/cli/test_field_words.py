@@ -15,9 +15,13 @@ from scic.gateway.v1 import job_service_pb2 as jobs
 from services.chassis.interceptors.validation import check
 
 ROOT = Path(__file__).resolve().parents[3]
-PROTOS = ("scic/gateway/v1/profile_service.proto", "scic/type/v1/prompt.proto", "scic/type/v1/guard.proto")
+PROTOS = [path for folder in ("gateway", "type") for path in (ROOT / "protos/scic" / folder / "v1").glob("*.proto")]
 PATTERNS = sorted(
-    {found for path in PROTOS for found in re.findall(r'pattern[:=\s]+"(.*?)"', (ROOT / "protos" / path).read_text())}
+    {
+        found.replace(r"\\", "\\")
+        for path in PROTOS
+        for found in re.findall(r'pattern[:=\s]+"(.*?)"', path.read_text(encoding="utf-8"))
+    }
 )
 WORK = jobs.ContextBatch(requests=[context.BuildContextRequest(question="Why?")])
 
@@ -45,7 +49,7 @@ def test_other_expectations_stay() -> None:
         ),
         pytest.param(
             context.PlanContextRequest(context=context.BuildContextRequest(question="Why?", max_tokens=-1)),
-            "--max-tokens: must be 0 to 1000000",
+            "--max-tokens: must be 0 to 1,000,000",
             id="of a plan",
         ),
         pytest.param(
@@ -57,6 +61,14 @@ def test_other_expectations_stay() -> None:
             jobs.SubmitJobRequest(contexts=WORK, request_id="night 1"),
             "--request-id: must be at most 64 letters, digits, '.', '_', ':' or '-'",
             id="a pattern",
+        ),
+        pytest.param(
+            context.CompressTextRequest(
+                question="Why?", text="So.", max_tokens=0, pin_patterns=["a", "x" * 2000, "y" * 2000]
+            ),
+            "--max-tokens: must be above 0 and at most 1,000,000; "
+            "--pin (number 2): must be at most 256 characters; --pin (number 3): must be at most 256 characters",
+            id="of several options",
         ),
         pytest.param(
             context.BuildContextRequest(question=" "),

@@ -16,11 +16,11 @@ from scic.type.v1 import compression_pb2
 from scic.type.v1.degradation_pb2 import STAGE_COMPOSE, STAGE_COMPRESS, STAGE_MEASURE, STAGE_SELECT
 from services.chassis.deadline import Deadline
 from services.gateway.building.builder import ContextBuilder
-from services.gateway.building.step import SKIPPED_FIRST, TIME_SHARES, Step
-from services.gateway.building.timetable import MARGIN_SECONDS, Timetable
 from services.gateway.callers.principal import Principal
 from services.gateway.profiles.profile import default_profile
 from services.gateway.stages.stage_error import StageError
+from services.gateway.steps.step import SKIPPED_FIRST, TIME_SHARES, Step
+from services.gateway.steps.timetable import MARGIN_SECONDS, Timetable
 from tests.fake_cache import FakeSelections
 from tests.fakes import FakeComposer, FakeCompressor, FakeSelector, ladder_of, recipe_of
 

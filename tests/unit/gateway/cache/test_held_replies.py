@@ -1,7 +1,7 @@
 """Replies at hand: bounded in bytes and in time."""
 
 from services.gateway.cache.held_replies import HeldReplies
-from services.gateway.contexts.stored_reply import StoredReply
+from services.gateway.cache.stored_reply import StoredReply
 from tests.waiting import eventually
 
 A, B, OTHERS = ("acme", "a"), ("acme", "b"), ("other", "a")

@@ -3,8 +3,8 @@
 from scic.gateway.v1 import cache_pb2
 from scic.gateway.v1 import context_service_pb2 as pb
 from scic.type.v1 import message_pb2
+from services.gateway.cache.stored_reply import StoredReply
 from services.gateway.contexts.delivery import Delivery
-from services.gateway.contexts.stored_reply import StoredReply
 
 COMMON = pb.BuildContextResponse(
     messages=[message_pb2.Message(content="Evidence."), message_pb2.Message(content="Why?")],

@@ -8,8 +8,8 @@ import pytest
 from scic.gateway.v1 import context_service_pb2 as pb
 from scic.type.v1 import message_pb2, source_pb2
 from services.gateway.callers.principal import Principal, Role
-from services.gateway.contexts.fingerprint import cache_key
 from services.gateway.profiles.profile import default_profile
+from services.gateway.recipes.fingerprint import cache_key
 
 PROFILE = default_profile("gpt-4o")
 

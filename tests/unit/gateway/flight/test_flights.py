@@ -12,7 +12,7 @@ from scic import errors
 from scic.gateway.v1 import context_service_pb2 as pb
 from services.chassis.deadline import Deadline
 from services.gateway.cache.ports import CacheEntry, CacheKey, CorpusChange, Freshness
-from services.gateway.contexts.stored_reply import StoredReply
+from services.gateway.cache.stored_reply import StoredReply
 from services.gateway.flight.flights import Flights
 from services.gateway.flight.ticket import Answer, Built, Ticket
 from tests.fake_cache import FakeCache

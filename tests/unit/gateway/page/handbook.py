@@ -46,10 +46,10 @@ _PASSAGES = (
         ),
     ),
     (
-        "services/gateway/principal.py#KeyRing",
+        "services/gateway/callers/principal.py#KeyRing",
         "code",
         _TRUSTED,
-        ("services/gateway/principal.py", "class KeyRing", "find"),
+        ("services/gateway/callers/principal.py", "class KeyRing", "find"),
         _COMPRESSED,
         (63, 148),
         (0.66, 5.2, 0.71),

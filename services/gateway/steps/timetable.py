@@ -6,8 +6,8 @@ from contextlib import contextmanager
 
 from scic import errors
 from services.chassis.deadline import Deadline
-from services.gateway.building.pace import Pace
-from services.gateway.building.step import SKIPPED_FIRST, Step
+from services.gateway.steps.pace import Pace
+from services.gateway.steps.step import SKIPPED_FIRST, Step
 
 MARGIN_SECONDS = 0.004
 """Time before the deadline that belongs to the way back: writing the reply, the proxy, the network."""
