@@ -20,18 +20,6 @@ from tests.unit.cli.screen import shown
 Report = cache_pb2.CacheReport
 
 
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with served() as server:
-        yield server
-
-
-@pytest.fixture
-def scic(server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs `scic`."""
-    return runner(server.address, monkeypatch, capsys)
-
-
 @pytest.mark.parametrize(
     ("status", "report", "words"),
     [
