@@ -1,139 +1,23 @@
 """JobService over gRPC: a real client, a real server on port 0, the queue in memory."""
 
-import asyncio
-import hashlib
-import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import grpc
 import pytest
 from google.protobuf.duration_pb2 import Duration
-from pydantic import SecretStr
 
-from scic import ScicError, errors
+from scic import ScicError
 from scic.gateway.v1 import context_service_pb2 as context_pb
 from scic.gateway.v1 import corpus_service_pb2 as corpus_pb
 from scic.gateway.v1 import job_service_pb2 as pb
 from scic.gateway.v1 import job_service_pb2_grpc as rpc
-from services.chassis.app import App
-from services.chassis.health import Health
 from services.chassis.page_token import page_token
-from services.chassis.server import start
-from services.gateway.callers.authentication import Authentication
-from services.gateway.callers.principal import Principal, Role, parse_keys
-from services.gateway.jobs import watch
+from services.gateway.callers.principal import Principal, Role
 from services.gateway.jobs.no_queue import NoQueue
-from services.gateway.jobs.ports import Claim, ItemResult
 from services.gateway.jobs.servicer import JobServicer
 from services.gateway.jobs.submission import submission_of
-from services.gateway.settings import GatewaySettings
 from services.gateway.signals import LocalSignals
-from tests.unit.gateway.jobs.memory_queue import FakeQueue
-from tests.waiting import eventually
-
-MAX_BYTES = 20_000
-KEYS = {
-    "hr": ("acme", ["reader", "writer"], ["hr"]),
-    "hr-reader": ("acme", ["reader"], ["hr"]),
-    "sales": ("acme", ["reader", "writer"], ["sales"]),
-    "all": ("acme", ["reader", "writer"], ["*"]),
-    "operator": ("acme", ["operator"], ["*"]),
-    "writer": ("acme", ["writer"], ["hr"]),
-    "other": ("other", ["reader", "writer"], ["*"]),
-}
-SOME = pb.ContextBatch(requests=[context_pb.BuildContextRequest(question="Why?", max_tokens=500)])
-MANY = pb.ContextBatch(requests=[context_pb.BuildContextRequest(question=f"Why {n}?") for n in range(12)])
-TEXTS = pb.DocumentBatch(documents=[corpus_pb.DocumentInput(document_id="a.md", content=b"text")])
-NO_JOB = "a" * 32
-
-
-def keys_json() -> str:
-    entries = [
-        {
-            "id": name,
-            "sha256": hashlib.sha256(name.encode()).hexdigest(),
-            "tenant": tenant,
-            "roles": roles,
-            "groups": groups,
-        }
-        for name, (tenant, roles, groups) in KEYS.items()
-    ]
-    return json.dumps({"keys": entries})
-
-
-class World:
-    """A server, and calls to it."""
-
-    def __init__(self) -> None:
-        self.signals = LocalSignals()
-        self.queue = FakeQueue(signals=self.signals, max_waiting=3)
-        self.stub: Any = None
-        self.is_leaving = False
-
-    async def call(self, method: str, request: Any, key: str = "hr", **metadata: str) -> Any:
-        try:
-            return await getattr(self.stub, method)(request, metadata=self.metadata(key, **metadata), timeout=20)
-        except grpc.aio.AioRpcError as error:
-            raise errors.from_rpc_error(error) from error
-
-    async def watch(self, job_id: str, key: str = "hr", **fields: Any) -> list[pb.WatchJobResponse]:
-        request = pb.WatchJobRequest(job_id=job_id, **fields)
-        try:
-            return [event async for event in self.stub.WatchJob(request, metadata=self.metadata(key), timeout=20)]
-        except grpc.aio.AioRpcError as error:
-            raise errors.from_rpc_error(error) from error
-
-    def metadata(self, key: str, **more: str) -> tuple[tuple[str, str], ...]:
-        return ("authorization", f"Bearer {key}"), *((name.replace("_", "-"), value) for name, value in more.items())
-
-    async def submitted(self, name: str = "r", key: str = "hr", **fields: Any) -> pb.Job:
-        work = fields if fields.keys() & {"contexts", "documents"} else {"contexts": SOME, **fields}
-        request = pb.SubmitJobRequest(request_id=name, **work)
-        response: pb.SubmitJobResponse = await self.call("SubmitJob", request, key)
-        return response.job
-
-    async def claim(self) -> Claim:
-        claim = await self.queue.claim()
-        assert claim is not None
-        return claim
-
-    async def fill(self, claim: Claim, *numbers: int, size: int = 1) -> None:
-        results = {
-            number: ItemResult(
-                pb.JobResult(index=number, context=context_pb.BuildContextResponse(request_id="x" * size)), ()
-            )
-            for number in numbers
-        }
-        await self.queue.record(claim, results)
-
-
-@asynccontextmanager
-async def serving(servicer: JobServicer) -> AsyncIterator[str]:
-    @asynccontextmanager
-    async def build(health: Health) -> AsyncIterator[App]:
-        def register(server: grpc.aio.Server) -> None:
-            rpc.add_JobServiceServicer_to_server(servicer, server)
-
-        yield App("gateway", register, (), (Authentication(parse_keys(keys_json(), origin="test")),))
-
-    settings = GatewaySettings(port=0, metrics_port=None, drain_seconds=0, grace_seconds=1, keys=SecretStr(keys_json()))
-    async with start(build, settings) as port:
-        yield f"127.0.0.1:{port}"
-
-
-def channel_to(address: str) -> grpc.aio.Channel:
-    return grpc.aio.insecure_channel(address, options=[("grpc.max_receive_message_length", -1)])
-
-
-@pytest.fixture
-async def world() -> AsyncIterator[World]:
-    world = World()
-    servicer = JobServicer(world.queue, world.signals, max_bytes=MAX_BYTES, is_leaving=lambda: world.is_leaving)
-    async with serving(servicer) as address, channel_to(address) as channel:
-        world.stub = rpc.JobServiceStub(channel)
-        yield world
+from tests.rpc.jobs_world import MANY, MAX_BYTES, NO_JOB, SOME, TEXTS, World, channel_to, serving
 
 
 async def test_a_job_is_there_with_its_defaults_and_the_same_request_is_the_same_job(world: World) -> None:
@@ -429,103 +313,6 @@ async def test_a_full_queue_says_so(world: World) -> None:
     with pytest.raises(ScicError) as caught:
         await world.submitted("r3")
     assert (caught.value.code, caught.value.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "JOB_QUEUE_FULL")
-
-
-async def test_a_watch_tells_all_that_happens_and_ends_with_the_job(world: World) -> None:
-    job_id = (await world.submitted(contexts=MANY)).job_id
-    watching = asyncio.create_task(world.watch(job_id))
-    claim = await world.claim()
-    await world.fill(claim, *range(6))
-    await asyncio.sleep(0.1)
-    await world.fill(claim, *range(6, 12))
-    await world.queue.succeed(claim)
-    events = await asyncio.wait_for(watching, 10)
-    assert [(event.job.state, event.job.done_count) for event in events] == [
-        (pb.JOB_STATE_QUEUED, 0),
-        (pb.JOB_STATE_RUNNING, 0),
-        (pb.JOB_STATE_RUNNING, 6),
-        (pb.JOB_STATE_RUNNING, 12),
-        (pb.JOB_STATE_SUCCEEDED, 12),
-    ]
-    for number, event in enumerate(events, start=1):
-        assert await world.watch(job_id, position=event.position) == events[number:]
-
-
-async def test_a_watch_goes_on_where_a_job_is_replayed(world: World) -> None:
-    job_id = (await world.submitted()).job_id
-    await world.queue.cancel("acme", job_id)
-    await world.queue.replay("acme", job_id)
-    watching = asyncio.create_task(world.watch(job_id))
-    await asyncio.sleep(0.2)
-    assert not watching.done()
-    await world.queue.cancel("acme", job_id)
-    states = [event.job.state for event in await asyncio.wait_for(watching, 10)]
-    assert states == [pb.JOB_STATE_QUEUED, pb.JOB_STATE_CANCELLED] * 2
-
-
-async def test_a_watch_needs_no_word_of_what_happens(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch, "_LOOK_SECONDS", 1.0)
-    job_id = (await world.submitted()).job_id
-    watching = asyncio.create_task(world.watch(job_id))
-    await asyncio.sleep(0.1)
-    monkeypatch.setattr(world.signals, "speak", lambda _: None)
-    await world.queue.cancel("acme", job_id)
-    assert (await asyncio.wait_for(watching, 10))[-1].job.state == pb.JOB_STATE_CANCELLED
-
-
-@pytest.mark.parametrize(("failures", "goes_on"), [(4, True), (5, False)])
-async def test_a_watch_outlives_a_queue_that_is_away_for_some_seconds(
-    world: World, monkeypatch: pytest.MonkeyPatch, failures: int, goes_on: bool
-) -> None:
-    monkeypatch.setattr(watch, "_PAUSE_SECONDS", 0.01)
-    job_id = (await world.submitted()).job_id
-    call = world.stub.WatchJob(pb.WatchJobRequest(job_id=job_id), metadata=world.metadata("hr"))
-    await call.read()
-    events, left = world.queue.events, iter(range(failures))
-
-    async def failing(*args: Any, **fields: Any) -> Any:
-        if next(left, None) is not None:
-            raise errors.QUEUE_UNAVAILABLE.error("away")
-        return await events(*args, **fields)
-
-    monkeypatch.setattr(world.queue, "events", failing)
-    await world.queue.cancel("acme", job_id)
-    if goes_on:
-        assert (await asyncio.wait_for(call.read(), 10)).job.state == pb.JOB_STATE_CANCELLED
-    else:
-        with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await asyncio.wait_for(call.read(), 10)
-        assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
-
-
-async def test_a_watch_ends_with_its_server_and_another_one_goes_on(world: World) -> None:
-    job_id = (await world.submitted()).job_id
-    call = world.stub.WatchJob(pb.WatchJobRequest(job_id=job_id), metadata=world.metadata("hr"))
-    first = await call.read()
-    world.is_leaving = True
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await asyncio.wait_for(call.read(), 10)
-    assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
-    world.is_leaving = False
-    await world.queue.cancel("acme", job_id)
-    (last,) = await world.watch(job_id, position=first.position)
-    assert last.job.state == pb.JOB_STATE_CANCELLED
-
-
-async def test_a_watcher_that_leaves_is_not_waited_for(world: World) -> None:
-    job_id = (await world.submitted()).job_id
-    call = world.stub.WatchJob(pb.WatchJobRequest(job_id=job_id), metadata=world.metadata("hr"))
-    assert (await call.read()).job.job_id == job_id
-    assert world.signals._waiting
-    call.cancel()
-    await eventually("nobody waits any more", lambda: not world.signals._waiting, within=5)
-
-
-async def test_a_watch_from_a_position_that_is_gone_says_so(world: World) -> None:
-    job_id = (await world.submitted()).job_id
-    with pytest.raises(ScicError) as caught:
-        await world.watch(job_id, position="1-1")
-    assert (caught.value.code, caught.value.reason) == (grpc.StatusCode.OUT_OF_RANGE, "POSITION_GONE")
 
 
 async def test_jobs_are_listed_newest_first_page_by_page_and_by_state(world: World) -> None:
