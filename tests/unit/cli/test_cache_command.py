@@ -1,7 +1,6 @@
 """`scic cache`, and what `scic context` says of the cache and asks of it."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,8 +12,8 @@ from scic.cli.show_compression import show_degradation
 from scic.gateway.v1 import cache_pb2, cache_service_pb2
 from scic.gateway.v1 import context_service_pb2 as context
 from scic.type.v1 import degradation_pb2
-from tests.unit.cli.command import Done, Run, runner
-from tests.unit.cli.job_server import Server, moment, served
+from tests.unit.cli.command import Done, Run
+from tests.unit.cli.job_server import Server, moment
 from tests.unit.cli.screen import shown
 
 Report = cache_pb2.CacheReport
