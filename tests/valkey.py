@@ -9,6 +9,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from random import Random
+from typing import Self
 
 import pytest
 import redis
@@ -22,7 +23,10 @@ ALONE, CLUSTER = pytest.param(False, id="alone"), pytest.param(True, id="cluster
 
 
 class Valkey:
-    """A server with the laptop's own configuration; as one node of a cluster that holds all slots, if asked."""
+    """A server with the laptop's own configuration; as one node of a cluster that holds all slots, if asked.
+
+    It runs from `start`, or within its context.
+    """
 
     def __init__(self, directory: Path, *, cluster: bool = False) -> None:
         self.port, bus = itertools.islice(free_ports(Random()), 2)
@@ -39,6 +43,13 @@ class Valkey:
     @property
     def url(self) -> str:
         return f"redis://:{self._password}@127.0.0.1:{self.port}/0"
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
 
     def start(self) -> None:
         """Starts the server and waits until it answers."""

@@ -35,10 +35,8 @@ async def store(open_store: Opener) -> Store:
 
 @pytest.fixture(scope="module", params=[ALONE, CLUSTER])
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
-    valkey = Valkey(tmp_path_factory.mktemp("valkey"), cluster=request.param)
-    valkey.start()
-    yield valkey
-    valkey.kill()
+    with Valkey(tmp_path_factory.mktemp("valkey"), cluster=request.param) as valkey:
+        yield valkey
 
 
 @pytest.fixture(scope="module")

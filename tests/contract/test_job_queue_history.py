@@ -71,10 +71,8 @@ class Fleet:
 
 @pytest.fixture(params=[ALONE, CLUSTER])
 def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Valkey]:
-    valkey = Valkey(tmp_path, cluster=request.param)
-    valkey.start()
-    yield valkey
-    valkey.kill()
+    with Valkey(tmp_path, cluster=request.param) as valkey:
+        yield valkey
 
 
 @pytest.fixture

@@ -46,10 +46,8 @@ class World:
 
 @pytest.fixture
 def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Valkey]:
-    valkey = Valkey(tmp_path, cluster=getattr(request, "param", False))
-    valkey.start()
-    yield valkey
-    valkey.kill()
+    with Valkey(tmp_path, cluster=getattr(request, "param", False)) as valkey:
+        yield valkey
 
 
 @pytest.fixture

@@ -66,10 +66,8 @@ class World:
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Valkey]:
-    valkey = Valkey(tmp_path)
-    valkey.start()
-    yield valkey
-    valkey.kill()
+    with Valkey(tmp_path) as valkey:
+        yield valkey
 
 
 @pytest.fixture

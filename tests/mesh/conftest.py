@@ -29,13 +29,9 @@ async def mesh(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
     if request.param == "processes":
         yield request.getfixturevalue("laptop_mesh")
         return
-    valkey = Valkey(tmp_path_factory.mktemp("valkey"))
-    valkey.start()
-    try:
+    with Valkey(tmp_path_factory.mktemp("valkey")) as valkey:
         async with scic.testing.mesh(redis_url=valkey.url, tenants=TENANTS, groups=("guests",)) as running:
             yield running
-    finally:
-        valkey.kill()
 
 
 @pytest_asyncio.fixture(loop_scope="session")

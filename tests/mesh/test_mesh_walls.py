@@ -95,15 +95,11 @@ async def values_of(redis: Redis, key: Any) -> list[Any]:
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Place]:
     data_dir = tmp_path_factory.mktemp("data")
-    valkey = Valkey(tmp_path_factory.mktemp("valkey"))
-    valkey.start()
-    try:
+    with Valkey(tmp_path_factory.mktemp("valkey")) as valkey:
         async with scic.testing.mesh(
             data_dir=data_dir, redis_url=valkey.url, tenants=TENANTS, groups=("hr", "sales")
         ) as mesh:
             yield Place(mesh, data_dir, valkey.url)
-    finally:
-        valkey.kill()
 
 
 @pytest.fixture(scope="module")
