@@ -180,7 +180,7 @@ async def test_there_is_room_exactly_when_it_was_said(timed: Timed) -> None:
     for _ in range(3):
         charged(await timed.charge(rule))
         await timed.clock.advance(SECOND)
-    assert refusal(await timed.charge(rule)) == Refusal(rule, "requests", 7.0)
+    assert refusal(await timed.charge(rule)) == Refusal(costs(rule)[0], "requests", 7.0)
     await timed.clock.advance(7 * SECOND - 1)
     assert refusal(await timed.charge(rule)).retry_after == 1e-6
     await timed.clock.advance(1)
@@ -190,10 +190,10 @@ async def test_there_is_room_exactly_when_it_was_said(timed: Timed) -> None:
 async def test_of_several_rules_the_one_that_has_room_last_is_named_and_none_is_charged(timed: Timed) -> None:
     second, minute = per(1, "second", requests=2), per(60, "minute", requests=3)
     assert await timed.count(second, minute) == 2
-    assert refusal(await timed.charge(second, minute)) == Refusal(second, "requests", 1.0)
+    assert refusal(await timed.charge(second, minute)) == Refusal(costs(second)[0], "requests", 1.0)
     await timed.clock.advance(SECOND)
     assert await timed.count(second, minute) == 1
-    assert refusal(await timed.charge(second, minute)) == Refusal(minute, "requests", 59.0)
+    assert refusal(await timed.charge(second, minute)) == Refusal(costs(minute)[0], "requests", 59.0)
     # Had the refused ones been charged to it, it would have no room.
     assert await timed.count(second) == 1
 
@@ -201,7 +201,7 @@ async def test_of_several_rules_the_one_that_has_room_last_is_named_and_none_is_
 async def test_tokens_are_charged_as_estimated_and_settled_as_used(timed: Timed) -> None:
     rule = per(60, requests=1000, tokens=1000)
     first = charged(await timed.charge(rule, tokens=600))
-    assert refusal(await timed.charge(rule, tokens=600)) == Refusal(rule, "tokens", 60.0)
+    assert refusal(await timed.charge(rule, tokens=600)) == Refusal(costs(rule, tokens=600)[0], "tokens", 60.0)
     await timed.settle(first, tokens=100)
     second = charged(await timed.charge(rule, tokens=900))
     assert isinstance(await timed.charge(rule, tokens=1), Refusal)
@@ -233,7 +233,7 @@ async def test_a_shadow_refuses_nothing_and_counts_what_it_would_refuse(timed: T
     shadow, rule = per(60, "shadow", requests=2, shadow=True), per(60, requests=4)
     over = [charged(await timed.charge(shadow, rule)).over for _ in range(4)]
     assert over == [(), (), (shadow,), (shadow,)]
-    assert refusal(await timed.charge(shadow, rule)).rule == rule
+    assert refusal(await timed.charge(shadow, rule)).cost.rule == rule
     await timed.clock.advance(60 * SECOND)
     assert charged(await timed.charge(shadow, rule)).over == ()
 
@@ -369,7 +369,7 @@ async def test_the_log_does_as_its_definition(timed: Timed, rules: list[Rule], s
                 refusing = {rule: need for rule, need in needs.items() if need != 0 and not rule.shadow}
                 outcome = await timed.charge(*rules, tokens=value)
                 if refusing:
-                    assert needs[refusal(outcome).rule] != 0
+                    assert needs[refusal(outcome).cost.rule] != 0
                     waits = [need for need in refusing.values() if need is not None]
                     longest = None if len(waits) < len(refusing) else max(waits) / 1e6
                     assert refusal(outcome).retry_after == longest
@@ -488,8 +488,8 @@ async def test_a_call_for_many_is_charged_for_all_of_them_or_none(timed: Timed) 
     charged(await timed.charge(rule, requests=60))
     await timed.clock.advance(SECOND)
     charged(await timed.charge(rule, requests=40))
-    assert refusal(await timed.charge(rule, requests=61)) == Refusal(rule, "requests", 60.0)
-    assert refusal(await timed.charge(rule, requests=60)) == Refusal(rule, "requests", 59.0)
+    assert refusal(await timed.charge(rule, requests=61)) == Refusal(costs(rule, requests=61)[0], "requests", 60.0)
+    assert refusal(await timed.charge(rule, requests=60)) == Refusal(costs(rule, requests=60)[0], "requests", 59.0)
     assert refusal(await timed.charge(other, requests=11)).retry_after is None
 
 

@@ -49,7 +49,7 @@ class Limiter:
         """
         for cost in costs:
             if (lacks := cost.never_fits) and not cost.rule.shadow:
-                raise _refused(cost, Refusal(cost.rule, lacks, None))
+                raise _refused(Refusal(cost, lacks, None))
         try:
             outcome = await self._log.charge(tenant, costs)
         except LimitsAwayError:
@@ -60,7 +60,7 @@ class Limiter:
                 return None
             raise
         if isinstance(outcome, Refusal):
-            raise _refused(next(cost for cost in costs if cost.rule == outcome.rule), outcome)
+            raise _refused(outcome)
         for rule in outcome.over:
             metrics.LIMITED.labels(rule.name, "shadow").inc()
         return outcome
@@ -89,8 +89,8 @@ def _let_through(rules: Sequence[Rule]) -> None:
         metrics.LIMITED.labels(rule.name, "open").inc()
 
 
-def _refused(cost: Cost, refusal: Refusal) -> errors.ScicError:
-    rule, lacks = refusal.rule, refusal.lacks
+def _refused(refusal: Refusal) -> errors.ScicError:
+    cost, rule, lacks = refusal.cost, refusal.cost.rule, refusal.lacks
     metrics.LIMITED.labels(rule.name, "refused").inc()
     limit, asked = (rule.requests, cost.requests) if lacks == "requests" else (rule.tokens, cost.tokens)
     allows = f"rule {rule.name} allows {limit:,} {lacks} in {rule.seconds:g} s"

@@ -39,8 +39,8 @@ class Cost:
 class Refusal:
     """A rule has no room."""
 
-    rule: Rule
-    """Of those without room, the one that has room last."""
+    cost: Cost
+    """What was asked of it: of the rules without room, the one that has room last."""
 
     lacks: Literal["requests", "tokens"]
     retry_after: float | None

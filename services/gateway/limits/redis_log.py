@@ -52,7 +52,7 @@ class RedisUsageLog:
         if binding:
             wait, lacks = rest
             retry_after = None if wait < 0 else wait / 1e6
-            return Refusal(costs[binding - 1].rule, "requests" if lacks == 1 else "tokens", retry_after)
+            return Refusal(costs[binding - 1], "requests" if lacks == 1 else "tokens", retry_after)
         numbered = list(zip(costs, rest, strict=True))
         return Charge(
             tenant,

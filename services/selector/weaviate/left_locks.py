@@ -13,8 +13,8 @@ from redis.exceptions import LockError, RedisClusterException, RedisError
 if TYPE_CHECKING:
     from redis.asyncio.lock import Lock
 
-AWAY: Final = (RedisError, RedisClusterException, OSError, TimeoutError)
-"""What a command to a Redis that is away ends with."""
+AWAY: Final = (RedisError, RedisClusterException, OSError)
+"""What a command to a Redis that is away ends with; a TimeoutError is an OSError."""
 
 _PATIENCE: Final = 1.0
 """Seconds that a command may take, and that the last ones get at the end."""
